@@ -1,0 +1,73 @@
+"""Each sample keeps its k largest after rarely used latents were boosted."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from spadam.sparsity.rule import BaseRuleSpec, Rule, Selection, top_per_sample
+
+
+class KWinners(Rule):
+    r"""The k largest *boosted* scores of every sample stay on; the code holds the scores as they were.
+
+    .. math:: boosted_i = score_i \exp(β (k / L - d_i))
+
+    with β ``boost_strength`` and d the duty cycle, the running share of samples on which latent i was on, over about
+    ``duty_cycle_period`` samples. Evaluation boosts as well, with the duty cycles as training left them.
+
+    Reference: Ahmad and Scheinkman, "How Can We Be So Dense? The Benefits of Using Highly Sparse Representations",
+    2019.
+    """
+
+    duty_cycle_L: Tensor
+    samples_seen: Tensor
+
+    def __init__(self, k: int, latents: int, boost_strength: float, duty_cycle_period: int) -> None:
+        super().__init__()
+        self.k: int = k
+        self.boost_strength = boost_strength
+        self.duty_cycle_period = duty_cycle_period
+        self.register_buffer("duty_cycle_L", torch.zeros(latents))
+        self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
+
+    def _boosted(self, scores_BL: Tensor) -> Tensor:
+        target = self.k / len(self.duty_cycle_L)
+        return scores_BL * torch.exp(self.boost_strength * (target - self.duty_cycle_L))
+
+    def training_selection(self, scores_BL: Tensor) -> Selection:
+        """The k best boosted scores of every sample."""
+        return top_per_sample(self._boosted(scores_BL), self.k)
+
+    def evaluation_selection(self, scores_BL: Tensor, k: int | None = None) -> Selection:
+        """The k best boosted scores of every sample."""
+        return top_per_sample(self._boosted(scores_BL), self.k if k is None else k)
+
+    def observe(self, scores_BL: Tensor, selection: Selection) -> None:
+        """Move the duty cycles towards this batch; while fewer samples than the period were seen, they are the mean."""
+        batch, latents = scores_BL.shape
+        self.samples_seen += batch
+        share_L = torch.bincount(selection.latents_P, minlength=latents).to(self.duty_cycle_L) / batch
+        weight = (batch / self.samples_seen.clamp(max=self.duty_cycle_period)).clamp(max=1).to(share_L)
+        self.duty_cycle_L += weight * (share_L - self.duty_cycle_L)
+
+
+class KWinnersSpec(BaseRuleSpec):
+    """Each sample keeps its k largest after boosting by duty cycle."""
+
+    name: Literal["k_winners"]
+    k: PositiveInt = 25
+    """Latents that each sample keeps."""
+    boost_strength: Annotated[float, Field(ge=0)] = 1.0
+    """How strongly rarely used latents are preferred; 0 is plain top-k."""
+    duty_cycle_period: PositiveInt = 1000
+    """Samples over which duty cycles are averaged."""
+
+    def per_sample_k(self, latents: int) -> int:
+        """The rule's own k."""
+        return self.k
+
+    def build(self, latents: int) -> KWinners:
+        """The rule for that many latents."""
+        return KWinners(self.k, latents, self.boost_strength, self.duty_cycle_period)

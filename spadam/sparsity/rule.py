@@ -1,0 +1,104 @@
+"""What a rule is: which latents of a batch stay on.
+
+Shapes: B samples, L latents, P pairs (sample, latent) that are on. Scores are pre-activations.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from spadam.kernels.reference import samples_of_pairs
+from spadam.spec import InputError, Spec
+
+
+class Selection(NamedTuple):
+    """The latents that are on, sample after sample.
+
+    ``latents_P`` holds each sample's latents, int64; ``offsets_B`` where each sample begins in it. No pair is twice.
+    """
+
+    latents_P: Tensor
+    offsets_B: Tensor
+
+    def samples(self) -> Tensor:
+        """The sample of each pair, (P,)."""
+        return samples_of_pairs(self.offsets_B, len(self.latents_P))
+
+
+class Rule(nn.Module, ABC):
+    """Chooses the latents of a batch from their scores. What it learns while training stands in buffers.
+
+    ``training_selection`` and ``evaluation_selection`` change nothing and may be called at any time, without gradient;
+    ``observe`` is called once for every training batch, after the selection.
+    """
+
+    k: int | None
+    """Latents per sample, or their number on average; None for a rule that has no such number."""
+
+    @abstractmethod
+    def training_selection(self, scores_BL: Tensor) -> Selection:
+        """The latents that stay on in training."""
+
+    @abstractmethod
+    def evaluation_selection(self, scores_BL: Tensor, k: int | None = None) -> Selection:
+        """The latents that stay on in evaluation: the rule's own, or the best ``k`` of each sample."""
+
+    def observe(self, scores_BL: Tensor, selection: Selection) -> None:
+        """Take note of a training batch."""
+
+
+class BaseRuleSpec(Spec, ABC):
+    """Describes a rule."""
+
+    gatherable: ClassVar[bool] = False
+    """The rule can be used with the `gathered` executions, which mask again after gathering rows."""
+
+    @abstractmethod
+    def per_sample_k(self, latents: int) -> int | None:
+        """Latents per sample out of ``latents``, for what forces a number on the rule; None if there is none."""
+
+    @abstractmethod
+    def build(self, latents: int) -> Rule:
+        """The rule for a model with that many latents."""
+
+    def check(self, latents: int) -> None:
+        """Raise :class:`InputError` when the rule cannot work with that many latents."""
+        k = self.per_sample_k(latents)
+        if k is not None and k > latents:
+            raise InputError(
+                "model.rule.k", k, f"k <= latents must hold, but latents = {latents}", "lower k or add latents"
+            )
+
+
+def top_per_sample(scores_BL: Tensor, k: int) -> Selection:
+    """The ``k`` best of every sample. Ties fall the same way whenever device and kernel are the same."""
+    indices_Bk = scores_BL.topk(k, dim=1, sorted=False).indices
+    return Selection(indices_Bk.reshape(-1), torch.arange(len(scores_BL), device=scores_BL.device) * k)
+
+
+def from_mask(mask_BL: Tensor) -> Selection:
+    """The pairs where the mask holds."""
+    latents_P = mask_BL.nonzero()[:, 1]
+    counts_B = mask_BL.sum(1)
+    return Selection(latents_P, counts_B.cumsum(0) - counts_B)
+
+
+def to_mask(selection: Selection, latents: int) -> Tensor:
+    """The selection as a bool matrix, (B, L)."""
+    batch = len(selection.offsets_B)
+    mask_BL = torch.zeros(batch, latents, dtype=torch.bool, device=selection.latents_P.device)
+    mask_BL[selection.samples(), selection.latents_P] = True
+    return mask_BL
+
+
+def everything(scores_BL: Tensor) -> Selection:
+    """All latents of every sample: a code without a mask."""
+    batch, latents = scores_BL.shape
+    return Selection(
+        torch.arange(latents, device=scores_BL.device).repeat(batch),
+        torch.arange(batch, device=scores_BL.device) * latents,
+    )

@@ -1,0 +1,59 @@
+"""Each sample keeps its k largest (k-sparse autoencoder), with or without lifetime sparsity."""
+
+from typing import Literal
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor
+
+from spadam.sparsity.rule import BaseRuleSpec, Rule, Selection, from_mask, to_mask, top_per_sample
+
+
+class TopK(Rule):
+    """The k largest scores of every sample stay on, whatever their sign.
+
+    With ``lifetime``, in training, every latent also keeps its best sample of the batch: a logical or of the two masks.
+    That is what the code base behind "Optimization using Adam on Sparse Tensors" (2019) does, and it makes every latent
+    active in every step. Evaluation is without it.
+
+    Reference: Makhzani and Frey, "k-Sparse Autoencoders", 2014.
+    """
+
+    def __init__(self, k: int, lifetime: bool = False) -> None:
+        super().__init__()
+        self.k: int = k
+        self.lifetime = lifetime
+
+    def training_selection(self, scores_BL: Tensor) -> Selection:
+        """The k best of every sample; with ``lifetime`` also the best sample of every latent."""
+        selection = top_per_sample(scores_BL, self.k)
+        if not self.lifetime:
+            return selection
+        latents = scores_BL.shape[1]
+        mask_BL = to_mask(selection, latents)
+        mask_BL[scores_BL.argmax(0), torch.arange(latents, device=scores_BL.device)] = True
+        return from_mask(mask_BL)
+
+    def evaluation_selection(self, scores_BL: Tensor, k: int | None = None) -> Selection:
+        """The k best of every sample."""
+        return top_per_sample(scores_BL, self.k if k is None else k)
+
+
+class TopKSpec(BaseRuleSpec):
+    """Each sample keeps its k largest; `lifetime` adds for every latent its best sample of the batch."""
+
+    gatherable = True
+
+    name: Literal["top_k"]
+    k: PositiveInt = 25
+    """Latents that each sample keeps."""
+    lifetime: bool = False
+    """In training, every latent also keeps its best sample of the batch."""
+
+    def per_sample_k(self, latents: int) -> int:
+        """The rule's own k."""
+        return self.k
+
+    def build(self, latents: int) -> TopK:
+        """The rule; the number of latents makes no difference to it."""
+        return TopK(self.k, self.lifetime)
