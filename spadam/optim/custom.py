@@ -1,0 +1,73 @@
+"""Any torch optimizer, by its import path."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+from torch.optim import Optimizer
+from torch.optim.optimizer import ParamsT
+from typing_extensions import override
+
+from spadam.optim.spec import BaseOptimizerSpec
+from spadam.spec import InputError
+
+
+class CustomSpec(BaseOptimizerSpec):
+    """Any torch optimizer by its import path; it is imported when it is built, not when the file is checked."""
+
+    lr_center: ClassVar[float] = 1e-3  # nothing is known of it, nor of its untouched rows
+    moves_untouched: ClassVar[bool] = True
+    epsilon_enters: ClassVar[str] = "none"
+
+    name: Literal["custom"] = "custom"
+    path: str
+    """Where the class is: package.module.Class."""
+    gradient: Literal["coo", "dense"]
+    """The form of gradient that it takes."""
+    lr: float = Field(1e-3, gt=0)
+    """Step size, given as `lr`."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Its other arguments, an eps among them."""
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, path: str) -> str:
+        if "." not in path or not all(part.isidentifier() for part in path.split(".")):
+            raise InputError("optimizer.path", path, "must name a class in a module", "write package.module.Class")
+        return path
+
+    @field_validator("options")
+    @classmethod
+    def _check_options(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if "lr" in options:
+            raise InputError("optimizer.options.lr", options["lr"], "lr stands beside options", "set optimizer.lr")
+        return options
+
+    @classmethod
+    @override
+    def eps_remedy(cls) -> str:
+        return "if the class takes one, give optimizer.options.eps; else remove optimizer.eps"
+
+    @override
+    def build(self, params: ParamsT) -> Optimizer:
+        algorithm = self._load()
+        try:
+            optimizer: Optimizer = algorithm(params, lr=self.lr, **self.options)
+        except (TypeError, ValueError) as error:
+            shown = ", ".join(self.options) or "none"
+            raise InputError("optimizer.options", shown, f"{self.path} says: {error}", "change the options") from error
+        return optimizer
+
+    def _load(self) -> type[Any]:
+        module, _, name = self.path.rpartition(".")
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except Exception as error:  # importing runs the user's code: whatever goes wrong there is about this path
+            rule = f"its module could not be imported ({type(error).__name__}: {error})"
+            raise InputError("optimizer.path", self.path, rule, "check the path, or install the package") from error
+        if not (isinstance(found, type) and issubclass(found, Optimizer)):
+            rule = "must name a torch.optim.Optimizer class"
+            raise InputError("optimizer.path", self.path, rule, f"check what {module} holds")
+        return found

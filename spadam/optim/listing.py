@@ -1,0 +1,164 @@
+"""Which rows a gradient touches, with what gradient, and how many samples stand behind each.
+
+Shapes: L rows of a parameter, D features, R rows touched. Every parameter is seen as (L, D): of a 1-D parameter each
+element is a row, of an N-D one everything after the first dimension is flattened, a scalar is one row.
+
+A row is *touched* in a step when it is
+
+1. listed in ``param.row_samples``, if whoever made the gradient has set it (:class:`RowSamples` says how);
+2. else named by the indices of a COO gradient, a zero value included;
+3. else not all zero in a dense gradient: that is all such a gradient can tell.
+
+``row_samples`` belong to one step: a row optimizer sets them to None when it has stepped, so that those of an earlier
+batch are never used for a later gradient. Where a batch is thrown away instead, set them to None with the gradient.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from spadam.spec import InputError
+
+
+class RowSamples(NamedTuple):
+    """What may stand in ``param.row_samples`` (a plain tuple serves as well)."""
+
+    rows_R: Tensor
+    """int64, distinct, ascending."""
+    counts_R: Tensor
+    """In how many of the batch's samples each row was on; at least 1."""
+    batch: int
+    """Samples in the batch."""
+
+
+class Listing(NamedTuple):
+    """A gradient, row by row."""
+
+    rows_R: Tensor
+    """int64, distinct, ascending."""
+    grad_RD: Tensor
+    """Their gradients, duplicates summed."""
+    counts_R: Tensor | None
+    """Samples behind each row; None when nobody counted."""
+    batch: int
+    """Samples in the batch; 0 when nobody counted."""
+
+
+def as_rows(tensor: Tensor) -> Tensor:
+    """``tensor`` as (L, D): a view where its layout allows one."""
+    rows = tensor.shape[0] if tensor.dim() else 1
+    return tensor.reshape(rows, tensor.numel() // max(1, rows))
+
+
+def row_samples(param: Tensor) -> RowSamples | None:
+    """What stands in ``param.row_samples``, None when nothing does."""
+    samples = getattr(param, "row_samples", None)
+    return None if samples is None else RowSamples(*samples)
+
+
+def set_row_samples(param: Tensor, samples: RowSamples | None) -> None:
+    """Say which rows of ``param`` the coming gradient touches; None takes it back."""
+    param.row_samples = samples  # type: ignore[attr-defined] # a tensor carries attributes, its type does not
+
+
+def list_rows(param: Tensor, *, count: bool = False) -> Listing:
+    """The gradient of ``param`` row by row.
+
+    ``count`` asks for the samples behind each row where ``row_samples`` do not tell: the duplicates of an uncoalesced
+    COO gradient, each of its entries one sample. That is exact for a lookup of one row a sample; where a sample looks
+    up several, :func:`spadam.optim.count_rows` counts samples. torch calls a gradient of one entry coalesced.
+
+    Raises :class:`InputError` when ``row_samples`` do not list a row that has a gradient, or are not ascending.
+    """
+    assert param.grad is not None
+    samples = row_samples(param)
+    if param.grad.layout == torch.sparse_coo:
+        if samples is not None and _lists_the_same(param.grad, samples):
+            # autograd drops the flag of a coalesced gradient; what is listed row by row need not be sorted again
+            return Listing(samples.rows_R, _values(param.grad), samples.counts_R, samples.batch)
+        listing = _list_coo(param.grad, count=count and samples is None)
+    elif param.grad.layout == torch.strided:
+        grad_LD = as_rows(param.grad)
+        if samples is not None:
+            return _pick(grad_LD, samples)
+        rows_R = (grad_LD != 0).any(1).nonzero()[:, 0]
+        return Listing(rows_R, _select(grad_LD, rows_R), None, 0)
+    else:
+        raise InputError("gradient", param.grad.layout, "must be dense or COO", "use grad.to_sparse_coo()")
+    return listing if samples is None else _spread(listing, samples)
+
+
+def touched_rows(param: Tensor) -> Tensor:
+    """The rows that the gradient of ``param`` touches, (R,) ascending; none when it has no gradient."""
+    samples = row_samples(param)
+    if param.grad is None:
+        return torch.empty(0, dtype=torch.int64, device=param.device)
+    return list_rows(param).rows_R if samples is None else samples.rows_R
+
+
+def _list_coo(grad: Tensor, count: bool) -> Listing:
+    if grad.sparse_dim() != 1:
+        rule = "a COO gradient must be sparse in its first dimension only"
+        raise InputError("gradient.sparse_dim()", grad.sparse_dim(), rule, "make it with grad.to_sparse(1)")
+    counts_R, batch = None, 0
+    if count and (not grad.is_coalesced() or grad._nnz() == 0):
+        indices = grad._indices()[0]
+        counts_R, batch = torch.unique(indices, return_counts=True)[1], len(indices)
+    grad = grad.coalesce()
+    rows_R = grad.indices()[0]
+    return Listing(rows_R, _values(grad), counts_R, batch)
+
+
+def _lists_the_same(grad: Tensor, samples: RowSamples) -> bool:
+    same = grad.sparse_dim() == 1 and torch.equal(grad._indices()[0], samples.rows_R)
+    if same:
+        _check_ascending(samples.rows_R)
+    return same
+
+
+def _values(grad: Tensor) -> Tensor:
+    """The values of a COO gradient, (R, D)."""
+    values = grad._values()
+    return values.reshape(len(values), grad.shape[1:].numel()).contiguous()
+
+
+def _pick(grad_LD: Tensor, samples: RowSamples) -> Listing:
+    """The rows of a dense gradient that the samples list; all others must be zero."""
+    _check_ascending(samples.rows_R)
+    if len(samples.rows_R) < len(grad_LD):
+        others_L = (grad_LD.abs() > 0).any(1)  # a NaN everywhere is a training that diverged, not a row forgotten
+        others_L[samples.rows_R] = False
+        _check_listed(others_L.nonzero()[:, 0])
+    return Listing(samples.rows_R, _select(grad_LD, samples.rows_R), samples.counts_R, samples.batch)
+
+
+def _spread(listing: Listing, samples: RowSamples) -> Listing:
+    """The rows that the samples list, with the gradient of the listing, zero where it has none."""
+    rows_R, counts_R, batch = samples
+    grad_RD = listing.grad_RD
+    if not torch.equal(rows_R, listing.rows_R):
+        _check_ascending(rows_R)
+        _check_listed(listing.rows_R[~torch.isin(listing.rows_R, rows_R)])
+        grad_RD = grad_RD.new_zeros(len(rows_R), grad_RD.shape[1])
+        grad_RD.index_copy_(0, torch.searchsorted(rows_R, listing.rows_R), listing.grad_RD)
+    return Listing(rows_R, grad_RD, counts_R, batch)
+
+
+def _select(grad_LD: Tensor, rows_R: Tensor) -> Tensor:
+    return grad_LD.contiguous() if len(rows_R) == len(grad_LD) else grad_LD.index_select(0, rows_R)
+
+
+def _check_ascending(rows_R: Tensor) -> None:
+    if not bool((rows_R.diff() > 0).all()):
+        rule = "its rows must be distinct and ascending"
+        raise InputError("row_samples", rows_R.tolist(), rule, "use torch.unique(rows, return_counts=True)")
+
+
+def _check_listed(missing_R: Tensor) -> None:
+    if len(missing_R):
+        rule = "it must list every row that has a gradient"
+        remedy = f"it lacks row {int(missing_R[0])}: set it for each batch, and to None with a gradient thrown away"
+        raise InputError("row_samples", None, rule, remedy)

@@ -1,0 +1,44 @@
+"""Lazy Adam with a clock for each row."""
+
+from typing import ClassVar, Literal, final
+
+from spadam.optim.point import ENTERS, Epsilon, Point, PointAdam, PointAdamSpec
+
+
+@final
+class RowClockAdam(PointAdam):
+    r"""DGL's SparseAdam: every row is a little Adam of its own.
+
+    Moments and weights change in touched rows only, and bias correction counts a row's own updates: the first of them
+    moves it by lr, whenever it comes. For tables whose rows are touched at very different rates. It is *not* LazyAdam
+    with another default: see there for what a global clock does to late rows.
+
+    .. math::
+        m &= β_1 m + (1-β_1) g \qquad v = β_2 v + (1-β_2) g^2 \qquad c = c + 1 \qquad \text{in touched rows} \\
+        w &= w - α \frac{m / (1-β_1^c)}{\sqrt{v / (1-β_2^c)} + ε}
+
+    ``lr`` α, ``betas`` (β1, β2), ``eps`` ε, c the updates of the row (state "row_step"). Epsilon is added to √v̂, after
+    bias correction (`after`); ``epsilon="hat"`` moves it to √v.
+
+    Reference: ``dgl.optim.SparseAdam``.
+
+    >>> import torch
+    >>> table = torch.nn.Embedding(10, 4, sparse=True)
+    >>> optimizer = RowClockAdam(table.parameters(), lr=1e-3)
+    >>> table(torch.tensor([3, 5, 3])).sum().backward()
+    >>> optimizer.step()
+    >>> optimizer.touched(table.weight)
+    tensor([3, 5])
+    """
+
+    point = Point(moments="freeze", weights="hold", clock="row", epsilon="after", second="element", sample="batch")
+
+
+class RowClockAdamSpec(PointAdamSpec):
+    """DGL SparseAdam: touched rows only, and bias correction counts each row's own updates."""
+
+    algorithm = RowClockAdam
+    epsilon_enters: ClassVar[str] = ENTERS["after"]
+
+    name: Literal["row_clock_adam"] = "row_clock_adam"
+    epsilon: Epsilon = "after"
