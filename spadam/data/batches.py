@@ -1,0 +1,94 @@
+"""Training batches, made by indexing the set.
+
+Shapes: N samples of a split, B samples of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from spadam.data.dataset import Batch, Dataset
+from spadam.data.splits import seeded
+from spadam.spec import InputError
+
+
+class Batches:
+    """Shuffled batches of ``rows_N``, one epoch per ``iter()``; the last incomplete batch of an epoch is left out.
+
+    ``dataset`` is where the samples are; ``rows_N`` the indices to go through (``dataset.train``); ``batch_size`` B;
+    ``seed`` what the order depends on, together with the epoch and nothing else (neither device nor what was drawn
+    before). Every batch is a :data:`~spadam.data.dataset.Batch`: ``(x_BD, y_B)``, or ``x_BD`` alone without labels.
+
+    ``state_dict()`` is ``{"epoch", "position"}``: the epoch under way and how many of its batches were handed out.
+    What an iterator goes through is decided when its first batch is taken:
+
+    - after ``load_state_dict``, the rest of that epoch, or the next epoch when nothing is left;
+    - after ``sampler.set_epoch(e)``, epoch e from its start, or the rest of it when a loaded state has begun it;
+    - otherwise the next epoch if a batch of this one was handed out, however many (as a DataLoader does).
+
+    Lightning needs all three: it makes iterators that it never uses, tells the epoch through ``sampler``, and loads the
+    state of a checkpoint that was saved within an epoch, but not of one that was saved at its end. It takes one batch
+    at a time and saves after a step, so that a checkpoint holds just what was trained on.
+
+    Serves one iterator at a time. Raises :class:`InputError` when not even one batch can be made.
+    """
+
+    def __init__(self, dataset: Dataset, rows_N: Tensor, batch_size: int, seed: int) -> None:
+        self.dataset, self.rows_N, self.batch_size, self.seed = dataset, rows_N, batch_size, seed
+        self.epoch = self.position = 0
+        self._length = count_batches(len(rows_N), batch_size)
+        self._begun = False
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch."""
+        return self._length
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self._begun or self.position == len(self):
+            self.epoch, self.position, self._begun = self.epoch + 1, 0, False
+        epoch, order_N = self.epoch, self.order(self.epoch)
+        for index in range(self.position, len(self)):
+            batch = self.dataset.batch(order_N[index * self.batch_size : (index + 1) * self.batch_size])
+            self.epoch, self.position, self._begun = epoch, index + 1, True
+            yield batch
+
+    @property
+    def sampler(self) -> Batches:
+        """Itself: where Lightning looks for :meth:`set_epoch`."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go through ``epoch`` next, unless that is the one a loaded state has begun."""
+        if self._begun or epoch != self.epoch:
+            self.epoch, self.position, self._begun = epoch, 0, False
+
+    def order(self, epoch: int) -> Tensor:
+        """All indices in the order of ``epoch``, on the device of the samples, (N,)."""
+        shuffle_N = torch.randperm(len(self.rows_N), generator=seeded("batches", self.seed, epoch))
+        order_N = self.rows_N.index_select(0, shuffle_N.to(self.rows_N.device))
+        return order_N.to(self.dataset.x.device)  # once an epoch, so that no batch waits for a copy
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the iteration stands: ``epoch`` from 0, and its ``position`` in batches."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on from ``state``. Raises ValueError when it cannot be one of this set and batch size."""
+        epoch, position = state["epoch"], state["position"]
+        if epoch < 0 or not 0 <= position <= len(self):
+            raise ValueError(
+                f"`0 <= epoch` and `0 <= position <= {len(self)}` must hold, but got ({epoch=}, {position=}): "
+                "the state was saved with another set or batch size"
+            )
+        self.epoch, self.position, self._begun = epoch, position, False
+
+
+def count_batches(samples: int, batch_size: int) -> int:
+    """Whole batches in ``samples`` samples. Raises :class:`InputError` when there is none."""
+    if batch_size > samples:
+        rule = f"a batch must not be larger than the training split, which has {samples} samples"
+        raise InputError("data.batch_size", batch_size, rule, f"set it to {samples} or less, or raise data.train_size")
+    return samples // batch_size

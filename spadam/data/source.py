@@ -1,0 +1,105 @@
+"""What every dataset's specification has in common: sizes, seed, and loading with a memory.
+
+A *source* is a specification that can read samples. Splits are drawn from what it reads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field
+
+from spadam.data.batches import count_batches
+from spadam.data.dataset import Dataset, Samples
+from spadam.data.splits import Sizes, draw, fit
+from spadam.spec import InputError, Spec
+
+
+class DataSpec(Spec, ABC):
+    """A set of samples, and how to split and batch it.
+
+    A member of the registry says where its ``files`` are, ``read``s them, and has default sizes; it overrides nothing
+    else. Its docstring's first line is what ``spadam list datasets`` shows.
+    """
+
+    name: str
+    root: str = Field(default="data", min_length=1)
+    """Folder of the set's files; a leading ~ is the home folder."""
+    batch_size: int = Field(default=128, gt=0)
+    """Samples of a training batch."""
+    train_size: int | None = Field(default=None, gt=0)
+    """Training samples; null: all that validation and test leave."""
+    validation_size: int | None = Field(default=None, ge=0)
+    """Validation samples, taken from the training part; null: the set's own default; 0: no validation."""
+    split_seed: int = Field(default=0, ge=0)
+    """Which samples are in which split."""
+
+    def load(self) -> Dataset:
+        """Read the set and split it.
+
+        The samples of the two sets used last stay in memory, so that further trainings in a process share them; a
+        file that has changed since is read again. Raises :class:`InputError` when files are missing or damaged, or
+        sizes do not fit.
+        """
+        whole = {name: DataSpec.model_fields[name].default for name in _SPLITTING}
+        stamps = tuple(_stamp(path) for path in self.files())
+        samples = _read(self.model_copy(update=whole), stamps)
+        pool = len(samples.x) - samples.official_test
+        return Dataset(samples, draw(pool, self.fit_sizes(pool), samples.official_test, self.split_seed))
+
+    def fit_sizes(self, pool: int) -> Sizes:
+        """The sizes of the splits if ``pool`` samples are there to be split. Raises :class:`InputError` if too few."""
+        validation, test = self.default_sizes(pool)
+        sizes = fit(pool, self.train_size, validation if self.validation_size is None else self.validation_size, test)
+        count_batches(sizes.train, self.batch_size)
+        return sizes
+
+    @abstractmethod
+    def files(self) -> tuple[Path, ...]:
+        """The files that the set is read from, fetched if they can be; :class:`InputError` if they cannot."""
+
+    @abstractmethod
+    def read(self, files: tuple[Path, ...]) -> Samples:
+        """Read ``files``, as found by :meth:`files`. Must not depend on the fields that only split or batch."""
+
+    @abstractmethod
+    def default_sizes(self, pool: int) -> tuple[int, int]:
+        """(validation samples by default, test samples), to be cut from ``pool`` samples."""
+
+    @property
+    def folder(self) -> Path:
+        """``root`` as a path."""
+        return Path(self.root).expanduser()
+
+
+_SPLITTING = ("batch_size", "train_size", "validation_size", "split_seed")
+"""Fields that do not change what is read."""
+
+
+class _Stamp(NamedTuple):
+    """A file, and what changes when it is written anew."""
+
+    path: Path
+    size: int
+    modified: int
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(str(path), None, f"the file must be readable ({error.strerror})", "check data.root") from None
+    return _Stamp(path.resolve(), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _read(spec: DataSpec, stamps: tuple[_Stamp, ...]) -> Samples:
+    return spec.read(tuple(stamp.path for stamp in stamps))
+
+
+def tenth(pool: int) -> int:
+    """A tenth of ``pool``, at least 1: the validation and the test part of a set that has none of its own."""
+    return max(1, pool // 10)
