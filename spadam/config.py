@@ -1,0 +1,87 @@
+"""Everything that determines one run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from spadam.autoencoder import AutoencoderSpec, SparseAutoencoder
+from spadam.data import Dataset, DatasetSpec
+from spadam.data.splits import seeded
+from spadam.optim import OptimizerSpec
+from spadam.probe import ProbeSpec
+from spadam.spec import InputError, Spec
+from spadam.tracking import TrackingSpec
+
+
+class TrainerSpec(Spec):
+    """How long to train, and on what."""
+
+    epochs: PositiveInt | None = 3
+    """Stop after so many passes over the training images."""
+    steps: PositiveInt | None = None
+    """Stop after so many steps."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute; `auto` takes a GPU where there is one."""
+    threads: PositiveInt = 1
+    """Threads of torch on the CPU. Other numbers of threads give other roundings."""
+    clip_norm: PositiveFloat | None = None
+    """Scale the gradient of the autoencoder down to this norm."""
+    checkpoint_every: Literal["epoch"] | Annotated[int, Field(gt=0)] | None = "epoch"
+    """Save what a resumed run needs: at the end of every epoch, after so many steps, or never."""
+    time_limit: PositiveFloat | None = None
+    """Stop after so many seconds."""
+
+    @model_validator(mode="after")
+    def _check(self) -> TrainerSpec:
+        if self.epochs is None and self.steps is None and self.time_limit is None:
+            rule = "a training needs an end"
+            raise InputError("trainer.epochs", "null", rule, "set trainer.epochs, trainer.steps or trainer.time_limit")
+        return self
+
+
+class RunConfig(Spec):
+    """One training: data, model, optimizer, probe, and how long."""
+
+    seed: NonNegativeInt = 0
+    """Weights, batch order and refit sample are drawn from it."""
+    data: DatasetSpec
+    model: AutoencoderSpec = AutoencoderSpec()
+    optimizer: OptimizerSpec
+    probe: ProbeSpec | None = ProbeSpec()
+    """The classifier on the codes; null for none."""
+    trainer: TrainerSpec = TrainerSpec()
+    tracking: TrackingSpec = TrackingSpec()
+
+    @model_validator(mode="after")
+    def _check(self) -> RunConfig:
+        schedule, trainer = self.optimizer.schedule.name, self.trainer
+        if schedule != "constant" and trainer.epochs is None and trainer.steps is None:
+            rule = f"a {schedule} schedule must know how long the training is"
+            raise InputError("optimizer.schedule.name", schedule, rule, "set trainer.epochs or trainer.steps")
+        return self
+
+    def identity(self) -> str:
+        """A hash of what determines the numbers: all but where data lies, where it computes, and who watches."""
+        data = self.model_dump(mode="json", exclude={"tracking": True, "data": {"root"}, "trainer": {"accelerator"}})
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+    def build_autoencoder(self, dataset: Dataset) -> SparseAutoencoder:
+        """The autoencoder as a training begins with it, its weights drawn from the seed."""
+        mean_D = dataset.train_mean() if self.model.init_bias == "mean" else None
+        return self.model.build(dataset.features, seeded("weights", self.seed), mean_D)
+
+    def plain(self) -> dict[str, Any]:
+        """The whole configuration as plain values, defaults included, every `name` before what belongs to it."""
+        plain: dict[str, Any] = _name_first(self.model_dump(mode="json"))
+        return plain
+
+
+def _name_first(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    first = {"name": value["name"]} if "name" in value else {}
+    return first | {key: _name_first(inner) for key, inner in value.items()}

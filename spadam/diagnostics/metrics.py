@@ -1,0 +1,250 @@
+"""The one registry of metric names: what each number is, in which unit, over what, by which formula.
+
+Objectives are checked against it before anything is trained, and docs/metrics.md is made from it:
+``python -m spadam.diagnostics.metrics > docs/metrics.md``. It imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from typing import NamedTuple
+
+from spadam.spec import InputError
+
+
+class Metric(NamedTuple):
+    """What a name stands for."""
+
+    name: str
+    """``group/what``."""
+    unit: str
+    """Unit of the number; a share lies in [0, 1]."""
+    over: str
+    """The samples, rows or steps that it is taken over."""
+    formula: str
+    """How it is computed, in one sentence."""
+    array: bool = False
+    """It is more than one number, and stands under ``arrays``."""
+    searchable: bool = True
+    """A search may be judged by it: its trials measure it, and the configuration alone determines it."""
+    refit: bool = False
+    """Only a run that fits the probe's regression has it; in a search, a probe objective makes the trials do so."""
+
+
+_TRAIN = "training split, at most 10,000 samples"
+_VALIDATION = "validation split"
+_TEST = "test split"
+_SINCE = "training steps since the last report"
+_MSE = "Sum of the squared errors over samples x features"
+_FVU = "Sum of the squared errors over the sum of squares about the per-feature mean of the evaluated samples"
+_EVALUATED = "reconstructed with the evaluation code"
+_AS_TRAINED = "reconstructed with the training rule in whole batches of the training size"
+
+
+def _reconstruction() -> list[Metric]:
+    metrics = []
+    for split, over in (("train", _TRAIN), ("val", _VALIDATION), ("test", _TEST)):
+        searchable = split != "test"
+        metrics += [
+            Metric(f"{split}/mse", "squared error per feature", over, f"{_MSE}, {_EVALUATED}.", searchable=searchable),
+            Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", searchable=searchable),
+        ]
+        if split != "val":
+            name, unit = f"{split}/mse_training_code", "squared error per feature"
+            metrics += [
+                Metric(name, unit, over, f"{_MSE}, {_AS_TRAINED}.", searchable=searchable),
+                Metric(f"{split}/fvu_training_code", "1", over, f"{_FVU}, {_AS_TRAINED}.", searchable=searchable),
+            ]
+    return metrics
+
+
+def _loss() -> list[Metric]:
+    formula = "Mean of what was optimised: the squared error as `model.reduction` says, plus the rule's L1 term."
+    return [Metric("train/loss_stream", "loss", "training batches of the last epoch", formula)]
+
+
+def _sparsity() -> list[Metric]:
+    rows, latents = f"all rows; {_SINCE}", "all latents; validation split, evaluation code"
+    histogram = (
+        "Number of latents in each bin of log10 density, density being the share of samples in which a latent is "
+        "selected; the first bin takes what lies below it too, and latents never selected are counted apart."
+    )
+    return [
+        Metric("sparsity/l0_train", "latents", _SINCE, "Non-zero values of the training code per sample."),
+        Metric("sparsity/l0_eval", "latents", _VALIDATION, "Non-zero values of the evaluation code per sample."),
+        Metric(
+            "sparsity/rows_touched",
+            "share",
+            rows,
+            "Rows that the rule selected for some sample of the batch, a zero value included, over all rows, averaged "
+            "over the steps.",
+        ),
+        Metric(
+            "sparsity/rows_touched_expected",
+            "share",
+            rows,
+            "Mean over the rows of 1 - (1 - p)^B, with p the share of samples in which the row was on and B the batch "
+            "size: what independent samples would give.",
+        ),
+        Metric(
+            "sparsity/rows_intermittent",
+            "share",
+            rows,
+            "Rows touched in at least 2 % and at most 90 % of the steps: only these can tell variants apart.",
+        ),
+        Metric(
+            "sparsity/samples_per_row",
+            "samples",
+            f"touched rows; {_SINCE}",
+            "Samples of the batch in which a touched row was on, averaged over rows and the steps that touched them.",
+        ),
+        Metric(
+            "sparsity/row_age",
+            "steps",
+            "all rows; the whole training",
+            "Steps since a row was last touched, averaged over the rows; a row never touched counts from step 0.",
+        ),
+        Metric("sparsity/dead", "share", latents, "Latents that are selected for no sample."),
+        Metric(
+            "sparsity/dead_1e5",
+            "share",
+            "all rows; the last 100,000 training samples",
+            "Rows whose last touching batch ended at least 100,000 samples ago; missing before so many were seen.",
+        ),
+        Metric("sparsity/density_histogram", "latents", latents, histogram, array=True, searchable=False),
+        Metric(
+            "sparsity/usage_entropy",
+            "share",
+            latents,
+            "Entropy of the distribution of all selections over the latents, over the logarithm of their number: 1 "
+            "when all are used alike.",
+        ),
+    ]
+
+
+def _optim() -> list[Metric]:
+    return [
+        Metric(
+            "optim/update_rms",
+            "weight",
+            "elements of the weight matrices that moved in a step",
+            "Root mean square of the change, biases left out, averaged over the steps that were looked at.",
+        ),
+        Metric(
+            "optim/eps_bound",
+            "share",
+            "elements of touched rows of the weight matrices that moved in a step",
+            "Elements of whose denominator eps is more than half (√v < ε), in the optimizer's own formula, averaged "
+            "over the steps that were looked at; rows that moved without a gradient are left out; 0 when eps is 0, "
+            "missing for an optimizer without a denominator.",
+        ),
+    ]
+
+
+def _probe() -> list[Metric]:
+    fitted = "Accuracy of the multinomial logistic regression fitted anew at the end"
+    fit = "the regression that was chosen"
+    baseline = "test split when test metrics are measured, else validation split"
+    return [
+        Metric(
+            "probe/online_accuracy",
+            "share",
+            _SINCE,
+            "Samples whose class the online probe gave the largest logit, before its step on their batch.",
+        ),
+        Metric("probe/train_accuracy", "share", _TRAIN, f"{fitted}, on the codes it was fitted to.", refit=True),
+        Metric("probe/val_accuracy", "share", _VALIDATION, f"{fitted}; chooses its L2 strength.", refit=True),
+        Metric("probe/test_accuracy", "share", _TEST, f"{fitted}.", searchable=False, refit=True),
+        Metric(
+            "probe/converged",
+            "0 or 1",
+            fit,
+            "1 when the largest element of the gradient came down to 1e-4 within 100 iterations of L-BFGS.",
+            searchable=False,
+            refit=True,
+        ),
+        Metric(
+            "probe/l2",
+            "1",
+            fit,
+            "The strength l of the penalty l/2 x (sum of squared weights) beside the mean cross-entropy, on inputs "
+            "whose non-zero values have a root mean square of 1.",
+            searchable=False,
+            refit=True,
+        ),
+        Metric(
+            "probe/baseline_pixels",
+            "share",
+            baseline,
+            "Accuracy of the same regression on the raw inputs.",
+            searchable=False,
+            refit=True,
+        ),
+        Metric(
+            "probe/baseline_untrained",
+            "share",
+            baseline,
+            "Accuracy of the same regression on the codes of the weights at step 0.",
+            searchable=False,
+            refit=True,
+        ),
+    ]
+
+
+def _time() -> list[Metric]:
+    # Measured everywhere, but by the machine: a search judged by them could not be repeated.
+    return [
+        Metric("time/step_ms", "ms", _SINCE, "Median wall time of a training step.", searchable=False),
+        Metric(
+            "time/optimizer_ms", "ms", _SINCE, "Median wall time of a step's clipping and update.", searchable=False
+        ),
+        Metric(
+            "time/probe_s", "s", "the end", "Wall time of the refit and its baselines.", searchable=False, refit=True
+        ),
+    ]
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in [*_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_probe(), *_time()]
+}
+"""Every metric by its name."""
+
+
+def lookup(name: str, argument: str = "metric") -> Metric:
+    """The metric called ``name``; raises :class:`InputError` about ``argument`` when there is none."""
+    metric = METRICS.get(name)
+    if metric is None:
+        close = difflib.get_close_matches(name, METRICS, 1)
+        remedy = f"did you mean {close[0]}?" if close else "docs/metrics.md lists them"
+        raise InputError(argument, name, "no metric has this name", remedy)
+    return metric
+
+
+_HEAD = """\
+# Metrics
+
+Made from `spadam/diagnostics/metrics.py` by `python -m spadam.diagnostics.metrics > docs/metrics.md`.
+
+A share lies in [0, 1]. A number that is not finite is `null` in JSON. A metric that a run cannot have (no labels, an
+optimizer without a denominator, no validation samples) is absent. Arrays stand under `arrays`. Step 0 is evaluated too;
+values are those of the last epoch. *Objective*: whether a search may be judged by it. Nothing is ever chosen on the
+test split; test metrics are not even computed in a search.
+"""
+
+
+def as_markdown() -> str:
+    """The registry as a page, one table a group."""
+    parts = [_HEAD]
+    for group in dict.fromkeys(name.partition("/")[0] for name in METRICS):
+        parts.append(f"\n## {group}/\n\n| name | unit | over | formula | objective |\n|---|---|---|---|---|\n")
+        for metric in METRICS.values():
+            if metric.name.startswith(group + "/"):
+                objective = "yes" if metric.searchable else "no"
+                cells = (f"`{metric.name}`", metric.unit, metric.over, metric.formula, objective)
+                parts.append(f"| {' | '.join(cells)} |\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_markdown())

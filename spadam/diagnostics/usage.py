@@ -1,0 +1,108 @@
+"""Which rows the training batches touch: how often, by how many samples, and how long ago.
+
+Shapes: L latents (rows), R rows touched in a step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SILENT = 100_000
+"""Training samples after which a row that was not touched counts as dead."""
+
+_TENSORS = ("touched_L", "samples_L", "last_step_L", "last_sample_L", "nonzero")
+_NUMBERS = ("steps", "samples", "total_steps", "total_samples", "none_missed")
+
+
+class RowUsage:
+    """Counts what every training step touches; tensors stay on ``device`` and no step waits for it.
+
+    Since the last :meth:`reset`: ``steps`` and ``samples``; per row the steps that touched it and the samples in which
+    it was on; non-zero values of the code. Over the whole training: ``total_steps`` and ``total_samples``; per row the
+    step and the sample count at which it was last touched; and ``none_missed``, whether no step has left a row out.
+    """
+
+    def __init__(self, latents: int, device: torch.device | str = "cpu") -> None:
+        self.touched_L, self.samples_L, self.last_step_L, self.last_sample_L = (
+            torch.zeros(latents, dtype=torch.int64, device=device) for _ in range(4)
+        )
+        self.nonzero = torch.zeros((), dtype=torch.int64, device=device)
+        self.steps = self.samples = self.total_steps = self.total_samples = 0
+        self.none_missed = True
+
+    def update(self, rows_R: Tensor, counts_R: Tensor, batch: int, nonzero: Tensor) -> None:
+        """Take note of one step.
+
+        ``rows_R`` are the rows it touched, distinct; ``counts_R`` in how many of the ``batch`` samples each was on
+        (both int64); ``nonzero`` () how many values of the code were not zero.
+        """
+        self.steps += 1
+        self.samples += batch
+        self.total_steps += 1
+        self.total_samples += batch
+        self.touched_L.index_add_(0, rows_R, torch.ones_like(rows_R))
+        self.samples_L.index_add_(0, rows_R, counts_R)
+        self.last_step_L.index_fill_(0, rows_R, self.total_steps)
+        self.last_sample_L.index_fill_(0, rows_R, self.total_samples)
+        self.nonzero += nonzero
+        self.none_missed = self.none_missed and len(rows_R) == len(self.touched_L)
+
+    @property
+    def all_rows_touched(self) -> bool:
+        """Every step since the beginning of the training, and there was one, touched every row."""
+        return self.total_steps > 0 and self.none_missed
+
+    def report(self) -> dict[str, float]:
+        """The metrics of the steps since the last :meth:`reset`, under their names; NaN where not defined."""
+        touched_L, samples_L = self.touched_L.cpu(), self.samples_L.cpu()
+        touched = int(touched_L.sum())
+        age = self.total_steps * len(touched_L) - int(self.last_step_L.sum())
+        silent_L = self.total_samples - self.last_sample_L >= SILENT
+        # In whole numbers, so that exactly 2 % and 90 % of the steps count on every machine.
+        intermittent_L = (50 * touched_L >= self.steps) & (10 * touched_L <= 9 * self.steps)
+        rows = len(touched_L)
+        return {
+            "sparsity/l0_train": _ratio(int(self.nonzero), self.samples),
+            "sparsity/rows_touched": _ratio(touched, self.steps * rows),
+            "sparsity/rows_touched_expected": self._expected(samples_L),
+            "sparsity/rows_intermittent": int(intermittent_L.sum()) / rows if self.steps else math.nan,
+            "sparsity/samples_per_row": _ratio(int(samples_L.sum()), touched),
+            "sparsity/row_age": age / rows,
+            "sparsity/dead_1e5": int(silent_L.sum()) / rows if self.total_samples >= SILENT else math.nan,
+        }
+
+    def _expected(self, samples_L: Tensor) -> float:
+        """Mean over the rows of 1-(1-p)^B, without loss of digits for rare rows; B is the same in every step."""
+        if not self.steps:
+            return math.nan
+        density_L = samples_L.double() / self.samples
+        batch = self.samples / self.steps
+        return float(-torch.expm1(batch * torch.log1p(-density_L)).mean())
+
+    def reset(self) -> None:
+        """Begin a new report; what is known of the whole training stays."""
+        self.steps = self.samples = 0
+        for tensor in (self.touched_L, self.samples_L, self.nonzero):
+            tensor.zero_()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything, as tensors and plain numbers."""
+        tensors = {name: getattr(self, name).clone() for name in _TENSORS}
+        return tensors | {name: getattr(self, name) for name in _NUMBERS}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state_dict`; later reports are then the same to the last bit."""
+        for name in _TENSORS:
+            tensor: Tensor = getattr(self, name)
+            assert state[name].shape == tensor.shape
+            tensor.copy_(state[name])
+        for name in _NUMBERS:
+            setattr(self, name, state[name])
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan
