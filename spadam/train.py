@@ -1,0 +1,233 @@
+"""One training, from its configuration to its result.
+
+:func:`run` is a function of its configuration alone: with the same threads and kernels it gives the same bits, in a
+fresh process or after other trainings, resumed or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pytorch_lightning as pl
+import safetensors.torch
+import torch
+
+from spadam import checkpoint, kernels
+from spadam.autoencoder import SparseAutoencoder
+from spadam.config import RunConfig
+from spadam.data import Batches, Dataset
+from spadam.diagnostics import conclusion
+from spadam.diagnostics.telemetry import Progress, Telemetry
+from spadam.ledger import Ledger, Recorder, strict_json, write_atomic
+from spadam.limits import Limits
+from spadam.lock import LOCK, hold
+from spadam.module import AutoencoderModule
+from spadam.probe import LinearProbe
+from spadam.result import RunResult, read_result, write_result
+from spadam.spec import InputError, dump
+from spadam.surroundings import arithmetic, interruptible, quiet
+from spadam.tracking import open_run
+
+Phase = Literal["train", "search", "repeat"]
+
+
+class Origin(NamedTuple):
+    """Where a training comes from, for whoever watches it: an id, its sweep, its variant, and tags."""
+
+    run_id: str
+    group: str | None = None
+    job_type: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+def run(
+    config: RunConfig,
+    out: Path | None = None,
+    *,
+    phase: Phase = "train",
+    refit: bool | None = None,
+    origin: Origin | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> RunResult:
+    """Train as ``config`` says.
+
+    With a folder ``out``, rows, weights, configuration and result are written there; a run that was interrupted there
+    goes on, and one that is finished is read and returned. Test metrics are measured unless ``phase`` is "search";
+    ``refit`` decides about the probe's regression where the configuration says `auto` (by default: not in search).
+
+    Raises :class:`InputError` before anything is trained when data, folder or device do not serve, or ``out`` holds a
+    run of another configuration.
+    """
+    if out is not None and (finished := read_result(config, out)) is not None:
+        return finished
+    device = _device(config.trainer.accelerator)
+    config.optimizer.build([torch.nn.Parameter(torch.zeros(1, 1))])  # a custom one may not be importable
+    dataset = config.data.load()
+    with hold(out) if out is not None else contextlib.nullcontext(), arithmetic(config.trainer.threads), quiet():
+        if out is not None:
+            if (finished := read_result(config, out)) is not None:  # by whoever held the folder before
+                return finished
+            write_atomic(out / "config.yaml", dump(config.plain()))
+        return _Training(config, dataset, device, out, phase, refit, origin, progress).run()
+
+
+class _Training:
+    """A training under way: what :func:`run` has found out, and the steps that it takes in order."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        device: torch.device,
+        out: Path | None,
+        phase: Phase,
+        refit: bool | None,
+        origin: Origin | None,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.config, self.out, self.phase, self.device = config, out, phase, device
+        self.started = datetime.now(UTC)
+        self.loaded = dataset  # hashed once for all trainings that share it; the copy on a device would be hashed anew
+        self.dataset = dataset.to(device)
+        self.autoencoder = config.build_autoencoder(dataset)
+        self.batches = Batches(self.dataset, self.dataset.train, config.data.batch_size, config.seed)
+        self.recorder = self._open_recorder(origin) if out is not None else None
+        self.refit = self._wants_refit(refit)
+        self.limits = Limits(config.trainer, len(self.batches))
+        record = self.recorder.record if self.recorder else None
+        self.telemetry = Telemetry(self.dataset, config, device, record, progress, self.limits.total_steps)
+
+    def run(self) -> RunResult:
+        with self.recorder or contextlib.nullcontext():
+            self._fit()
+            result = self._conclude()
+            if self.recorder is not None:
+                assert self.out is not None
+                self.recorder.ledger.close()
+                self._save(self.out, result)
+                self.recorder.finish(summary={"status": result.status, **result.metrics})
+        return result
+
+    def _fit(self) -> None:
+        trainer_spec = self.config.trainer
+        callbacks: list[pl.Callback] = [self.telemetry, self.limits]
+        folder = resume = None
+        if self.recorder is not None:
+            assert self.out is not None
+            folder = self.out / "checkpoints"
+            resume = checkpoint.latest(folder)
+            self.recorder.ledger.truncate(-1 if resume is None else checkpoint.step_of(resume))
+        if trainer_spec.checkpoint_every is not None:
+            callbacks.append(checkpoint.LatestCheckpoint(folder, trainer_spec.checkpoint_every))
+        trainer = pl.Trainer(
+            accelerator="gpu" if self.device.type == "cuda" else "cpu",
+            devices=1,
+            max_epochs=trainer_spec.epochs or -1,
+            gradient_clip_val=trainer_spec.clip_norm,
+            callbacks=callbacks,
+            plugins=[checkpoint.AtomicCheckpointIO()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        module = self._module()
+        with interruptible():
+            trainer.fit(module, self.batches, ckpt_path=resume, weights_only=True)
+        self.autoencoder.to(self.device).eval()
+
+    def _module(self) -> AutoencoderModule:
+        config, classes = self.config, self.dataset.classes
+        probe = LinearProbe(config.model.latents, classes) if config.probe and classes else None
+        return AutoencoderModule(
+            self.autoencoder,
+            config.optimizer,
+            probe,
+            probe_lr=config.probe.lr if config.probe else 0.0,
+            total_steps=self.limits.total_steps,
+        )
+
+    def _wants_refit(self, refit: bool | None) -> bool:
+        if self.config.probe is None or self.dataset.y is None:
+            return False
+        if self.config.probe.refit != "auto":
+            return self.config.probe.refit == "always"
+        return self.phase != "search" if refit is None else refit
+
+    def _conclude(self) -> RunResult:
+        """Measure what is measured once, and put everything together."""
+        last = self.telemetry.evaluations[-1]
+        metrics = {name: value for name, value in last.items() if name not in ("epoch", "step", "time")}
+        if not self.limits.diverged:
+            self.telemetry.announce("fitting the probe" if self.refit else "evaluating")
+            metrics |= conclusion.measure(
+                self.autoencoder, self.dataset, self.config, test=self.phase != "search", fit_probe=self.refit
+            )
+        result = RunResult(
+            status="diverged" if self.limits.diverged else "complete",
+            metrics=metrics,
+            arrays=self.telemetry.arrays,
+            warnings=self.telemetry.warnings(),
+            config=self.config.plain(),
+            provenance=self._provenance(),
+            evaluations=self.telemetry.evaluations,
+        )
+        # What is returned is what is on the disk: one round trip makes nulls of what is not finite.
+        return RunResult(**json.loads(strict_json(result._asdict())))
+
+    def _provenance(self) -> dict[str, Any]:
+        packages = ("spadam", "torch", "pytorch-lightning", "optuna", "wandb", "numpy", "scikit-learn")
+        return {
+            "versions": {name: version(name) for name in packages},
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
+            "threads": torch.get_num_threads(),
+            "kernels": kernels.choose(self.device).__name__.rpartition(".")[2],
+            "data": self.loaded.content_hash(),
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
+        }
+
+    def _save(self, out: Path, result: RunResult) -> None:
+        save_weights(self.autoencoder, out)
+        write_result(result, out)
+        checkpoint.remove_all(out / "checkpoints")
+        (out / LOCK).unlink()  # a finished folder needs none: who comes now finds the result
+
+    def _open_recorder(self, origin: Origin | None) -> Recorder:
+        config, out = self.config, self.out
+        assert out is not None
+        name = f"{config.data.name}-{config.optimizer.name}-{config.identity()[:8]}-s{config.seed}"
+        who = origin or Origin(name, job_type="train", tags=(config.data.name, config.optimizer.name))
+        tracker = open_run(
+            config.tracking,
+            folder=out,
+            run_id=who.run_id,
+            config=config.plain(),
+            group=who.group,
+            job_type=who.job_type,
+            tags=who.tags,
+        )
+        return Recorder(Ledger(out / "metrics.jsonl"), tracker)
+
+
+def save_weights(autoencoder: SparseAutoencoder, out: Path) -> None:
+    """Write ``out``/model.safetensors, whole or not at all."""
+    tensors = {name: value.contiguous().cpu() for name, value in autoencoder.state_dict().items()}
+    write_atomic(out / "model.safetensors", safetensors.torch.save(tensors))
+
+
+def _device(accelerator: str) -> torch.device:
+    found = torch.cuda.is_available()
+    if accelerator == "gpu" and not found:
+        raise InputError("trainer.accelerator", accelerator, "torch must see a CUDA device", "use auto or cpu")
+    return torch.device("cuda" if found and accelerator != "cpu" else "cpu")
