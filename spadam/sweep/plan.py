@@ -1,0 +1,91 @@
+"""Which trainings a sweep has, with which seeds, and the points that are known beforehand."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from spadam.sweep.space import Value
+from spadam.sweep.spec import SEEDS_APART, SearchSpec, Sweep, Variant
+
+Phase = Literal["search", "repeat"]
+
+STARTUP = 10
+"""So many first trials of every study are drawn at random, before a sampler learns (Optuna's default for TPE)."""
+
+
+class Slot(NamedTuple):
+    """One planned training."""
+
+    variant: str
+    phase: Phase
+    study: int
+    number: int
+    """From 0 within (variant, phase, study)."""
+    seed: int
+    """What the training is seeded with."""
+    point: str = ""
+    """Of a repeat: the hash of the parameters that it repeats."""
+
+    @property
+    def id(self) -> str:
+        """Names the slot within its variant for ever. A repeat of other parameters is another slot."""
+        if self.phase == "search":
+            return f"search-{self.study}/{self.number}"
+        return f"repeat-{self.study}/{self.point}/{self.seed}"
+
+    @property
+    def label(self) -> str:
+        """Names the slot for people, its folder, and W&B; the first study is not mentioned."""
+        study = f"s{self.study}-" if self.study else ""
+        return f"{self.phase}-{study}{self.number}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its attempts lie, within the folder of the sweep."""
+        return Path(self.variant) / self.label
+
+
+def search_slots(sweep: Sweep, variant: str) -> list[Slot]:
+    """The search slots of a variant: exactly `search.trials` in every study, the same seeds for every variant."""
+    return [
+        Slot(variant, "search", study, number, sweep.seed + study)
+        for study in range(sweep.spec.search.studies)
+        for number in range(sweep.trials)
+    ]
+
+
+def repeat_seeds(sweep: Sweep, study: int) -> list[int]:
+    """Seeds of the repeats of a study's best: no search has them, no other study, and every variant the same."""
+    first = sweep.seed + SEEDS_APART * (study + 1)
+    return list(range(first, first + sweep.spec.repeat.seeds))
+
+
+def digest(params: Mapping[str, Value]) -> str:
+    """A short hash of ``params``."""
+    return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def enumerate_point(search: SearchSpec, variant: Variant, slot: Slot) -> dict[str, Value] | None:
+    """The parameters of a search slot that depend on no result; None when a sampler must be asked.
+
+    The same slot of another variant has the same values on the axes that both have.
+    """
+    if search.sampler == "grid":
+        axes = sorted(variant.axes, key=lambda axis: axis.name)  # the order of lines in a file changes nothing
+        values = next(itertools.islice(itertools.product(*(axis.grid() for axis in axes)), slot.number, None))
+        return dict(zip((axis.name for axis in axes), values, strict=True))
+    # A later slot that may not see a single result has nothing to learn from either.
+    if search.sampler == "random" or slot.number < max(STARTUP, search.lag):
+        return {axis.name: axis.at(_uniform(search.seed, slot, axis.name)) for axis in variant.axes}
+    return None
+
+
+def _uniform(seed: int, slot: Slot, axis: str) -> float:
+    """A number in [0, 1) for one axis of one slot, whatever variant and other axes there are."""
+    text = f"{seed}/{slot.study}/{slot.number}/{axis}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64 * (1 - 2**-53)

@@ -1,0 +1,105 @@
+"""The outcome of a sweep in one line a study: the best, and what its repeats say of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from spadam.sweep.space import Value
+from spadam.sweep.spec import Sweep
+from spadam.sweep.standing import Search, value_of
+from spadam.sweep.study import Record
+
+LEVEL = 0.95
+
+
+class Estimate(NamedTuple):
+    """A mean over seeds, with half the width of its interval; None when one seed gives no interval."""
+
+    mean: float
+    half: float | None
+    n: int
+
+
+class Line(NamedTuple):
+    """A study of a variant."""
+
+    variant: str
+    study: int
+    params: dict[str, Value]
+    """Of the best trial; empty when there is none."""
+    value: float | None
+    """What the best trial had: the smallest of many, so better than it really is."""
+    repeats: Estimate | None
+    """The objective of the same parameters with fresh seeds."""
+    test: Estimate | None
+    """test/fvu of the repeats."""
+    rows_touched: float | None
+    """The mean over the repeats, or of the best trial while there are none."""
+    notes: tuple[str, ...]
+    """Warnings of its trainings with how many gave each, and what is missing."""
+
+
+def summarise(sweep: Sweep, searches: Sequence[Search]) -> list[Line]:
+    """A line for every study, in the order of the file."""
+    return [_line(sweep, search) for search in searches]
+
+
+def estimate(values: Sequence[float]) -> Estimate | None:
+    """Mean and 95 % interval of a sample from a normal distribution: half = t_{n-1, .975} s / sqrt(n)."""
+    n = len(values)
+    if n == 0:
+        return None
+    mean = math.fsum(values) / n
+    if n == 1:
+        return Estimate(mean, None, n)
+    from scipy.special import stdtrit  # here, because reading a sweep should not wait for it
+
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    return Estimate(mean, float(stdtrit(n - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(n), n)
+
+
+def _line(sweep: Sweep, search: Search) -> Line:
+    metric = sweep.spec.objective.metric
+    params = search.best.params(sweep.variants[search.variant]) if search.best else None
+    touched = _values(search.repeats, "sparsity/rows_touched")
+    if not touched and search.best:
+        touched = _values([search.best], "sparsity/rows_touched")
+    return Line(
+        search.variant,
+        search.study,
+        params or {},
+        value_of(search.best, metric) if search.best else None,
+        estimate(_values(search.repeats, metric)),
+        estimate(_values(search.repeats, "test/fvu")),
+        math.fsum(touched) / len(touched) if touched else None,
+        tuple(_notes(search, metric)),
+    )
+
+
+def _values(records: Sequence[Record], metric: str) -> list[float]:
+    return [value for record in records if (value := value_of(record, metric)) is not None]
+
+
+def _notes(search: Search, metric: str) -> list[str]:
+    notes = []
+    if not search.complete:
+        accepted = sum(record.state == "accepted" for record in search.trials)
+        notes.append(f"{accepted} of {len(search.trials)} trials so far")
+    if search.complete and search.best is None:
+        notes.append(f"no trial has a finite {metric}, so there is nothing to repeat")
+    results = [record.result for record in (*search.trials, *search.repeats) if record.result is not None]
+    diverged = sum(result["status"] == "diverged" for result in results)
+    if diverged:
+        notes.append(f"{diverged} of {len(results)} trainings diverged")
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for warning in (warning for result in results for warning in result["warnings"]):
+        kind = re.sub(r"\d+(\.\d+)?", "#", warning)  # the same but for its numbers
+        examples.setdefault(kind, warning)
+        counts[kind] += 1
+    notes += [f"{examples[kind]} ({count} of {len(results)} trainings)" for kind, count in counts.items()]
+    return notes

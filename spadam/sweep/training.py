@@ -1,0 +1,85 @@
+"""One slot's training: what it is given, and what its study is told of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from spadam.config import RunConfig
+from spadam.diagnostics.metrics import METRICS
+from spadam.result import RunResult
+from spadam.sweep.plan import Slot
+from spadam.sweep.spec import ObjectiveSpec
+
+UNMEASURED = 1e30
+"""Told for a training whose objective was never a finite number (its negative when large is good): a rank, no value."""
+
+
+class Step(Protocol):
+    """How far a training is."""
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+
+    @property
+    def total(self) -> int | None:
+        """Steps planned, if that is known."""
+
+    @property
+    def loss(self) -> float | None:
+        """The loss of a late step, if one is known."""
+
+
+class Task(NamedTuple):
+    """A claimed slot as a training takes it; plain enough to be handed to another process."""
+
+    sweep: str
+    slot: Slot
+    attempt: int
+    """From 0; a slot is tried again when an attempt was killed."""
+    config: RunConfig
+    out: Path
+    """The attempt's own folder."""
+    objective: ObjectiveSpec
+
+
+Train = Callable[[Task, Callable[[Step], None]], RunResult]
+"""Trains a task, and says how far it is about twice a second."""
+
+
+def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    """Train ``task`` in this process, as a training of its sweep. Raises what :func:`spadam.train.run` raises."""
+    from spadam.train import Origin, run  # here, because it takes seconds to import
+
+    slot = task.slot
+    retry = f"-a{task.attempt}" if task.attempt else ""  # a retry is a training, and a run, of its own
+    origin = Origin(
+        run_id=f"{task.sweep}-{slot.variant}-{slot.label}-{slot.seed}{retry}",
+        group=task.sweep,
+        job_type=slot.variant,
+        tags=(slot.phase, f"study-{slot.study}", task.config.data.name, task.config.optimizer.name),
+    )
+    # A search trial fits the probe's regression only when it is searched for.
+    refit = True if slot.phase == "search" and METRICS[task.objective.metric].refit else None
+    return run(task.config, task.out, phase=slot.phase, refit=refit, origin=origin, progress=progress)
+
+
+def told(result: RunResult, objective: ObjectiveSpec) -> float:
+    """The finite number that the study is told: the objective, or for a diverged training the worst that was seen.
+
+    Step 0 is among what was seen, so a training that got better before it diverged gains nothing by it.
+    """
+    value = result.metrics.get(objective.metric)
+    if result.status == "complete" and value is not None and math.isfinite(value):
+        return value
+    return _worst([row.get(objective.metric) for row in result.evaluations], objective.direction)
+
+
+def _worst(values: Sequence[float | None], direction: str) -> float:
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if direction == "minimize":
+        return max(finite, default=UNMEASURED)
+    return min(finite, default=-UNMEASURED)

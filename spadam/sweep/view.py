@@ -1,0 +1,224 @@
+"""What a person sees of a sweep: a line per variant while it runs, and the table at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from spadam.sweep.plan import Slot
+from spadam.sweep.spec import Sweep
+from spadam.sweep.standing import Tally
+from spadam.sweep.summary import Estimate, Line
+from spadam.sweep.training import Step
+
+
+class View(Protocol):
+    """Shows a sweep while it runs. All calls come from the agent's thread."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None: ...
+
+    def update(self, tallies: Sequence[Tally]) -> None:
+        """The variants in numbers, anew after every training."""
+
+    def begin(self, slot: Slot) -> None:
+        """A training begins."""
+
+    def move(self, slot: Slot, step: Step) -> None:
+        """A training has come so far."""
+
+    def end(self, slot: Slot, status: str, value: float | None) -> None:
+        """A training has a result."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+
+
+def watch(console: Console, metric: str) -> View:
+    """The view that suits ``console``: live lines on a terminal, one line a training elsewhere."""
+    return LiveView(console, metric) if console.is_terminal else LogView(console, metric)
+
+
+class LogView:
+    """One line a finished training, for logs and pipes."""
+
+    def __init__(self, console: Console, metric: str) -> None:
+        self._console, self._metric = console, metric
+        self._tallies: Sequence[Tally] = ()
+        self._ended: tuple[Slot, str, float | None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        return None
+
+    def update(self, tallies: Sequence[Tally]) -> None:
+        """Write the line of the training that has just ended: it says how far the variant is with it."""
+        self._tallies = tallies
+        if self._ended is None:
+            return
+        (slot, status, value), self._ended = self._ended, None
+        mine = next(tally for tally in tallies if tally.variant == slot.variant)
+        said = f"{self._metric} {_number(value)}" if status == "complete" else status
+        best = f"best {_number(mine.best)}, {mine.accepted} of {mine.slots} done"
+        left = _duration(sum(_seconds_left(tally) or 0.0 for tally in tallies))
+        self.note(f"{slot.variant} {slot.label}: {said}; {best}; {left} left")
+
+    def begin(self, slot: Slot) -> None:
+        """Nothing to say yet."""
+
+    def move(self, slot: Slot, step: Step) -> None:
+        """Nothing to say yet."""
+
+    def end(self, slot: Slot, status: str, value: float | None) -> None:
+        """Keep what ended until the numbers that go with it come."""
+        self._ended = (slot, status, value)
+
+    def note(self, text: str) -> None:
+        """Write a line."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class LiveView:
+    """A line per variant that is kept up to date on a terminal."""
+
+    def __init__(self, console: Console, metric: str) -> None:
+        self._metric = metric
+        self._tallies: Sequence[Tally] = ()
+        self._running: tuple[Slot, str] | None = None
+        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._running = None
+        self._live.stop()
+
+    def update(self, tallies: Sequence[Tally]) -> None:
+        """Show the new numbers."""
+        self._tallies = tallies
+
+    def begin(self, slot: Slot) -> None:
+        """Show it as running."""
+        self._running = (slot, "starting")
+
+    def move(self, slot: Slot, step: Step) -> None:
+        """Show its step and loss."""
+        steps = f"step {step.step}" + (f" of {step.total}" if step.total else "")
+        self._running = (slot, steps + (f", loss {_number(step.loss)}" if step.loss is not None else ""))
+
+    def end(self, slot: Slot, status: str, value: float | None) -> None:
+        """Nothing of it runs any more."""
+        self._running = None
+
+    def note(self, text: str) -> None:
+        """Write a line above the live ones."""
+        self._live.console.print(text, markup=False, highlight=False)
+
+    def _draw(self) -> Table:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("variant", "", "done", f"best {self._metric}", "failed", "left", "running"):
+            table.add_column(heading, no_wrap=True)
+        for tally in self._tallies:
+            bar = ProgressBar(total=max(1, tally.slots), completed=tally.accepted, width=20)
+            running = ""
+            if self._running is not None and self._running[0].variant == tally.variant:
+                running = f"{self._running[0].label}: {self._running[1]}"
+            done, failed = f"{tally.accepted}/{tally.slots}", str(tally.failures or "")
+            left = _duration(_seconds_left(tally))
+            table.add_row(tally.variant, bar, done, _number(tally.best), failed, left, running)
+        total = [_seconds_left(tally) for tally in self._tallies]
+        known = [seconds for seconds in total if seconds is not None]
+        if len(self._tallies) > 1:
+            table.add_row("all", "", "", "", "", _duration(sum(known) if known else None), "")
+        return table
+
+
+def table(sweep: Sweep, lines: Sequence[Line]) -> Table:
+    """The outcome of a sweep: for every study its best, and the mean of its repeats with a 95 % interval."""
+    metric = sweep.spec.objective.metric
+    axes = list(dict.fromkeys(axis.name for variant in sweep.variants.values() for axis in variant.axes))
+    title = (
+        f"{sweep.name}: the best of {sweep.trials} trials, and {sweep.spec.repeat.seeds} repeats of it with fresh seeds"
+    )
+    outcome = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    outcome.add_column("variant", no_wrap=True)
+    for name in axes:
+        outcome.add_column(escape(_short(name, axes)), justify="right", no_wrap=True)
+    for heading in (f"{metric}\nsearch", f"{metric}\nrepeats", "test/fvu\nrepeats", "rows\ntouched"):
+        outcome.add_column(heading, justify="right")
+    for line in lines:
+        name = line.variant + (f" (study {line.study})" if sweep.spec.search.studies > 1 else "")
+        params = [_number(line.params[axis], 3) if axis in line.params else "" for axis in axes]
+        repeats = (_interval(estimate, sweep.spec.repeat.seeds) for estimate in (line.repeats, line.test))
+        outcome.add_row(name, *params, _number(line.value), *repeats, _number(line.rows_touched, 3))
+    return outcome
+
+
+def _short(axis: str, axes: Sequence[str]) -> str:
+    """The last key of ``axis`` where that says which one it is."""
+    last = axis.rpartition(".")[2]
+    return last if [name.rpartition(".")[2] for name in axes].count(last) == 1 else axis
+
+
+def show(console: Console, sweep: Sweep, lines: Sequence[Line]) -> None:
+    """Print the table, and below it what one must know to read it."""
+    outcome = table(sweep, lines)
+    if not console.is_terminal:  # a pipe has no width: nothing is folded there
+        needed = Measurement.get(console, console.options.update(max_width=10_000), outcome).maximum
+        console = Console(file=console.file, width=max(console.width, needed))
+    console.print(outcome)
+    if any(line.repeats is not None and line.repeats.half is not None for line in lines):
+        console.print("±: 95 % interval of the mean over fresh seeds (Student's t)", highlight=False)
+    notes: dict[str, list[str]] = {}
+    for line in lines:
+        for note in line.notes:
+            notes.setdefault(note, []).append(line.variant)
+    for note, variants in notes.items():
+        console.print(f"{', '.join(dict.fromkeys(variants))}: {note}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _seconds_left(tally: Tally) -> float | None:
+    """Training time that the variant still needs; None before its first training has ended."""
+    if tally.seconds is None:
+        return None if tally.accepted < tally.slots else 0.0
+    return tally.seconds * (tally.slots - tally.accepted)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "?"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _number(value: object, digits: int = 4) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def _interval(estimate: Estimate | None, seeds: int) -> str:
+    if estimate is None:
+        return "-"
+    spread = "" if estimate.half is None else f" ± {estimate.half:.2g}"
+    fewer = "" if estimate.n == seeds else f" ({estimate.n} of {seeds})"
+    return f"{estimate.mean:.4g}{spread}{fewer}"

@@ -1,0 +1,122 @@
+"""Slots as real trainings: digits, through train.run and the storage to the table."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sweep_bench import Bench
+
+import spadam.train
+from spadam.result import RunResult
+from spadam.sweep import training
+from spadam.sweep.results import best_config, rows
+from spadam.sweep.training import Step, Task
+
+ROOT = Path(__file__).parents[2]
+DIGITS = {
+    "base": {
+        "data": {"name": "digits", "batch_size": 32},
+        "model": {"latents": 32, "rule": {"name": "top_k", "k": 4}},
+        "trainer": {"epochs": None, "steps": 8},
+    },
+    "search": {"trials": 2},
+    "repeat": {"seeds": 1},
+}
+
+
+def write(bench: Bench, **changes: Any) -> None:
+    from sweep_bench import SPEC
+
+    from spadam.spec import dump, merge
+
+    bench.spec.write_text(dump({**SPEC, **{key: merge(SPEC[key], value) for key, value in DIGITS.items()}, **changes}))
+
+
+def test_digits_from_the_file_to_the_table(bench: Bench) -> None:
+    write(bench)
+    assert bench.run(training.train) == 0
+    table = rows(*bench.read())
+    assert [row["status"] for row in table] == ["complete"] * 6
+    for row in table:
+        folder = bench.folder / row["variant"] / f"{row['phase']}-{row['slot']}" / "attempt-0"
+        assert {"result.json", "metrics.jsonl", "model.safetensors", "config.yaml"} <= {
+            p.name for p in folder.iterdir()
+        }
+        assert json.loads((folder / "result.json").read_text())["metrics"] == row["metrics"]
+        assert row["value"] == row["metrics"]["val/fvu"] > 0
+        tests = [name for name in row["metrics"] if "test" in name]
+        assert bool(tests) == (row["phase"] == "repeat"), "test metrics are for repeats only"
+        assert ("probe/val_accuracy" in row["metrics"]) == (row["phase"] == "repeat")
+    assert "val/fvu" in bench.said.getvalue()
+    before = bench.files()
+    assert bench.run(training.train) == 0
+    assert bench.files() == before
+
+
+def test_the_best_configuration_trains_to_the_same_value(bench: Bench, tmp_path: Path) -> None:
+    write(bench)
+    assert bench.run(training.train, variants=["lazy"]) == 0
+    sweep, searches = bench.read()
+    from spadam.config import RunConfig
+    from spadam.spec import parse, validate
+
+    config = validate(RunConfig, parse(best_config(sweep, searches, "lazy"), "best"))
+    result = spadam.train.run(config, tmp_path / "again")
+    values = [row["value"] for row in rows(sweep, searches) if row["variant"] == "lazy" and row["phase"] == "search"]
+    assert result.metrics["val/fvu"] == min(values)
+
+
+def test_what_a_training_is_told_of_its_sweep(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, Any]] = []
+
+    def run(config: Any, out: Path, **given: Any) -> RunResult:
+        calls.append(given)
+        return RunResult("complete", {"probe/val_accuracy": 0.5}, {}, [], config.plain(), {}, [])
+
+    monkeypatch.setattr(spadam.train, "run", run)
+    write(bench, objective={"metric": "probe/val_accuracy", "direction": "maximize"})
+    assert bench.run(training.train, variants=["lazy"]) == 0
+    search, repeat = calls[0], calls[-1]
+    assert (search["phase"], search["refit"]) == ("search", True)
+    assert (repeat["phase"], repeat["refit"]) == ("repeat", None)
+    origin = search["origin"]
+    assert (origin.run_id, origin.group, origin.job_type) == ("lr-eps-lazy-search-0-0", "lr-eps", "lazy")
+    assert origin.tags == ("search", "study-0", "digits", "lazy_adam")
+    assert len({call["origin"].run_id for call in calls}) == len(calls) == 3
+
+
+def test_a_retry_is_a_run_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids: list[str] = []
+
+    def run(config: Any, out: Path, *, origin: Any, **given: Any) -> RunResult:
+        ids.append(origin.run_id)
+        if len(ids) == 1:
+            raise OSError("gone")
+        return RunResult("complete", {"val/fvu": 0.5}, {}, [], config.plain(), {}, [])
+
+    monkeypatch.setattr(spadam.train, "run", run)
+    bench.run(training.train, variants=["adam"])
+    assert ids[:2] == ["lr-eps-adam-search-0-0", "lr-eps-adam-search-0-0-a1"]
+
+
+def test_progress_reaches_the_view(bench: Bench) -> None:
+    write(bench)
+    steps: list[Step] = []
+
+    def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+        return training.train(task, lambda step: (steps.append(step), progress(step))[1])
+
+    assert bench.run(train, variants=["adam"]) == 0
+    assert steps
+    assert all(step.total in (8, None) for step in steps)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_shipped_sweep_can_be_trained(path: Path) -> None:
+    from spadam.sweep.reading import load
+
+    sweep = load(path)
+    assert sweep.name == path.stem
+    assert sweep.variants
