@@ -1,0 +1,131 @@
+"""The tree holds what it promises: one wall per library, importing does no work, the wheel holds only spadam."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "spadam").rglob("*.py"))
+
+WALLS = {
+    "wandb": {"spadam/tracking.py"},
+    "optuna": {"spadam/sweep/", "spadam/report/"},
+    "sqlalchemy": {"spadam/sweep/"},
+    "pytorch_lightning": {
+        "spadam/module.py",
+        "spadam/train.py",
+        "spadam/checkpoint.py",
+        "spadam/limits.py",
+        "spadam/diagnostics/telemetry.py",
+    },
+    "lightning_fabric": {"spadam/checkpoint.py"},
+    "typer": {"spadam/cli.py"},
+    "torchvision": {"spadam/data/"},
+}
+
+LAYERS = [
+    {"spec"},
+    {"kernels", "ledger", "lock", "tracking"},
+    {"sparsity", "optim", "data"},
+    {"execution"},
+    {"autoencoder"},
+    {"probe"},
+    {"config"},
+    {"diagnostics", "module", "limits", "checkpoint", "result", "surroundings"},
+    {"train"},
+    {"sweep", "view", "listing"},
+    {"report"},
+    {"cli"},
+]
+"""Imports point to the same layer or one before it."""
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that ``path`` imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: imports are absolute"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names if node.module == "spadam" else {node.module}
+    return found
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("library", WALLS)
+def test_each_library_stays_behind_its_wall(library: str) -> None:
+    users = {relative(path) for path in MODULES if any(name.split(".")[0] == library for name in imports(path))}
+    assert all(any(user.startswith(allowed) for allowed in WALLS[library]) for user in users), users
+
+
+def test_imports_point_downwards() -> None:
+    layer = {name: n for n, names in enumerate(LAYERS) for name in names}
+    for path in MODULES:
+        room = relative(path).split("/")[1].removesuffix(".py")
+        if room == "__init__":
+            continue
+        for name in imports(path):
+            if name.startswith("spadam.") and name != "spadam.__version__":
+                assert layer[name.split(".")[1]] <= layer[room], f"{relative(path)} imports {name}"
+
+
+def test_only_packages_hold_init_files() -> None:
+    for folder in ("sweeps", "docker", "tests"):
+        assert not list((ROOT / folder).rglob("__init__.py"))
+
+
+def test_files_are_small() -> None:
+    long = {relative(path): n for path in MODULES if (n := len(path.read_text().splitlines())) > 300}
+    assert not long
+
+
+def test_importing_does_no_work(tmp_path: Path) -> None:
+    names = [
+        relative(p).removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
+        for p in MODULES
+        if p.name != "__main__.py"
+    ]
+    script = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", script, *names],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == done.stderr == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\nsys.argv = ['spadam', '--help']\nfrom spadam.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'torch', 'optuna', 'wandb', 'pytorch_lightning', 'sklearn', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_wheel_holds_only_spadam(tmp_path: Path) -> None:
+    targets = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert targets == {"packages": ["spadam"]}
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert tops == {"spadam", wheel.name.split("-py3")[0] + ".dist-info"}
