@@ -7,7 +7,7 @@ batch's masks. Every weight matrix is latent-major, (L, D): a row is a latent's 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field, PositiveInt, model_validator
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from spadam import execution
 from spadam.execution import Code
 from spadam.kernels import reference
+from spadam.optim.listing import RowSamples, set_row_samples
 from spadam.sparsity import RuleSpec, Selection
 from spadam.sparsity.top_k import TopKSpec
 from spadam.spec import Document, InputError, Spec, load, validate
@@ -219,9 +220,7 @@ class SparseAutoencoder(nn.Module):
     def _tell_touched(self, selection: Selection) -> None:
         batch = len(selection.offsets_B)
         groups = reference.group_by_row(selection.latents_P)
-        touched: Any  # torch lets a parameter carry attributes, its type does not
-        for touched in self.latent_parameters:
-            touched.row_samples = (groups.rows_R, groups.counts_R, batch)
+        for parameter in self.latent_parameters:
+            set_row_samples(parameter, RowSamples(groups.rows_R, groups.counts_R, batch))
         one_row = groups.rows_R.new_zeros(1)
-        touched = self.decoder_bias
-        touched.row_samples = (one_row, one_row + batch, batch)
+        set_row_samples(self.decoder_bias, RowSamples(one_row, one_row + batch, batch))

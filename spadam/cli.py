@@ -70,11 +70,7 @@ def main() -> None:
 
 def tell(error: InputError) -> None:
     """Print what is wrong, the rule, and the remedy."""
-    value = (
-        "" if error.value is None else f" = {error.value!r}" if isinstance(error.value, str) else f" = {error.value}"
-    )
-    where = f"  ({error.where})" if error.where else ""
-    error_console.print(f"{error.argument}{value}{where}", style="bold red", markup=False, soft_wrap=True)
+    error_console.print(error.headline, style="bold red", markup=False, soft_wrap=True)
     error_console.print(f"  rule:   {error.rule}", markup=False, soft_wrap=True)
     error_console.print(f"  remedy: {error.remedy}", markup=False, soft_wrap=True)
 

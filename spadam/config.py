@@ -66,8 +66,13 @@ class RunConfig(Spec):
 
     def identity(self) -> str:
         """A hash of what determines the numbers: all but where data lies, where it computes, and who watches."""
-        data = self.model_dump(mode="json", exclude={"tracking": True, "data": {"root"}, "trainer": {"accelerator"}})
-        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.facts(), sort_keys=True).encode()).hexdigest()
+
+    def facts(self) -> dict[str, Any]:
+        """What determines the numbers, as plain values; see :meth:`identity`."""
+        return _name_first(
+            self.model_dump(mode="json", exclude={"tracking": True, "data": {"root"}, "trainer": {"accelerator"}})
+        )
 
     def build_autoencoder(self, dataset: Dataset) -> SparseAutoencoder:
         """The autoencoder as a training begins with it, its weights drawn from the seed."""
@@ -76,12 +81,9 @@ class RunConfig(Spec):
 
     def plain(self) -> dict[str, Any]:
         """The whole configuration as plain values, defaults included, every `name` before what belongs to it."""
-        plain: dict[str, Any] = _name_first(self.model_dump(mode="json"))
-        return plain
+        return _name_first(self.model_dump(mode="json"))
 
 
-def _name_first(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    first = {"name": value["name"]} if "name" in value else {}
-    return first | {key: _name_first(inner) for key, inner in value.items()}
+def _name_first(mapping: dict[str, Any]) -> dict[str, Any]:
+    first = {"name": mapping["name"]} if "name" in mapping else {}
+    return first | {key: _name_first(value) if isinstance(value, dict) else value for key, value in mapping.items()}

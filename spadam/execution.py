@@ -121,7 +121,7 @@ class _GatheredRows(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (rows_R,) = ctx.saved_tensors
-        return _rows(rows_R, grad.contiguous(), ctx.shape), None
+        return row_sparse(rows_R, grad.contiguous(), ctx.shape), None
 
 
 class _SparseCode(torch.autograd.Function):
@@ -171,13 +171,13 @@ class _SparseCode(torch.autograd.Function):
         rows_R = groups.rows_R
         return (
             kernels.decode(latents_P, grad_P, offsets_B, encoder_LD) if ctx.needs_input_grad[0] else None,
-            _rows(rows_R, encoder_RD, encoder_LD.shape),
-            _rows(rows_R, bias_R, encoder_LD.shape[:1]),
-            None if tied else _rows(rows_R, decoder_RD, decoder_LD.shape),
+            row_sparse(rows_R, encoder_RD, encoder_LD.shape),
+            row_sparse(rows_R, bias_R, encoder_LD.shape[:1]),
+            None if tied else row_sparse(rows_R, decoder_RD, decoder_LD.shape),
             *(None,) * 4,
         )
 
 
-def _rows(rows_R: Tensor, values: Tensor, shape: torch.Size) -> Tensor:
+def row_sparse(rows_R: Tensor, values: Tensor, shape: torch.Size) -> Tensor:
     """A row-sparse gradient; rows are distinct and ascending."""
     return torch.sparse_coo_tensor(rows_R[None], values, shape, is_coalesced=True, check_invariants=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -20,17 +20,11 @@ from typing_extensions import override
 
 from spadam.autoencoder import Output, SparseAutoencoder
 from spadam.diagnostics.reconstruction import SquaredErrors
+from spadam.execution import row_sparse
 from spadam.optim import OptimizerSpec
+from spadam.optim.listing import row_samples
 from spadam.optim.schedule import factor
 from spadam.probe import LinearProbe
-
-
-class Touched(NamedTuple):
-    """Rows that a batch touched, ascending; in how many of its samples each was on; and the batch's size."""
-
-    rows_R: Tensor
-    counts_R: Tensor
-    batch: int
 
 
 class AutoencoderModule(pl.LightningModule):
@@ -82,8 +76,9 @@ class AutoencoderModule(pl.LightningModule):
         """One batch; beside the loss, what the step has to say of its code."""
         x_BD, y_B = self._unpack(batch)
         output = self.autoencoder(x_BD)
-        row_samples: Any = self.autoencoder.encoder_weight.row_samples  # type: ignore[attr-defined]
-        self._touched = Touched(*row_samples)
+        touched = row_samples(self.autoencoder.encoder_weight)
+        assert touched is not None, "the autoencoder is in training mode"
+        self._touched = touched
         report = {
             "loss": self.loss(x_BD, output),
             "touched": self._touched,
@@ -188,14 +183,14 @@ class AutoencoderModule(pl.LightningModule):
         return x.flatten(1).to(self.autoencoder.decoder_bias.dtype), y_B
 
 
-def _in_form(parameter: Any, form: str) -> Tensor:
+def _in_form(parameter: torch.nn.Parameter, form: str) -> Tensor:
     """The gradient of ``parameter`` as COO over its touched rows, or as a dense tensor."""
-    grad: Tensor = parameter.grad
+    grad = parameter.grad
+    assert grad is not None
     if form == "dense":
         return grad.to_dense() if grad.is_sparse else grad
     if grad.is_sparse:
         return grad
-    rows_R: Tensor = parameter.row_samples[0]
-    return torch.sparse_coo_tensor(
-        rows_R[None], grad.index_select(0, rows_R), grad.shape, is_coalesced=True, check_invariants=False
-    )
+    touched = row_samples(parameter)
+    assert touched is not None
+    return row_sparse(touched.rows_R, grad.index_select(0, touched.rows_R), grad.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -41,6 +42,12 @@ def read_result(config: RunConfig, out: Path) -> RunResult | None:
     if not (out / "result.json").exists():
         return None
     return RunResult(**json.loads((out / "result.json").read_text(encoding="utf-8")))
+
+
+def versions() -> dict[str, str]:
+    """The releases of what can change a number."""
+    packages = ("spadam", "torch", "pytorch-lightning", "optuna", "wandb", "numpy", "scikit-learn")
+    return {name: version(name) for name in packages}
 
 
 def write_result(result: RunResult, out: Path) -> None:

@@ -31,9 +31,13 @@ class InputError(ValueError):
 
     def __init__(self, argument: str, value: object, rule: str, remedy: str, where: str = "") -> None:
         self.argument, self.value, self.rule, self.remedy, self.where = argument, value, rule, remedy, where
-        shown = "" if value is None else f" = {_short(value)}"
-        place = f" ({where})" if where else ""
-        super().__init__(f"{argument}{shown}{place}: {rule}; {remedy}")
+        super().__init__(f"{self.headline}: {rule}; {remedy}")
+
+    @property
+    def headline(self) -> str:
+        """What is wrong: argument, value, and where it stands."""
+        shown = "" if self.value is None else f" = {_short(self.value)}"
+        return f"{self.argument}{shown}" + (f" ({self.where})" if self.where else "")
 
 
 class Spec(BaseModel):
@@ -50,11 +54,12 @@ class Spec(BaseModel):
     )
 
 
-def _as_tuple(value: object) -> object:
+def as_tuple(value: object) -> object:
+    """A YAML list as the tuple that a frozen spec holds; anything else as it is."""
     return tuple(value) if isinstance(value, list) else value
 
 
-Pair = Annotated[tuple[float, float], BeforeValidator(_as_tuple)]
+Pair = Annotated[tuple[float, float], BeforeValidator(as_tuple)]
 """Two numbers; a YAML list is one."""
 
 S = TypeVar("S", bound=BaseModel)

@@ -11,7 +11,6 @@ import json
 import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -30,7 +29,7 @@ from spadam.limits import Limits
 from spadam.lock import LOCK, hold
 from spadam.module import AutoencoderModule
 from spadam.probe import LinearProbe
-from spadam.result import RunResult, read_result, write_result
+from spadam.result import RunResult, read_result, versions, write_result
 from spadam.spec import InputError, dump
 from spadam.surroundings import arithmetic, interruptible, quiet
 from spadam.tracking import open_run
@@ -184,14 +183,13 @@ class _Training:
         return RunResult(**json.loads(strict_json(result._asdict())))
 
     def _provenance(self) -> dict[str, Any]:
-        packages = ("spadam", "torch", "pytorch-lightning", "optuna", "wandb", "numpy", "scikit-learn")
         return {
-            "versions": {name: version(name) for name in packages},
+            "versions": versions(),
             "python": platform.python_version(),
             "platform": platform.platform(),
             "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
             "threads": torch.get_num_threads(),
-            "kernels": kernels.choose(self.device).__name__.rpartition(".")[2],
+            "kernels": kernels.name(self.device),
             "data": self.loaded.content_hash(),
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),

@@ -23,8 +23,8 @@ from spadam.diagnostics.comparability import warnings
 from spadam.diagnostics.reconstruction import evaluate
 from spadam.diagnostics.updates import Change, eps_bound, update_rms
 from spadam.diagnostics.usage import RowUsage
-from spadam.module import AutoencoderModule, Touched
-from spadam.optim import view
+from spadam.module import AutoencoderModule
+from spadam.optim import RowSamples, view
 
 LOOK_EVERY = 50
 """Steps of an epoch between two looks at the optimizer; the first step of an epoch is always looked at."""
@@ -96,7 +96,7 @@ class Telemetry(pl.Callback):
         module = _own(pl_module)
         self._step_ms.append(1e3 * (time.perf_counter() - self._step_start))
         self._optimizer_ms.append(1e3 * module.optimizer_seconds)
-        touched: Touched = outputs["touched"]
+        touched: RowSamples = outputs["touched"]
         self._usage.update(touched.rows_R, touched.counts_R, touched.batch, outputs["active"])
         self._loss_sum += outputs["loss"]
         if "correct" in outputs:

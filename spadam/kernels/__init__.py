@@ -12,9 +12,14 @@ from spadam.kernels import reference
 
 
 def choose(device: torch.device) -> ModuleType:
-    """The module whose functions run on ``device``; its last name is what a run records as its kernels."""
+    """The module whose functions run on ``device``."""
     del device  # reference serves every device
     return reference
 
 
-__all__ = ["choose", "reference"]
+def name(device: torch.device) -> str:
+    """What a run on ``device`` records as its kernels."""
+    return choose(device).__name__.rpartition(".")[2]
+
+
+__all__ = ["choose", "name", "reference"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from spadam.lock import hold
+from spadam.result import versions
 from spadam.spec import InputError
 from spadam.sweep import training
 from spadam.sweep.corners import configurations
@@ -24,8 +24,6 @@ from spadam.sweep.summary import summarise
 from spadam.sweep.training import Train
 from spadam.sweep.view import View, show, watch
 from spadam.sweep.worker import Worker, WorkFailed
-
-_PACKAGES = ("spadam", "torch", "pytorch-lightning", "optuna", "numpy")
 
 
 def run_sweep(
@@ -125,8 +123,8 @@ def _resolve() -> dict[str, str]:
 
     accelerator = "gpu" if torch.cuda.is_available() else "cpu"
     device = torch.device("cuda" if accelerator == "gpu" else "cpu")
-    return {"accelerator": accelerator, "kernels": kernels.choose(device).__name__.rpartition(".")[2]}
+    return {"accelerator": accelerator, "kernels": kernels.name(device)}
 
 
 def _versions() -> dict[str, Any]:
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in _PACKAGES}}
+    return {"python": platform.python_version(), **versions()}

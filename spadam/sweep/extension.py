@@ -17,10 +17,7 @@ def facts(sweep: Sweep) -> dict[str, Any]:
     """What determines the results of a sweep, as plain values; what was left to a default is spelled out."""
     variants = {}
     for name, variant in sweep.variants.items():
-        config = next(configurations(variant.document, variant.axes)).plain()
-        config.pop("tracking")
-        config["data"].pop("root")
-        config["trainer"].pop("accelerator")
+        config = next(configurations(variant.document, variant.axes)).facts()
         for axis in variant.axes:
             _drop(config, axis.name)
         space = {axis.name: axis.range.model_dump(mode="json") for axis in variant.axes}

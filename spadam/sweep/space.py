@@ -12,14 +12,10 @@ from typing import Annotated, Any, NamedTuple
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import BeforeValidator, model_validator
 
-from spadam.spec import InputError, Spec
+from spadam.spec import InputError, Spec, as_tuple
 
 Value = bool | int | float | str | None
 """What an axis may give a key."""
-
-
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 class Range(Spec):
@@ -33,7 +29,7 @@ class Range(Spec):
     """Equal ratios are equally likely, not equal differences; for values that may differ by orders of magnitude."""
     points: int | None = None
     """The sampler `grid` tries so many, evenly spread, both ends among them."""
-    choices: Annotated[tuple[Value, ...], BeforeValidator(_as_tuple)] | None = None
+    choices: Annotated[tuple[Value, ...], BeforeValidator(as_tuple)] | None = None
     """The values themselves, for what is no number or not ordered."""
 
     @model_validator(mode="after")
