@@ -24,7 +24,7 @@ WALLS = {
         "spadam/diagnostics/telemetry.py",
     },
     "lightning_fabric": {"spadam/checkpoint.py"},
-    "typer": {"spadam/cli.py"},
+    "typer": {"spadam/cli/"},
     "torchvision": {"spadam/data/"},
 }
 

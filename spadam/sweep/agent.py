@@ -19,7 +19,8 @@ from spadam.sweep.reading import load
 from spadam.sweep.results import rows, write_csv
 from spadam.sweep.spec import Sweep
 from spadam.sweep.standing import database, survey
-from spadam.sweep.study import Studies, open_file
+from spadam.sweep.storage import open_file
+from spadam.sweep.study import Studies
 from spadam.sweep.summary import summarise
 from spadam.sweep.training import Train
 from spadam.sweep.view import View, show, watch

@@ -29,7 +29,11 @@ def load(path: Path) -> Sweep:
 
     Both ends of every range are tried for every variant. Raises :class:`InputError`, with file and line.
     """
-    document = load_document(path)
+    return check(load_document(path))
+
+
+def check(document: Document) -> Sweep:
+    """The sweep that ``document`` describes, after all checks; see :func:`load`."""
     if "variants" in document.data and not document.data["variants"]:
         remedy = "add one, such as `lazy: {optimizer: {name: lazy_adam}}`"
         where = document.where(("variants",))

@@ -6,13 +6,17 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from optuna.storages import BaseStorage
+
+from spadam.spec import Document, InputError
 from spadam.sweep.extension import check_extends
 from spadam.sweep.plan import Slot, digest, repeat_seeds, search_slots
-from spadam.sweep.reading import load
+from spadam.sweep.reading import check, load
 from spadam.sweep.spec import Sweep
-from spadam.sweep.study import Record, Studies, open_file
+from spadam.sweep.storage import open_file
+from spadam.sweep.study import Record, Studies
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,20 @@ def read(spec_path: Path, out: Path) -> tuple[Sweep, list[Search]]:
         if "plan" in (attributes := studies.attributes()):
             check_extends(sweep, attributes["plan"]["facts"])
         return sweep, survey(sweep, studies)
+
+
+def recall(storage: BaseStorage, name: str) -> tuple[Sweep, list[Search], dict[str, Any]]:
+    """The sweep called ``name`` as ``storage`` alone knows it, where it stands, and what it was created from.
+
+    Raises :class:`InputError` when there is no such sweep.
+    """
+    there = Studies(storage, name, "minimize").attributes()
+    if "plan" not in there:
+        known = [study.study_name for study in storage.get_all_studies() if "/" not in study.study_name]
+        remedy = f"choose from: {', '.join(known)}" if known else "run a sweep first"
+        raise InputError("--sweep", name, "the storage must hold a sweep of this name", remedy)
+    sweep = check(Document(there["spec"], {}, f"sweep {name}"))
+    return sweep, survey(sweep, Studies(storage, name, sweep.spec.objective.direction)), there
 
 
 def database(sweep: Sweep, out: Path) -> Path:

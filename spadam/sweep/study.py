@@ -8,29 +8,21 @@ another one is enqueued. The lowest-numbered attempt that is not FAIL owns its s
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.exc import DatabaseError
 
-from spadam.spec import InputError
 from spadam.sweep.plan import Slot
 from spadam.sweep.space import Value
 from spadam.sweep.spec import Variant
 
 Failure = Literal["infra", "bug", "input", "superseded"]
 """Why an attempt failed: killed or interrupted, or its disk gone; the same for us to mend; wrong input; not needed."""
-
-_PATIENCE_SECONDS = 60.0  # a reader in another terminal may hold SQLite's lock for a moment
 
 
 class Record(NamedTuple):
@@ -87,37 +79,6 @@ class Record(NamedTuple):
 
 def _covers(given: Mapping[str, Value], variant: Variant) -> bool:
     return all(axis.name in given for axis in variant.axes)
-
-
-@contextlib.contextmanager
-def open_file(path: Path) -> Iterator[BaseStorage]:
-    """The SQLite storage in the file ``path``, made if it is not there, whole or not at all."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if not path.exists():
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.unlink(missing_ok=True)
-        with _connect(temporary):
-            pass
-        os.replace(temporary, path)
-    with _connect(path) as storage:
-        yield optuna.storages.get_storage(storage)
-
-
-@contextlib.contextmanager
-def _connect(path: Path) -> Iterator[RDBStorage]:
-    def connect() -> sqlite3.Connection:  # an address could not hold every path
-        return sqlite3.connect(path, timeout=_PATIENCE_SECONDS, check_same_thread=False)
-
-    try:
-        storage = RDBStorage("sqlite:///sweep.db", engine_kwargs={"creator": connect})
-    except DatabaseError as error:
-        rule = f"it must be the storage of a sweep ({error.orig})"
-        raise InputError(str(path), None, rule, "move it away, or choose another --out") from None
-    try:
-        yield storage
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
 
 
 class Studies:

@@ -16,7 +16,8 @@ from sweep_bench import Bench
 from spadam.result import RunResult
 from spadam.spec import InputError
 from spadam.sweep.results import rows
-from spadam.sweep.study import Studies, open_file
+from spadam.sweep.storage import open_file
+from spadam.sweep.study import Studies
 from spadam.sweep.training import Step, Task
 
 TPE = {"search": {"sampler": "tpe", "trials": 11, "lag": 2}, "repeat": {"seeds": 1}}

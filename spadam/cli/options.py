@@ -1,0 +1,24 @@
+"""Options that several commands share, the two consoles, and JSON as every command prints it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+out_console = Console(highlight=False)
+error_console = Console(stderr=True, highlight=False)
+
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="A sweep file (YAML).")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for results.", show_default=True)]
+
+
+def write_json(value: object) -> None:
+    """Print ``value`` as strict JSON."""
+    from spadam.ledger import strict_json
+
+    sys.stdout.write(strict_json(value, indent=1) + "\n")

@@ -1,0 +1,64 @@
+"""`spadam train`: one training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spadam.cli.options import Out, error_console, out_console
+from spadam.spec import InputError
+
+if TYPE_CHECKING:
+    from spadam.spec import Document
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="Configuration of one run, a YAML file.")],
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set one value, such as optimizer.lr=1e-3. Repeatable."),
+    ] = None,
+    out: Out = Path("runs"),
+) -> None:
+    """Train one model. The folder gets result.json, metrics.jsonl, model.safetensors and config.yaml.
+
+    The same command again goes on where it was interrupted, and does nothing when the run is finished.
+    """
+    from spadam.config import RunConfig
+    from spadam.spec import load, validate
+
+    run_config = validate(RunConfig, _with_sets(load(config), sets or []))
+
+    from spadam.result import read_result
+    from spadam.view import TrainingProgress, show_result
+
+    finished = read_result(run_config, out)
+    if finished is not None:
+        out_console.print(f"done already: {out} holds this run", markup=False)
+        show_result(finished, out, out_console)
+        return
+    try:
+        with TrainingProgress(error_console) as progress:
+            from spadam import train as training
+
+            result = training.run(run_config, out, progress=progress.update)
+    except KeyboardInterrupt:
+        error_console.print("interrupted: the same command goes on from the last checkpoint")
+        raise typer.Exit(1) from None
+    show_result(result, out, out_console)
+
+
+def _with_sets(document: Document, sets: list[str]) -> Document:
+    """``document`` with the values of ``--set key=value``; values are YAML."""
+    from spadam.spec import assign, parse
+
+    data, given = document.data, set()
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not equals or not key or not all(key.split(".")):
+            raise InputError("--set", text, "must be KEY=VALUE with a dotted key", "write --set optimizer.lr=1e-3")
+        data = assign(data, key, parse(f"value: {value}", f"--set {key}").data["value"])
+        given.add(tuple(key.split(".")))
+    return document._replace(data=data, given=frozenset(given))

@@ -1,0 +1,93 @@
+"""Where a sweep is kept: Optuna's storage, in a file or at an address."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, RDBStorage
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+
+from spadam.spec import InputError
+
+_PATIENCE_SECONDS = 60.0  # a reader in another terminal may hold SQLite's lock for a moment
+
+
+@contextlib.contextmanager
+def open_file(path: Path) -> Iterator[BaseStorage]:
+    """The SQLite storage in the file ``path``, made if it is not there, whole or not at all."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if not path.exists():
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.unlink(missing_ok=True)
+        with _file(temporary):
+            pass
+        os.replace(temporary, path)
+    with _file(path) as storage:
+        yield optuna.storages.get_storage(storage)
+
+
+@contextlib.contextmanager
+def open_address(url: str) -> Iterator[BaseStorage]:
+    """The storage at the SQLAlchemy address ``url``, to read from: a server's, or a file's (`sqlite:///…/sweep.db`).
+
+    Raises :class:`InputError`, without the password, when nothing can be read there.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        rule, remedy = "it must be an address", "write postgresql+psycopg://user@host/name or sqlite:///folder/sweep.db"
+        raise InputError("--storage", None, rule, remedy) from None
+    shown = address.render_as_string(hide_password=True)
+    if address.get_backend_name() == "sqlite":
+        path = Path(address.database or "")
+        if not path.is_file():
+            raise InputError("--storage", shown, "the file must be there", "check the path: after sqlite:/// it begins")
+        with open_file(path) as storage:
+            yield storage
+        return
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if address.get_backend_name() == "postgresql":
+        options["connect_args"] = {"options": "-c timezone=UTC"}  # sessions in different zones misjudge each other
+    try:
+        storage = RDBStorage(url, engine_kwargs=options)
+    except (NoSuchModuleError, ImportError):
+        rule, remedy = "its driver must be installed", 'for PostgreSQL: pip install "spadam[postgres]"'
+        raise InputError("--storage", shown, rule, remedy) from None
+    except DatabaseError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        if address.password:
+            reason = reason.replace(str(address.password), "***")
+        raise InputError("--storage", shown, f"it must answer ({reason})", "check address and server") from None
+    with _closing(storage):
+        yield optuna.storages.get_storage(storage)
+
+
+@contextlib.contextmanager
+def _file(path: Path) -> Iterator[RDBStorage]:
+    def connect() -> sqlite3.Connection:  # an address could not hold every path
+        return sqlite3.connect(path, timeout=_PATIENCE_SECONDS, check_same_thread=False)
+
+    try:
+        storage = RDBStorage("sqlite:///sweep.db", engine_kwargs={"creator": connect})
+    except DatabaseError as error:
+        rule = f"it must be the storage of a sweep ({error.orig})"
+        raise InputError(str(path), None, rule, "move it away, or choose another --out") from None
+    with _closing(storage):
+        yield storage
+
+
+@contextlib.contextmanager
+def _closing(storage: RDBStorage) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
