@@ -1,15 +1,17 @@
-"""When a training ends: after its steps, after its time, or because its loss has left the ground."""
+"""When a training ends: after its steps or its time, because its loss has left the ground, or cut short."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
 from typing_extensions import override
 
 from spadam.config import TrainerSpec
+from spadam.pruning import Pruning, curve
 
 EXPLODED = 1e3
 """A loss so many times that of the first batch will not come back: the run has diverged."""
@@ -63,3 +65,31 @@ class Limits(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.diverged, self._first_loss = state_dict["diverged"], state_dict["first_loss"]
         self._seconds_before = state_dict["seconds"]
+
+
+class Cutter(pl.Callback):
+    """Ends a fit after an evaluation at which ``pruning`` cuts it, unless it has come to its end there anyway.
+
+    It stands behind the callbacks that evaluate and limit. ``evaluations`` are those so far, and all that it goes by:
+    a resumed run, whose evaluations are part of the checkpoint, is cut at the same one.
+    """
+
+    def __init__(
+        self, pruning: Pruning | None, limits: Limits, evaluations: Callable[[], Iterable[Mapping[str, Any]]]
+    ) -> None:
+        self._pruning, self._limits, self._evaluations = pruning, limits, evaluations
+        self.pruned = False
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._judge(trainer)  # a run that was stopped after it was cut
+
+    @override
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._judge(trainer)
+
+    def _judge(self, trainer: pl.Trainer) -> None:
+        over = trainer.should_stop or trainer.global_step == self._limits.total_steps
+        if self._pruning is not None and not over:
+            self.pruned = self._pruning.cuts(curve(self._evaluations(), self._pruning.metric))
+            trainer.should_stop = self.pruned

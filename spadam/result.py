@@ -11,12 +11,14 @@ from spadam.config import RunConfig
 from spadam.ledger import strict_json, write_atomic
 from spadam.spec import InputError, load, validate
 
+Status = Literal["complete", "pruned", "diverged"]
+"""How a training ended. `pruned`: a search cut it short. `diverged`: its loss was not finite or exploded; a result."""
+
 
 class RunResult(NamedTuple):
     """What a training gave; result.json holds it."""
 
-    status: Literal["complete", "diverged"]
-    """`diverged`: the loss was not finite or exploded, which is a result."""
+    status: Status
     metrics: dict[str, float | None]
     """The last value of every metric; null where it is not a finite number."""
     arrays: dict[str, Any]

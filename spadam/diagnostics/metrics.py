@@ -30,6 +30,13 @@ class Metric(NamedTuple):
     """A search may be judged by it: its trials measure it, and the configuration alone determines it."""
     refit: bool = False
     """Only a run that fits the probe's regression has it; in a search, a probe objective makes the trials do so."""
+    final: bool = False
+    """It is measured once, when the training has ended."""
+
+    @property
+    def prunable(self) -> bool:
+        """Whether every evaluation measures it, so that a trial can be cut short by it."""
+        return self.searchable and not (self.final or self.refit)
 
 
 _TRAIN = "training split, at most 10,000 samples"
@@ -51,10 +58,11 @@ def _reconstruction() -> list[Metric]:
             Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", searchable=searchable),
         ]
         if split != "val":
-            name, unit = f"{split}/mse_training_code", "squared error per feature"
+            mse, fvu = f"{split}/mse_training_code", f"{split}/fvu_training_code"
+            end = {"searchable": searchable, "final": True}
             metrics += [
-                Metric(name, unit, over, f"{_MSE}, {_AS_TRAINED}.", searchable=searchable),
-                Metric(f"{split}/fvu_training_code", "1", over, f"{_FVU}, {_AS_TRAINED}.", searchable=searchable),
+                Metric(mse, "squared error per feature", over, f"{_MSE}, {_AS_TRAINED}.", **end),
+                Metric(fvu, "1", over, f"{_FVU}, {_AS_TRAINED}.", **end),
             ]
     return metrics
 
@@ -228,8 +236,9 @@ Made from `spadam/diagnostics/metrics.py` by `python -m spadam.diagnostics.metri
 
 A share lies in [0, 1]. A number that is not finite is `null` in JSON. A metric that a run cannot have (no labels, an
 optimizer without a denominator, no validation samples) is absent. Arrays stand under `arrays`. Step 0 is evaluated too;
-values are those of the last epoch. *Objective*: whether a search may be judged by it. Nothing is ever chosen on the
-test split; test metrics are not even computed in a search.
+values are those of the last epoch. *Objective*: whether a search may be judged by it; `unpruned` is measured once, at
+the end of a training, so no pruner can look at it. Nothing is ever chosen on the test split; test metrics are not even
+computed in a search.
 """
 
 
@@ -240,7 +249,7 @@ def as_markdown() -> str:
         parts.append(f"\n## {group}/\n\n| name | unit | over | formula | objective |\n|---|---|---|---|---|\n")
         for metric in METRICS.values():
             if metric.name.startswith(group + "/"):
-                objective = "yes" if metric.searchable else "no"
+                objective = "yes" if metric.prunable else "unpruned" if metric.searchable else "no"
                 cells = (f"`{metric.name}`", metric.unit, metric.over, metric.formula, objective)
                 parts.append(f"| {' | '.join(cells)} |\n")
     return "".join(parts)

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from spadam.config import RunConfig
 from spadam.diagnostics.metrics import METRICS, lookup
-from spadam.spec import Document, InputError, Path_, assign, merge, validate
+from spadam.spec import Document, InputError, Path_, merge, validate
+from spadam.sweep.derived import PLACEHOLDER, key_of, lay_in
 from spadam.sweep.space import Axis, Range, Value, takes_only_whole_numbers
 from spadam.sweep.spec import Sweep
 
@@ -46,9 +47,11 @@ def lay_over(variant: str, overlay: Mapping[str, Any], ranges: Mapping[str, Rang
         path = own if own in document.lines else ("space", axis)
         keys = tuple(axis.split("."))
         _check_parents(axis, data, document.where(path))
-        for depth in range(1, len(keys) + 1):
-            if depth == len(keys) or keys[:depth] not in lines:
-                lines[keys[:depth]] = document.lines[path]
+        if (line := document.lines.get(path)) is None:  # a sweep as its storage knows it has no lines
+            continue
+        for depth in range(1, len(keys)):
+            lines.setdefault(keys[:depth], line)
+        lines[keys] = lines[tuple(key_of(axis).split("."))] = line
     return Document(data, lines, document.name)
 
 
@@ -65,16 +68,14 @@ def check(variant: str, document: Document, ranges: Mapping[str, Range]) -> set[
     errors: list[tuple[dict[str, Value], InputError]] = []
     configs = []
     for corner in _corners(ends):
-        data: dict[str, Any] = document.data
-        for name, value in corner.items():
-            data = assign(data, name, value)
+        data = lay_in(document.data, corner, PLACEHOLDER)
         try:
             configs.append(validate(RunConfig, document._replace(data=data), within=f"variant {variant}: "))
         except InputError as error:
             errors.append((corner, error))
     if errors:
         raise _blame(errors, ends, ranges)
-    return {name for name, range_ in ranges.items() if _is_whole(configs[0], name, range_)}
+    return {name for name, range_ in ranges.items() if _is_whole(configs[0], key_of(name), range_)}
 
 
 def check_objective(sweep: Sweep) -> None:
@@ -95,6 +96,11 @@ def check_objective(sweep: Sweep) -> None:
         raise refuse("nothing may be chosen by the test split")
     if not known.searchable:
         raise refuse("a search cannot be judged by it")
+    if not known.prunable and sweep.spec.search.pruner != "none":
+        rule = (
+            f"the pruner {sweep.spec.search.pruner} looks at it after every epoch, and it is measured once, at the end"
+        )
+        raise refuse(rule, "choose another metric, such as val/fvu, or set search.pruner: none")
     for name, variant in sweep.variants.items():
         for config in configurations(variant.document, variant.axes):
             if metric.startswith("probe/") and config.probe is None:
@@ -107,12 +113,9 @@ def check_objective(sweep: Sweep) -> None:
 
 
 def configurations(document: Document, axes: tuple[Axis, ...]) -> Iterator[RunConfig]:
-    """The configuration at every corner."""
+    """The configuration at every corner; eps is that of a scale of 1 where it depends on the gradient."""
     for corner in _corners({axis.name: axis.ends() for axis in axes}):
-        data: dict[str, Any] = document.data
-        for name, value in corner.items():
-            data = assign(data, name, value)
-        yield validate(RunConfig, document._replace(data=data))
+        yield validate(RunConfig, document._replace(data=lay_in(document.data, corner, PLACEHOLDER)))
 
 
 def _corners(ends: Mapping[str, tuple[Value, ...]]) -> Iterator[dict[str, Value]]:
@@ -129,7 +132,7 @@ def _blame(
     corner, error = errors[0]
     same = [failing for failing, other in errors if (other.argument, other.rule) == (error.argument, error.rule)]
     if len(same) == math.prod(len(values) for values in ends.values()):
-        axis = next((name for name in ranges if error.argument.endswith(f": {name}")), None)
+        axis = next((name for name in ranges if error.argument.endswith(f": {key_of(name)}")), None)
         if axis is None:
             return error
         drop = f"`space: {{{axis}: null}}`"
@@ -163,8 +166,8 @@ def _check_parents(axis: str, data: Any, where: str) -> None:
             raise InputError(inside, data, rule, remedy, where)
 
 
-def _is_whole(config: RunConfig, axis: str, range_: Range) -> bool:
-    *parents, key = axis.split(".")
+def _is_whole(config: RunConfig, dotted: str, range_: Range) -> bool:
+    *parents, key = dotted.split(".")
     owner: Any = config
     for name in parents:
         owner = getattr(owner, name) if isinstance(owner, BaseModel) else owner[name]

@@ -7,6 +7,8 @@ from typing import Any
 
 from spadam.spec import InputError, Path_
 from spadam.sweep.corners import configurations
+from spadam.sweep.derived import key_of
+from spadam.sweep.space import Axis
 from spadam.sweep.spec import Sweep
 
 GROWING: tuple[Path_, ...] = (("search", "trials"), ("search", "studies"), ("repeat", "seeds"))
@@ -19,8 +21,8 @@ def facts(sweep: Sweep) -> dict[str, Any]:
     for name, variant in sweep.variants.items():
         config = next(configurations(variant.document, variant.axes)).facts()
         for axis in variant.axes:
-            _drop(config, axis.name)
-        space = {axis.name: axis.range.model_dump(mode="json") for axis in variant.axes}
+            _drop(config, key_of(axis.name))
+        space = {axis.name: _axis_facts(sweep, axis) for axis in variant.axes}
         variants[name] = {"config": config, "space": space}
     search = {**sweep.spec.search.model_dump(mode="json"), "trials": sweep.trials}
     return {
@@ -29,6 +31,12 @@ def facts(sweep: Sweep) -> dict[str, Any]:
         "repeat": sweep.spec.repeat.model_dump(mode="json"),
         "variants": variants,
     }
+
+
+def _axis_facts(sweep: Sweep, axis: Axis) -> dict[str, Any]:
+    """What an axis tries. Around which centre it was written is no fact: its bounds are."""
+    found = axis.range.model_dump(mode="json", exclude={"around", "decades"})
+    return found | ({"dimension": axis.dimension} if sweep.spec.search.sampler == "qmc" else {})
 
 
 def check_extends(sweep: Sweep, stored: Mapping[str, Any]) -> None:
@@ -63,6 +71,11 @@ def _changed(sweep: Sweep, path: Path_, before: object, now: object) -> InputErr
     document = sweep.variants[variant].document
     if part == "config":
         return InputError(f"variant {variant}: {'.'.join(inner)}", value, rule, remedy, document.where(inner))
+    if inner[-1:] == ("dimension",) and not (before is _ABSENT or now is _ABSENT):
+        rule = (
+            f"the sampler qmc numbers a variant's own axes in the order of the file, and this one had number {before}"
+        )
+        remedy = "put new variants after those that were there"
     if before is _ABSENT or now is _ABSENT:  # a whole axis came or went
         value, inner = None, inner[:1]
         rule = f"the sweep was created {'without' if before is _ABSENT else 'with'} this axis"

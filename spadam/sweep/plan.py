@@ -6,10 +6,11 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from spadam.sweep.space import Value
+from spadam.sweep.space import Axis, Value
 from spadam.sweep.spec import SEEDS_APART, SearchSpec, Sweep, Variant
 
 Phase = Literal["search", "repeat"]
@@ -75,6 +76,8 @@ def enumerate_point(search: SearchSpec, variant: Variant, slot: Slot) -> dict[st
 
     The same slot of another variant has the same values on the axes that both have.
     """
+    if search.sampler == "qmc":
+        return {axis.name: axis.at(_sobol(search.seed, slot, axis)) for axis in variant.axes}
     if search.sampler == "grid":
         axes = sorted(variant.axes, key=lambda axis: axis.name)  # the order of lines in a file changes nothing
         values = next(itertools.islice(itertools.product(*(axis.grid() for axis in axes)), slot.number, None))
@@ -87,5 +90,32 @@ def enumerate_point(search: SearchSpec, variant: Variant, slot: Slot) -> dict[st
 
 def _uniform(seed: int, slot: Slot, axis: str) -> float:
     """A number in [0, 1) for one axis of one slot, whatever variant and other axes there are."""
-    text = f"{seed}/{slot.study}/{slot.number}/{axis}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64 * (1 - 2**-53)
+    return _draw(f"{seed}/{slot.study}/{slot.number}/{axis}") / 2**64 * (1 - 2**-53)
+
+
+def _sobol(seed: int, slot: Slot, axis: Axis) -> float:
+    """A number in [0, 1) for one axis of one slot: the slot's point of the Sobol sequence in the axis's dimension.
+
+    Its digits are exchanged (XOR) with ones drawn for the study and the axis. That keeps every elementary interval as
+    full as it was, and takes the sequence's first point away from the corner at which it is always.
+    """
+    exchanged = _draw(f"{seed}/{slot.study}/qmc/{axis.name}") >> (64 - _SOBOL_BITS)
+    points = _sobol_points(axis.dimension + 1, max(8, slot.number.bit_length()))
+    return (int(points[slot.number, axis.dimension] * _SOBOL_ONE) ^ exchanged) / _SOBOL_ONE
+
+
+_SOBOL_BITS = 53  # what a float holds exactly
+_SOBOL_ONE = 1 << _SOBOL_BITS
+
+
+@lru_cache(maxsize=16)
+def _sobol_points(dimensions: int, power: int) -> Any:
+    """The first 2^power points of the Sobol sequence, (2^power, dimensions); more points or dimensions change none."""
+    from scipy.stats.qmc import Sobol  # here, because reading a sweep should not wait for it
+
+    return Sobol(dimensions, scramble=False, bits=_SOBOL_BITS).random(2**power)
+
+
+def _draw(text: str) -> int:
+    """64 bits that depend on ``text`` alone."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

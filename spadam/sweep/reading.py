@@ -11,7 +11,7 @@ from typing import Any
 from spadam.config import RunConfig
 from spadam.spec import Document, InputError, validate
 from spadam.spec import load as load_document
-from spadam.sweep import corners
+from spadam.sweep import corners, derived
 from spadam.sweep.space import Axis, Range
 from spadam.sweep.spec import Sweep, SweepSpec, Variant
 
@@ -42,19 +42,31 @@ def check(document: Document) -> Sweep:
     spec = validate(SweepSpec, document)
     _check_names(spec, document)
     _check_axes(spec, document)
-    variants = {name: _variant(name, spec, document) for name in spec.variants}
+    dimensions = _number_axes(spec)
+    variants = {name: _variant(name, spec, document, dimensions) for name in spec.variants}
     seed = next(iter(variants.values())).document.data.get("seed", RunConfig.model_fields["seed"].default)
     sweep = Sweep(spec, variants, _count_trials(spec, variants, document), seed, document)
     corners.check_objective(sweep)
     return sweep
 
 
-def _variant(name: str, spec: SweepSpec, document: Document) -> Variant:
+def _number_axes(spec: SweepSpec) -> dict[str, int]:
+    """A number for every axis of the sweep: the shared ones by name, then the variants' own in the order of the file.
+
+    So an axis has the same number in every variant, and a variant added at the end changes none.
+    """
+    own = [axis for variant in spec.variants.values() for axis in variant.space]
+    return {axis: number for number, axis in enumerate(dict.fromkeys((*sorted(spec.space), *own)))}
+
+
+def _variant(name: str, spec: SweepSpec, document: Document, dimensions: Mapping[str, int]) -> Variant:
     ranges: dict[str, Range | None] = {**spec.space, **spec.variants[name].space}
     chosen = {axis: range_ for axis, range_ in ranges.items() if range_ is not None}
     merged = corners.lay_over(name, spec.variants[name].overlay, chosen, document)
-    whole = corners.check(name, merged, chosen)
-    return Variant(name, merged, tuple(Axis(axis, range_, axis in whole) for axis, range_ in chosen.items()))
+    placed = derived.place(name, merged, chosen)
+    whole = corners.check(name, merged, placed)
+    axes = (Axis(axis, range_, axis in whole, dimensions[axis]) for axis, range_ in placed.items())
+    return Variant(name, merged, tuple(axes))
 
 
 def _check_ranges(document: Document) -> None:

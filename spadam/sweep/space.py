@@ -1,13 +1,13 @@
 """What is searched: ranges as they are written, and axes as a variant has them.
 
 A *range* is what a file says about one key of the configuration. An *axis* is a range that has met a variant's
-configuration, and so knows whether its values are whole numbers.
+configuration, and so knows its bounds and whether its values are whole numbers.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import BeforeValidator, model_validator
@@ -17,16 +17,38 @@ from spadam.spec import InputError, Spec, as_tuple
 Value = bool | int | float | str | None
 """What an axis may give a key."""
 
+Bound = Literal["low", "high"]
+
+NEAR = 0.5
+"""Decades: a best value that lies so close to a bound may well have a better one beyond it."""
+
+_FEWEST, _MOST = 0.01, 100.0
+_SMALLEST, _LARGEST = 1e-100, 1e100  # so that neither bound leaves what a number can hold
+
+
+def _as_centre(value: object) -> object:
+    """Refuse a word other than `declared` in words of our own: a union would tell of each of its members."""
+    if isinstance(value, str) and value != "declared":
+        raise InputError("around", value, "must be a number above 0, or declared", "write around: declared")
+    return value
+
 
 class Range(Spec):
-    """The values of one axis: from `low` to `high`, both included, or one of `choices`."""
+    """The values of one axis: from `low` to `high`, so many `decades` `around` a centre, or one of `choices`."""
 
     low: int | float | None = None
-    """The smallest value."""
+    """The smallest value; a range from low to high suits a key whose useful values are known."""
     high: int | float | None = None
     """The largest value."""
     log: bool = False
     """Equal ratios are equally likely, not equal differences; for values that may differ by orders of magnitude."""
+    around: Annotated[Literal["declared"] | float | None, BeforeValidator(_as_centre)] = None
+    """The middle of a logarithmic range, instead of low and high. `declared`, for `optimizer.lr`, is the centre that
+    each variant's optimizer declares (`spadam list optimizers`): so all are searched equally wide around comparable
+    places, although a good lr of one is a bad one of another."""
+    decades: float | None = None
+    """The width of a range around a centre in powers of ten, half of them to each side; 4 finds an lr of which little
+    is known."""
     points: int | None = None
     """The sampler `grid` tries so many, evenly spread, both ends among them."""
     choices: Annotated[tuple[Value, ...], BeforeValidator(as_tuple)] | None = None
@@ -36,22 +58,48 @@ class Range(Spec):
     def _check(self) -> Range:
         if self.choices is not None:
             self._check_choices()
-            return self
+        elif self.around is not None or self.decades is not None:
+            self._check_around()
+        else:
+            self._check_bounds()
+        if self.points is not None and self.points < 2:
+            raise InputError("points", self.points, "a grid needs both ends: at least 2 points", "raise points")
+        return self
+
+    def _check_bounds(self) -> None:
         if self.low is None or self.high is None:
             missing = "low" if self.low is None else "high"
-            raise InputError(missing, None, "a range needs low and high, or choices", f"add {missing}")
+            rule = "a range needs low and high, or around and decades, or choices"
+            raise InputError(missing, None, rule, f"add {missing}")
         if not self.low < self.high:
             rule = f"low < high must hold, but high is {self.high}"
             raise InputError("low", self.low, rule, "exchange the two, or fix the value in base")
         if self.log and self.low <= 0:
             raise InputError("low", self.low, "a logarithmic range must begin above 0", "raise low, or set log: false")
-        if self.points is not None and self.points < 2:
-            raise InputError("points", self.points, "a grid needs both ends: at least 2 points", "raise points")
-        return self
+
+    def _check_around(self) -> None:
+        for name in ("low", "high"):
+            if (value := getattr(self, name)) is not None:
+                rule = "a range has its bounds or its centre, not both"
+                raise InputError(name, value, rule, f"remove {name}, or around and decades")
+        if self.around is None:
+            raise InputError("decades", self.decades, "a width needs a centre", "add around, or give low and high")
+        if self.decades is None:
+            raise InputError("around", self.around, "a centre needs a width", "add decades, such as `decades: 4`")
+        if "log" in self.model_fields_set and not self.log:
+            raise InputError(
+                "log", self.log, "a range around a centre is logarithmic", "remove log, or give low and high"
+            )
+        if not _FEWEST <= self.decades <= _MOST:
+            rule = f"must lie between {_FEWEST:g} and {_MOST:g}"
+            raise InputError("decades", self.decades, rule, "4 is wide for an lr")
+        if self.around != "declared" and not _SMALLEST <= self.around <= _LARGEST:
+            rule = f"a logarithmic range lies around a number above 0 ({_SMALLEST:g} to {_LARGEST:g})"
+            raise InputError("around", self.around, rule, "change it, or give low and high")
 
     def _check_choices(self) -> None:
         assert self.choices is not None
-        for name in ("low", "high", "points"):
+        for name in ("low", "high", "around", "decades", "points"):
             if (value := getattr(self, name)) is not None:
                 raise InputError(name, value, "choices stand alone", f"remove {name}, or choices")
         if self.log:
@@ -62,15 +110,27 @@ class Range(Spec):
             if choice in self.choices[:number]:  # 1, 1.0 and True too: Optuna takes them for the same
                 raise InputError("choices", choice, "a choice may stand only once", "remove one of the two")
 
+    def placed(self, declared: float) -> Range:
+        """The same values from low to high, with ``declared`` as the centre of that name."""
+        if self.around is None or self.decades is None:
+            return self
+        centre, side = declared if self.around == "declared" else self.around, 10 ** (self.decades / 2)
+        # Twelve digits, so that the bounds are as one would have written them.
+        low, high = float(f"{centre / side:.12g}"), float(f"{centre * side:.12g}")
+        return Range(low=low, high=high, log=True, points=self.points)
+
 
 class Axis(NamedTuple):
     """One dimension of a variant's search."""
 
     name: str
-    """The key of the configuration, dotted: `optimizer.lr`."""
+    """The key of the configuration, dotted: `optimizer.lr`; or a derived axis."""
     range: Range
+    """From low to high, or choices."""
     whole: bool
     """Only whole numbers: both bounds are written so, and the key takes nothing else."""
+    dimension: int = 0
+    """Its number among the axes of the whole sweep: which dimension of a low-discrepancy sequence it takes."""
 
     def at(self, u: float) -> Value:
         """The value at ``u`` in [0, 1): every choice or whole number has the same share, a log range equal decades."""
@@ -98,6 +158,20 @@ class Axis(NamedTuple):
     def ends(self) -> tuple[Value, ...]:
         """Where a wrong range shows: both bounds, or every choice."""
         return self.range.choices if self.range.choices is not None else self._bounds()
+
+    def near_bound(self, value: Value) -> Bound | None:
+        """The bound from which ``value`` is not further than :data:`NEAR` decades, the nearer of the two.
+
+        None in between, and on an axis that is not logarithmic: nothing is known of distances there.
+        """
+        if self.range.choices is not None or not self.range.log:
+            return None
+        assert isinstance(value, int | float)
+        low, high = self._bounds()
+        distance, bound = min((math.log10(value / low), "low"), (math.log10(high / value), "high"))
+        if distance > NEAR:
+            return None
+        return "low" if bound == "low" else "high"
 
     def distribution(self) -> BaseDistribution:
         """The axis as Optuna has it."""

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from spadam.config import RunConfig
-from spadam.spec import Document, Spec, assign, validate
+from spadam.spec import Document, Spec, validate
+from spadam.sweep.derived import EPS_REL, lay_in
 from spadam.sweep.space import Axis, Range, Value
 
 SEEDS_APART = 10_000
@@ -33,18 +34,26 @@ class VariantSpec(Spec):
 class SearchSpec(Spec):
     """How the parameters of trials are chosen."""
 
-    sampler: Literal["random", "grid", "tpe"] = "tpe"
-    """`random` and `grid` are enumerated, the same points for every variant; `tpe` learns from earlier trials."""
+    sampler: Literal["random", "grid", "qmc", "tpe", "gp"] = "tpe"
+    """`random`, `grid` and `qmc` try points that are known beforehand, the same for every variant: for maps of the
+    whole space, and for comparisons that no learner may colour. `qmc` (Sobol) covers it more evenly than `random`,
+    best with a power of two of trials. `tpe` and `gp` learn from earlier trials: for finding the best. `gp` (a Gaussian
+    process) suits few trials of few numbers, and takes about a second for each suggestion; `tpe` suits the rest."""
     trials: PositiveInt | None = None
-    """Trials of every variant in every study; a grid has as many as it has points."""
+    """Trials of every variant in every study, equal budgets for all; a grid has as many as it has points. It may be
+    raised later: what was tried stays."""
     studies: int = Field(1, ge=1, le=SEEDS_APART)
-    """Independent searches of every variant."""
-    pruner: Literal["none"] = "none"
-    """Every trial is trained to its end."""
+    """Independent searches of every variant, each with its own suggestions and its own training seed; several say how
+    much of a difference is the search's luck."""
+    pruner: Literal["none", "median"] = "none"
+    """`median` ends a trial after an epoch when its best objective so far is worse than the median that the complete
+    trials of its study had after that epoch, once there are 5: it saves time where curves do not cross. `none` trains
+    every trial to its end: for comparisons of variants, whose curves may rise at different speeds."""
     seed: NonNegativeInt = 0
-    """The suggestions are drawn from it."""
+    """The suggestions are drawn from it; another seed is another, equally good search."""
     lag: PositiveInt = 4
-    """A trial is suggested from the results that lie so many trials back, so that this many may run at a time."""
+    """A trial learns from the results that lie so many trials back, so that this many may run at a time; set it to the
+    number of workers. Results do not depend on how many there are."""
 
 
 class RepeatSpec(Spec):
@@ -58,7 +67,7 @@ class ObjectiveSpec(Spec):
     """What is compared."""
 
     metric: str = "val/fvu"
-    """A metric that search trials measure."""
+    """A metric that search trials measure (docs/metrics.md says which); never one of the test split."""
     direction: Literal["minimize", "maximize"] = "minimize"
     """Whether small or large values are good."""
 
@@ -73,10 +82,16 @@ class SweepSpec(Spec):
     variants: dict[str, VariantSpec]
     """What is compared."""
     space: dict[str, Range] = Field(default_factory=dict)
-    """The keys that are searched."""
+    """What is searched, for every variant: keys of the configuration, dotted, and two that are none.
+    `optimizer.eps_rel` is eps in units of the gradient (its root mean square before the first step), so that it means
+    the same for every loss and model; `optimizer.lr_over_eps` is lr / eps, which is all that counts where eps is
+    large."""
     search: SearchSpec = SearchSpec()
+    """How parameters are chosen, and how many."""
     repeat: RepeatSpec = RepeatSpec()
+    """How often the best is trained again."""
     objective: ObjectiveSpec = ObjectiveSpec()
+    """What is compared."""
 
 
 class Variant(NamedTuple):
@@ -87,11 +102,17 @@ class Variant(NamedTuple):
     """Base with the variant's keys laid over it; its lines are those of the sweep's file."""
     axes: tuple[Axis, ...]
 
-    def config(self, params: Mapping[str, Value], seed: int) -> RunConfig:
-        """The training with ``params`` and ``seed``. Raises :class:`InputError` when they do not go together."""
-        data: dict[str, Any] = {**self.document.data, "seed": seed}
-        for name, value in params.items():
-            data = assign(data, name, value)
+    @property
+    def needs_scale(self) -> bool:
+        """Whether its parameters mean something only together with the scale of its gradient."""
+        return any(axis.name == EPS_REL for axis in self.axes)
+
+    def config(self, params: Mapping[str, Value], seed: int, gradient_rms: float | None = None) -> RunConfig:
+        """The training with ``params`` and ``seed``; ``gradient_rms`` is needed when :attr:`needs_scale`.
+
+        Raises :class:`InputError` when they do not go together.
+        """
+        data = lay_in({**self.document.data, "seed": seed}, params, gradient_rms)
         return validate(RunConfig, self.document._replace(data=data), within=f"variant {self.name}: ")
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from spadam.config import RunConfig
 from spadam.diagnostics.metrics import METRICS
+from spadam.pruning import Pruning, curve
 from spadam.result import RunResult
 from spadam.sweep.plan import Slot
 from spadam.sweep.spec import ObjectiveSpec
@@ -44,6 +45,8 @@ class Task(NamedTuple):
     out: Path
     """The attempt's own folder."""
     objective: ObjectiveSpec
+    pruning: Pruning | None = None
+    """What it must reach to go on; None when it goes on to its end in any case."""
 
 
 Train = Callable[[Task, Callable[[Step], None]], RunResult]
@@ -64,22 +67,31 @@ def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
     )
     # A search trial fits the probe's regression only when it is searched for.
     refit = True if slot.phase == "search" and METRICS[task.objective.metric].refit else None
-    return run(task.config, task.out, phase=slot.phase, refit=refit, origin=origin, progress=progress)
+    return run(
+        task.config,
+        task.out,
+        phase=slot.phase,
+        refit=refit,
+        pruning=task.pruning,
+        origin=origin,
+        progress=progress,
+    )
 
 
 def told(result: RunResult, objective: ObjectiveSpec) -> float:
     """The finite number that the study is told: the objective, or for a diverged training the worst that was seen.
 
-    Step 0 is among what was seen, so a training that got better before it diverged gains nothing by it.
+    Step 0 is among what was seen, so a training that got better before it diverged gains nothing by it. Of a training
+    that was cut short it is the last that was seen.
     """
     value = result.metrics.get(objective.metric)
     if result.status == "complete" and value is not None and math.isfinite(value):
         return value
-    return _worst([row.get(objective.metric) for row in result.evaluations], objective.direction)
+    seen = [value for value in curve(result.evaluations, objective.metric) if value is not None]
+    return seen[-1] if result.status == "pruned" and seen else _worst(seen, objective.direction)
 
 
-def _worst(values: Sequence[float | None], direction: str) -> float:
-    finite = [value for value in values if value is not None and math.isfinite(value)]
+def _worst(finite: Sequence[float], direction: str) -> float:
     if direction == "minimize":
         return max(finite, default=UNMEASURED)
     return min(finite, default=-UNMEASURED)

@@ -134,6 +134,8 @@ CHANGED = [
     ({"search": {"seed": 1}}, "search.seed", "seed", "created with 0"),
     ({"search": {"sampler": "tpe"}}, "search.sampler", "sampler", "created with random"),
     ({"search": {"lag": 1}}, "search.lag", "lag", "created with 4"),
+    ({"search": {"pruner": "median"}}, "search.pruner", "pruner", "created with none"),
+    ({"search": {"sampler": "qmc"}}, "search.sampler", "sampler", "created with random"),
     ({"repeat": {"seeds": 1}}, "repeat.seeds", "seeds", "created with 2, and may only grow"),
     ({"objective": {"metric": "val/mse"}}, "objective.metric", "metric", "created with val/fvu"),
     ({"objective": {"direction": "maximize"}}, "objective.direction", "direction", "created with minimize"),
