@@ -1,8 +1,9 @@
 """What a run records, and the one path that every row takes.
 
-A *row* is a mapping of names to numbers: ``epoch``, ``step``, ``time``, and the metrics that were measured then. A
-*ledger* is a run's ``metrics.jsonl``, one JSON object a line. A *recorder* hands each row to the ledger first and to
-the tracker second, so that what was measured is on this machine whatever becomes of the service that shows it.
+A *row* is a mapping of names to numbers: ``epoch``, ``step``, ``time``, and the metrics that were measured then; a
+histogram among them is a mapping of its own. A *ledger* is a run's ``metrics.jsonl``, one JSON object a line. A
+*recorder* hands each row to the ledger first and to the tracker second, so that what was measured is on this machine
+whatever becomes of the service that shows it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spadam.tracking import Tracker
+from spadam.tracking import Draw, Tracker
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,10 @@ class Recorder:
         """Append ``row`` to the ledger and show it to the tracker."""
         self.ledger.record(row)
         self._attempt(lambda: self._tracker.record(row))
+
+    def show(self, draw: Draw, step: int) -> None:
+        """Show the tracker the pictures that ``draw`` makes of what was trained until ``step``; they are no record."""
+        self._attempt(lambda: self._tracker.show(draw, step))
 
     def finish(self, summary: Mapping[str, Any] | None = None, exit_code: int = 0) -> None:
         """Close the ledger, which puts it on the disk, then give the tracker its ``summary`` and let it go.

@@ -22,14 +22,15 @@ from spadam import checkpoint, kernels
 from spadam.autoencoder import SparseAutoencoder
 from spadam.config import RunConfig
 from spadam.data import Batches, Dataset
-from spadam.diagnostics import conclusion
+from spadam.diagnostics import conclusion, pictures
 from spadam.diagnostics.telemetry import Progress, Telemetry
 from spadam.ledger import Ledger, Recorder, strict_json, write_atomic
-from spadam.limits import Limits
+from spadam.limits import Cutter, Limits
 from spadam.lock import LOCK, hold
 from spadam.module import AutoencoderModule
 from spadam.probe import LinearProbe
-from spadam.result import RunResult, read_result, versions, write_result
+from spadam.pruning import Pruning
+from spadam.result import RunResult, Status, read_result, versions, write_result
 from spadam.spec import InputError, dump
 from spadam.surroundings import arithmetic, interruptible, quiet
 from spadam.tracking import open_run
@@ -52,6 +53,7 @@ def run(
     *,
     phase: Phase = "train",
     refit: bool | None = None,
+    pruning: Pruning | None = None,
     origin: Origin | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RunResult:
@@ -60,6 +62,7 @@ def run(
     With a folder ``out``, rows, weights, configuration and result are written there; a run that was interrupted there
     goes on, and one that is finished is read and returned. Test metrics are measured unless ``phase`` is "search";
     ``refit`` decides about the probe's regression where the configuration says `auto` (by default: not in search).
+    ``pruning`` may end the training after an evaluation; then it has the metrics of that one, and no others.
 
     Raises :class:`InputError` before anything is trained when data, folder or device do not serve, or ``out`` holds a
     run of another configuration.
@@ -74,7 +77,7 @@ def run(
             if (finished := read_result(config, out)) is not None:  # by whoever held the folder before
                 return finished
             write_atomic(out / "config.yaml", dump(config.plain()))
-        return _Training(config, dataset, device, out, phase, refit, origin, progress).run()
+        return _Training(config, dataset, device, out, phase, refit, pruning, origin, progress).run()
 
 
 class _Training:
@@ -88,6 +91,7 @@ class _Training:
         out: Path | None,
         phase: Phase,
         refit: bool | None,
+        pruning: Pruning | None,
         origin: Origin | None,
         progress: Callable[[Progress], None] | None,
     ) -> None:
@@ -102,6 +106,7 @@ class _Training:
         self.limits = Limits(config.trainer, len(self.batches))
         record = self.recorder.record if self.recorder else None
         self.telemetry = Telemetry(self.dataset, config, device, record, progress, self.limits.total_steps)
+        self.cutter = Cutter(pruning, self.limits, lambda: self.telemetry.evaluations)
 
     def run(self) -> RunResult:
         with self.recorder or contextlib.nullcontext():
@@ -111,12 +116,12 @@ class _Training:
                 assert self.out is not None
                 self.recorder.ledger.close()
                 self._save(self.out, result)
-                self.recorder.finish(summary={"status": result.status, **result.metrics})
+                self._track(self.recorder, result)
         return result
 
     def _fit(self) -> None:
         trainer_spec = self.config.trainer
-        callbacks: list[pl.Callback] = [self.telemetry, self.limits]
+        callbacks: list[pl.Callback] = [self.telemetry, self.limits, self.cutter]
         folder = resume = None
         if self.recorder is not None:
             assert self.out is not None
@@ -163,15 +168,16 @@ class _Training:
 
     def _conclude(self) -> RunResult:
         """Measure what is measured once, and put everything together."""
+        status: Status = "diverged" if self.limits.diverged else "pruned" if self.cutter.pruned else "complete"
         last = self.telemetry.evaluations[-1]
         metrics = {name: value for name, value in last.items() if name not in ("epoch", "step", "time")}
-        if not self.limits.diverged:
+        if status == "complete":
             self.telemetry.announce("fitting the probe" if self.refit else "evaluating")
             metrics |= conclusion.measure(
                 self.autoencoder, self.dataset, self.config, test=self.phase != "search", fit_probe=self.refit
             )
         result = RunResult(
-            status="diverged" if self.limits.diverged else "complete",
+            status=status,
             metrics=metrics,
             arrays=self.telemetry.arrays,
             warnings=self.telemetry.warnings(),
@@ -200,6 +206,14 @@ class _Training:
         write_result(result, out)
         checkpoint.remove_all(out / "checkpoints")
         (out / LOCK).unlink()  # a finished folder needs none: who comes now finds the result
+
+    def _track(self, recorder: Recorder, result: RunResult) -> None:
+        """Show what came of the run, once it is on the disk."""
+        if result.status == "complete":
+            step = result.evaluations[-1]["step"]
+            recorder.show(lambda: pictures.draw(self.autoencoder, self.dataset), step)
+        warned = {"warnings": result.warnings, "warning_count": len(result.warnings)}
+        recorder.finish(summary={"status": result.status, **result.metrics, **warned})
 
     def _open_recorder(self, origin: Origin | None) -> Recorder:
         config, out = self.config, self.out

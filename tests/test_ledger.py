@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from spadam.ledger import Ledger, Recorder, rows, strict_json, write_atomic
+from spadam.tracking import Draw
 
 ROWS: list[dict[str, Any]] = [
     {"epoch": 0, "step": 0, "time": 0.5, "val/fvu": 1.0},
@@ -215,6 +216,9 @@ class Watched:
         assert rows(self.ledger.path)[-1] == row, "the ledger comes first"
         self._tell("record", row["step"])
 
+    def show(self, draw: Draw, step: int) -> None:
+        self._tell("show", (draw(), step))
+
     def summary(self, values: Mapping[str, Any]) -> None:
         assert self.ledger._file.closed, "the ledger is on the disk before the service is waited for"
         self._tell("summary", dict(values))
@@ -229,9 +233,37 @@ def test_a_row_goes_to_the_ledger_first_and_then_to_the_tracker(tmp_path: Path) 
     with Recorder(ledger, tracker) as recorder:
         recorder.record(ROWS[0])
         recorder.record(ROWS[1])
+        recorder.show(lambda: {}, step=10)
         recorder.finish({"status": "complete"})
     assert rows(ledger.path) == ROWS[:2]
-    assert tracker.told == [("record", 0), ("record", 10), ("summary", {"status": "complete"}), ("finish", 0)]
+    assert tracker.told == [
+        ("record", 0),
+        ("record", 10),
+        ("show", ({}, 10)),
+        ("summary", {"status": "complete"}),
+        ("finish", 0),
+    ]
+
+
+def test_pictures_that_cannot_be_drawn_stop_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ledger = Ledger(tmp_path / "metrics.jsonl")
+    tracker = Watched(ledger)
+
+    def broken() -> dict[str, Any]:
+        raise MemoryError("too large")
+
+    with caplog.at_level(logging.WARNING), Recorder(ledger, tracker) as recorder:
+        recorder.record(ROWS[0])
+        recorder.show(broken, step=0)
+    assert [call for call, _ in tracker.told] == ["record", "finish"]
+    assert caplog.messages == [f"tracking has stopped (MemoryError: too large); every row is in {ledger.path}"]
+
+
+def test_a_tracker_that_has_failed_is_not_drawn_for(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "metrics.jsonl")
+    with Recorder(ledger, Watched(ledger, "record")) as recorder:
+        recorder.record(ROWS[0])
+        recorder.show(lambda: pytest.fail("drawn for nobody"), step=0)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def train(
     run_config = validate(RunConfig, _with_sets(load(config), sets or []))
 
     from spadam.result import read_result
+    from spadam.tracking import settle
     from spadam.view import TrainingProgress, show_result
 
     finished = read_result(run_config, out)
@@ -39,6 +40,10 @@ def train(
         out_console.print(f"done already: {out} holds this run", markup=False)
         show_result(finished, out, out_console)
         return
+    tracking, said = settle(run_config.tracking)
+    if said:
+        error_console.print(said, markup=False, soft_wrap=True)
+    run_config = run_config.model_copy(update={"tracking": tracking})
     try:
         with TrainingProgress(error_console) as progress:
             from spadam import train as training

@@ -138,7 +138,7 @@ class Telemetry(pl.Callback):
             row |= validation.reconstruction.metrics("val") | validation.usage.metrics()
             self.arrays = validation.usage.arrays()
         self.evaluations.append(row)
-        self._note(row)
+        self._note(row | self.arrays)
 
     def _stream(self) -> dict[str, float]:
         """What is known without an evaluation; nothing before the first step of an epoch."""

@@ -8,13 +8,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from wandb_desk import Desk, Outcome
+from wandb_rows import STEP
 
 from spadam.ledger import rows
 
 OFFLINE = {"mode": "offline", "project": "sparse"}
-STEP = "trainer/global_step"
+HISTOGRAM = {"edges": [-1.0, 0.0], "counts": [3], "never": 1}
+SHOWN = {"density._type": "histogram", "density.values": [3], "density.bins": [-1, 0]}
+"""The reader writes the keys of a mapping behind its own."""
+PICTURE = [[0, 128], [255, 1]]
 
 
 def inspect(desk: Desk, folder: Path) -> dict[str, list[Any]]:
@@ -51,7 +57,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Outcome]:
         "id": "lr-eps-adam-1",
         "folder": str(desk.root / "runs" / "b"),
         "job_type": "adam",
-        "rows": [{"step": 3, "val/fvu": float("nan"), "density_histogram": [1, 2]}],
+        "rows": [{"step": 3, "val/fvu": float("nan"), "density": HISTOGRAM, "odd": [1, 2]}],
+        "pictures": {"pictures/decoder": PICTURE},
         "exit_code": 1,
     }
     return desk, desk.run(first, second)
@@ -87,7 +94,11 @@ def test_the_next_run_of_the_process_is_its_own(trained: tuple[Desk, Outcome]) -
     desk, _ = trained
     found = inspect(desk, desk.root / "runs" / "b")
     assert (found["run"][0]["run_id"], found["run"][0]["job_type"]) == ("lr-eps-adam-1", "adam")
-    assert history(found) == [{STEP: 3, "val/fvu": "NaN"}]
+    measured, pictured = history(found)
+    assert measured == {STEP: 3, "val/fvu": "NaN"} | SHOWN
+    assert (pictured[STEP], pictured["pictures/decoder._type"]) == (4, "image-file")
+    (kept,) = (desk.root / "runs" / "b").glob(f"wandb/offline-run-*/files/{pictured['pictures/decoder.path']}")
+    assert np.asarray(Image.open(kept)).tolist() == PICTURE
     assert found["exit"][0]["exit_code"] == 1
 
 

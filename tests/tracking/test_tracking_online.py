@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import io
 import socket
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from wandb_desk import KEY, Desk, Outcome
+from wandb_rows import STEP, shown
 from wandb_server import HOLD, Seen, WandbServer
 
 from spadam.ledger import rows
 
 ONLINE = {"mode": "online", "project": "sparse"}
-STEP = "trainer/global_step"
 LOGGED = [{"epoch": n // 10, "step": 5 * n, "train/loss_stream": 1 / (n + 1)} for n in range(50)]
 
 
@@ -58,6 +61,38 @@ def test_every_row_arrives_once_and_in_order_with_all_that_describes_the_run(des
         (True, 0),
         (True, 1),
     ]
+
+
+def test_histograms_and_pictures_arrive_against_the_same_axis(desk: Desk, server: WandbServer) -> None:
+    grey = [[0, 7, 255], [9, 8, 0]]
+    colours = [[[255, 0, 1], [0, 0, 0]], [[3, 2, 1], [9, 9, 9]]]
+    histogram = {"edges": [-2.0, -1.0, 0.0], "counts": [5, 3], "never": 4}
+    logged = [{"step": n, "val/fvu": 0.5, "sparsity/density_histogram": histogram} for n in (0, 20)]
+    drawn = {"pictures/decoder": colours, "pictures/reconstructions": grey}
+    done = desk.online(server.address, a_run(desk, "r0", rows=logged, pictures=drawn), a_run(desk, "r1", pictures={}))
+    assert (done.code, done.warnings, server.not_understood) == (0, [], [])
+    assert recorded(desk, "r0") == logged, "a picture is no row"
+    assert arrived(server, "r1") == LOGGED
+
+    run = server.runs["r0"]
+    *measured, pictured = [shown(row) for row in run.rows]
+    assert [row[STEP] for row in (*measured, pictured)] == [0, 20, 21]
+    for row in measured:
+        assert row["sparsity/density_histogram"] == {"_type": "histogram", "values": [5, 3], "bins": [-2, -1, 0]}
+    assert set(pictured) == {STEP, *drawn}
+    for name, picture in drawn.items():
+        uploaded = run.uploads[pictured[name]["path"]]
+        assert np.asarray(Image.open(io.BytesIO(uploaded))).tolist() == picture
+    assert desk.files("tmp") == []
+
+
+def test_pictures_that_cannot_be_uploaded_do_not_hold_the_end_of_a_training(desk: Desk, server: WandbServer) -> None:
+    server.fault = lambda request: HOLD if request.path.startswith("/uploads/") else None
+    drawn = {"pictures/decoder": [[1, 2], [3, 4]]}
+    done = desk.online(server.address, a_run(desk, "r0", pictures=drawn), WANDB_FINISH_TIMEOUT="1")
+    assert done.code == 0
+    assert "W&B: Timed out finishing run." in done.warnings[0]
+    assert recorded(desk, "r0") == LOGGED
 
 
 def test_the_key_is_nowhere_but_in_the_header(desk: Desk, server: WandbServer) -> None:

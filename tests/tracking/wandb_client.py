@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spadam.ledger import Ledger, Recorder
 from spadam.tracking import TrackingSpec, open_run
 
@@ -39,6 +41,9 @@ def train(run: dict[str, Any]) -> None:
             for child in children():
                 os.kill(child, signal.SIGKILL)
             time.sleep(0.2)
+    if "pictures" in run:
+        pictures = {name: np.array(values, np.uint8) for name, values in run["pictures"].items()}
+        recorder.show(lambda: pictures, step=run["rows"][-1]["step"] + 1)
     time.sleep(run.get("pause", 0.0))
     if run.get("kill_me"):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 KEY = "KeyForTheTestsOnly" + "0123456789" * 4  # the client wants 40 characters or more
-CLIENT = Path(__file__).with_name("wandb_client.py")
 
 
 class Outcome(NamedTuple):
@@ -45,16 +44,7 @@ class Desk:
 
     def run(self, *runs: dict[str, Any], **environment: str) -> Outcome:
         """Train ``runs`` one after another in one process; a process that has not ended after a minute is a failure."""
-        done = subprocess.run(
-            [sys.executable, "-W", "error", str(CLIENT)],
-            input=json.dumps(runs),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=self.root / "here",
-            env=self.environment | environment,
-            check=False,
-        )
+        done = self.script("wandb_client.py", json.dumps(runs), **environment)
         return Outcome(done.returncode, json.loads(done.stdout or "{}"), done.stdout + done.stderr, done.stderr)
 
     def online(self, address: str, *runs: dict[str, Any], **environment: str) -> Outcome:
@@ -67,6 +57,32 @@ class Desk:
             "WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "0.2",
         }
         return self.run(*runs, **(quick | environment))
+
+    def script(self, name: str, given: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a script that lies beside this file on what it is ``given``; a warning in it is an error."""
+        return subprocess.run(
+            [sys.executable, "-W", "error", str(Path(__file__).with_name(name))],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=self.root / "here",
+            env=self.environment | environment,
+            check=False,
+        )
+
+    def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the installed commands: `spadam`, `wandb`."""
+        program = str(Path(sys.executable).with_name(arguments[0]))
+        return subprocess.run(
+            [program, *arguments[1:]],
+            cwd=self.root / "here",
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def files(self, *below: str) -> list[str]:
         """Every file and link under the folder ``below``, by its path from there."""

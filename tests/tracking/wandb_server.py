@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 HOLD = -1
 HISTORY = "wandb-history.jsonl"
@@ -24,10 +25,11 @@ OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
 
 @dataclass
 class SeenRun:
-    """One run, as the client described it: the variables of its upserts, its files line by line, its end."""
+    """One run, as the client described it: its upserts' variables, streamed files by line, uploaded ones, its end."""
 
     upserts: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, dict[int, str]] = field(default_factory=dict)
+    uploads: dict[str, bytes] = field(default_factory=dict)
     complete: bool = False
     exit_code: int | None = None
 
@@ -59,7 +61,11 @@ class Seen:
     path: str
     operation: str | None
     authorization: str | None
-    text: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
 
 
 class WandbServer:
@@ -97,7 +103,9 @@ class WandbServer:
                 return 200, {"data": reply(variables)}
             self.not_understood.append(str(request.operation))
             return 200, {"errors": [{"message": f"{request.operation} is not known here"}]}
-        if request.path.startswith("/uploads/"):
+        upload = re.fullmatch(r"/uploads/([^/]+)/(.+)", request.path)
+        if upload:
+            self.runs[upload[1]].uploads[upload[2]] = request.body
             return 200, {}
         return 404, {}
 
@@ -175,8 +183,9 @@ class WandbServer:
         }
 
     def _on_CreateRunFiles(self, variables: dict[str, Any]) -> object:
-        files = [{"name": name, "uploadUrl": f"{self.address}/uploads/{name}"} for name in variables["files"]]
-        return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
+        run = variables["run"]
+        files = [{"name": name, "uploadUrl": f"{self.address}/uploads/{run}/{name}"} for name in variables["files"]]
+        return {"createRunFiles": {"runID": run, "uploadHeaders": [], "files": files}}
 
 
 def _project(variables: dict[str, Any]) -> dict[str, Any]:
@@ -198,9 +207,9 @@ def _handler(server: WandbServer) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
-            text = body.decode()
-            found = OPERATION.search(json.loads(text)["query"]) if self.path == "/graphql" else None
-            seen = Seen(self.path, found and found[1], self.headers.get("Authorization"), text)
+            path = urlsplit(self.path).path  # a proxy is asked with the whole address
+            found = OPERATION.search(json.loads(body)["query"]) if path == "/graphql" else None
+            seen = Seen(path, found and found[1], self.headers.get("Authorization"), body)
             with server.lock:
                 server.requests.append(seen)
                 status = server.fault(seen)
@@ -212,6 +221,8 @@ def _handler(server: WandbServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
+            if 300 <= code < 400:
+                self.send_header("Location", "/elsewhere")
             self.end_headers()
             self.wfile.write(content)
 

@@ -1,0 +1,28 @@
+"""What a configuration says about tracking."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from spadam.spec import Spec
+
+
+class TrackingSpec(Spec):
+    """Whether and where a run is shown at Weights & Biases."""
+
+    mode: Literal["online", "offline", "disabled"] = "offline"
+    """`online` streams to the server, `offline` leaves a file for `wandb sync`, `disabled` does nothing."""
+    project: str = Field("spadam", min_length=1, max_length=128)
+    """The project that the runs are shown in."""
+    entity: str | None = Field(None, min_length=1)
+    """The user or team that owns the project; null takes the account's default."""
+
+    @field_validator("project")
+    @classmethod
+    def _check_project(cls, project: str) -> str:
+        wrong = sorted(set(project) & set("/\\#?%:"))
+        if wrong:
+            raise ValueError(f"a project's name may not hold any of / \\ # ? % : (it holds {' '.join(wrong)})")
+        return project
