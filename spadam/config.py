@@ -49,12 +49,17 @@ class RunConfig(Spec):
     seed: NonNegativeInt = 0
     """Weights, batch order and refit sample are drawn from it."""
     data: DatasetSpec
+    """What it is trained on."""
     model: AutoencoderSpec = AutoencoderSpec()
+    """What is trained."""
     optimizer: OptimizerSpec
+    """What trains it."""
     probe: ProbeSpec | None = ProbeSpec()
     """The classifier on the codes; null for none."""
     trainer: TrainerSpec = TrainerSpec()
+    """How long, and where."""
     tracking: TrackingSpec = TrackingSpec()
+    """Who watches."""
 
     @model_validator(mode="after")
     def _check(self) -> RunConfig:

@@ -33,6 +33,10 @@ class InputError(ValueError):
         self.argument, self.value, self.rule, self.remedy, self.where = argument, value, rule, remedy, where
         super().__init__(f"{self.headline}: {rule}; {remedy}")
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[object, ...]]:
+        """An error comes out of another process as it went in."""
+        return InputError, (self.argument, self.value, self.rule, self.remedy, self.where)
+
     @property
     def headline(self) -> str:
         """What is wrong: argument, value, and where it stands."""
@@ -160,7 +164,7 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
     for key, value in overlay.items():
         old = merged.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
-            same = value.get("name", old.get("name")) == old.get("name")
+            same = "name" not in old or value.get("name", old["name"]) == old["name"]
             merged[key] = merge(old, value) if same else value
         else:
             merged[key] = value

@@ -109,6 +109,8 @@ def test_merge_goes_key_by_key_but_another_name_replaces() -> None:
     assert merge(base, {"model": {"rule": {"k": 4}}})["model"] == {"latents": 5, "rule": {"name": "top_k", "k": 4}}
     assert merge(base, {"optimizer": {"name": "adam", "eps": 2}})["optimizer"] == {"name": "adam", "lr": 1, "eps": 2}
     assert merge(base, {"optimizer": {"name": "sgd"}})["optimizer"] == {"name": "sgd"}
+    unnamed = {"optimizer": {"lr": 1}}  # says something of whatever optimizer there will be
+    assert merge(unnamed, {"optimizer": {"name": "sgd"}})["optimizer"] == {"lr": 1, "name": "sgd"}
     assert base["optimizer"] == {"name": "adam", "lr": 1}
 
 

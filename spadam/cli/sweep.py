@@ -10,6 +10,15 @@ import typer
 
 from spadam.cli.options import Json, Out, SpecFile, error_console, out_console, write_json
 
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Worker processes; no result depends on their number. Default: one a GPU, else one a core, at most 4. "
+        "0 trains in this process.",
+    ),
+]
+
 app = typer.Typer(help="Search lr and eps for several optimizers with equal budgets.", no_args_is_help=True)
 
 
@@ -17,18 +26,20 @@ app = typer.Typer(help="Search lr and eps for several optimizers with equal budg
 def run(
     spec: SpecFile,
     out: Out = Path("runs"),
-    workers: Annotated[int, typer.Option(min=1, max=1, help="Worker processes; one, for now.")] = 1,
+    workers: Workers = None,
     variants: Annotated[str | None, typer.Option(metavar="A,B", help="Run only these variants.")] = None,
 ) -> None:
-    """Run a sweep, or go on with it; ends with a table and trials.csv.
+    """Run a sweep, or go on with it; ends with a table, report.html and trials.csv.
 
     Stop it at any time: the same command goes on from there. More trials, studies, seeds or variants in the file extend
     a finished sweep.
     """
+    from spadam import report
     from spadam.sweep.agent import run_sweep
 
     chosen = None if variants is None else [name.strip() for name in variants.split(",")]
-    raise typer.Exit(run_sweep(spec, out, chosen, out_console, progress=error_console))
+    code = run_sweep(spec, out, chosen, out_console, progress=error_console, workers=workers, write_page=report.write)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -67,3 +78,40 @@ def results(
         write_json(rows(sweep, searches))
     else:
         show(out_console, sweep, summarise(sweep, searches))
+
+
+@app.command()
+def plan(
+    spec: SpecFile,
+    out: Out = Path("runs"),
+    workers: Workers = None,
+    variants: Annotated[str | None, typer.Option(metavar="A,B", help="Plan only these variants.")] = None,
+    pilot: Annotated[bool, typer.Option("--pilot", help="Measure where to centre the search of each lr.")] = False,
+    json: Json = False,
+) -> None:
+    """Say what a sweep will train, touch, take and leave, from short trainings of each variant.
+
+    Nothing of the sweep is trained, and nothing is written into --out.
+    """
+    from spadam.sweep.agent import choose
+    from spadam.sweep.standing import read
+
+    sweep, searches = read(spec, out)
+    chosen = choose(sweep, None if variants is None else [name.strip() for name in variants.split(",")])
+    # Here, because they import what trains: a wrong file is told before that.
+    from spadam.sweep.forecast import forecast, plain
+    from spadam.sweep.forecast_view import Waiting, show_centres, show_forecast
+    from spadam.sweep.pilot import measure_centres, plain_centres
+
+    with Waiting(error_console, "rehearsing") as told:
+        found = forecast(sweep, [search for search in searches if search.variant in chosen], out, told, workers)
+    if not json:
+        show_forecast(out_console, found)
+    centres = []
+    if pilot:
+        with Waiting(error_console, "pilot:") as told:
+            centres = measure_centres(sweep, chosen, told)
+    if json:
+        write_json(plain(found) | ({"pilot": plain_centres(centres)} if pilot else {}))
+    elif pilot:
+        show_centres(out_console, centres, [name for name in chosen if name not in {c.variant for c in centres}])

@@ -20,7 +20,7 @@ from spadam.spec import InputError
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _CLASSES = 10
 _WHITE = np.float32(255)
-_DEBIAN = "/usr/share/datasets/fashion-mnist"
+DEBIAN = "/usr/share/datasets/fashion-mnist"
 
 
 class IdxSet(DataSpec):
@@ -38,21 +38,21 @@ class IdxSet(DataSpec):
 
     def files(self) -> tuple[Path, ...]:
         """Training images and labels, test images and labels."""
-        here, missing = _find(self.folder)
+        here, missing = find_files(self.folder)
         if here and missing:
             rule = f"must hold all of the set's four files, but lacks {', '.join(missing)}"
             raise InputError("data.root", self.root, rule, "put them there, or take the others away")
         if here:
             return here
         raw = self.folder / self.collection / "raw"
-        if _find(raw)[1]:
+        if find_files(raw)[1]:
             try:
                 fetch(self.folder, self.collection)
             except OSError as error:
                 names = ", ".join(f"{name}.gz" for name in _FILES)
                 rule = f"must hold {names}, here or in {self.collection}/raw, and they cannot be downloaded ({error})"
                 raise InputError("data.root", self.root, rule, self.remedy) from None
-        return _find(raw)[0]
+        return find_files(raw)[0]
 
     def read(self, files: tuple[Path, ...]) -> Samples:
         """Training images, then test images, one row of D = H W numbers in [0, 1] each, and their classes."""
@@ -90,7 +90,7 @@ class Mnist(IdxSet):
     collection = "MNIST"
     remedy = (
         "put the four files there, connect to the network, or take `data.name: digits`, which needs neither, or "
-        f"`fashion_mnist` with Debian's package dataset-fashion-mnist (`data.root: {_DEBIAN}`)"
+        f"`fashion_mnist` with Debian's package dataset-fashion-mnist (`data.root: {DEBIAN}`)"
     )
 
 
@@ -105,11 +105,11 @@ class FashionMnist(IdxSet):
     collection = "FashionMNIST"
     remedy = (
         "put the four files there, or install Debian's package dataset-fashion-mnist and set "
-        f"`data.root: {_DEBIAN}`, or connect to the network"
+        f"`data.root: {DEBIAN}`, or connect to the network"
     )
 
 
-def _find(folder: Path) -> tuple[tuple[Path, ...], list[str]]:
+def find_files(folder: Path) -> tuple[tuple[Path, ...], list[str]]:
     """The set's files that are in ``folder``, and the names of those that are not.
 
     A packed file is preferred to its unpacked twin: it carries a checksum.

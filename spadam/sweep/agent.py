@@ -1,30 +1,38 @@
-"""The agent: holds the lock of a sweep, creates it or goes on with it, and lets its worker work until the table."""
+"""The agent: holds the lock of a sweep, creates it or goes on with it, and has it trained until the table."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from rich.console import Console
 
+from spadam.config import RunConfig
+from spadam.diagnostics.gradient import gradient_rms
 from spadam.lock import hold
 from spadam.result import versions
 from spadam.spec import InputError
 from spadam.sweep import training
 from spadam.sweep.corners import configurations
+from spadam.sweep.crew import Alone, Crew, Workers, default_workers, visible_devices, warm_up
+from spadam.sweep.derived import scale_key
+from spadam.sweep.dispatch import Dispatcher, WorkFailed
 from spadam.sweep.extension import check_extends, facts
 from spadam.sweep.reading import load
 from spadam.sweep.results import rows, write_csv
 from spadam.sweep.spec import Sweep
-from spadam.sweep.standing import database, survey
+from spadam.sweep.standing import Search, database, survey
 from spadam.sweep.storage import open_file
 from spadam.sweep.study import Studies
 from spadam.sweep.summary import summarise
 from spadam.sweep.training import Train
 from spadam.sweep.view import View, show, watch
-from spadam.sweep.worker import Worker, WorkFailed
+from spadam.tracking import TrackingSpec, settle
+
+WritePage = Callable[[Sweep, Sequence[Search], Mapping[str, Any], Path], Path]
+"""Writes a page about a sweep into its folder; returns where it is. See :func:`spadam.report.write`."""
 
 
 def run_sweep(
@@ -34,18 +42,25 @@ def run_sweep(
     console: Console | None = None,
     *,
     progress: Console | None = None,
+    workers: int | None = None,
+    write_page: WritePage | None = None,
     train: Train = training.train,
 ) -> int:
     """Run the sweep in ``spec_path`` below the folder ``out``, or go on with it; returns the exit code.
 
-    ``variants`` runs only those. The table goes to ``console`` (standard output), what happens meanwhile to
-    ``progress`` (standard error). 0: everything planned is accepted; 1: a training failed again and again, or the sweep
-    was interrupted. Raises :class:`InputError`, before anything is trained wherever that can be known.
+    ``variants`` runs only those. ``workers`` is the number of worker processes, by default what suits the machine (see
+    :func:`spadam.sweep.crew.default_workers`); 0 trains in this process. No result depends on it. The table goes to
+    ``console`` (standard output), what happens meanwhile to ``progress`` (standard error); at the end ``write_page``
+    makes the page. 0: everything planned is accepted; 1: a training failed again and again, or the sweep was
+    interrupted. Raises :class:`InputError`, before anything is trained wherever that can be known.
     """
     console, progress = console or Console(), progress or Console(stderr=True)
+    if workers != 0:
+        warm_up()
     sweep = load(spec_path)
-    chosen = _choose(sweep, variants)
+    chosen = choose(sweep, variants)
     data = hash_data(sweep, chosen)
+    scales = measure_scales(sweep, chosen)
     folder = database(sweep, out).parent
     with (
         hold(folder),
@@ -53,22 +68,61 @@ def run_sweep(
         watch(progress, sweep.spec.objective.metric) as view,
     ):
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
-        accelerator = _open(sweep, studies, data, view)
+        settlement = Settlement(sweep, _open(sweep, studies, data, view), view)
+        if scales:
+            studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
+        crew = _crew(sweep, settlement.accelerator, workers, train)
         trouble = None
         try:
-            Worker(sweep, studies, folder, accelerator, chosen, train, view).work()
+            Dispatcher(sweep, studies, folder, chosen, settlement, crew, view).work()
         except KeyboardInterrupt:
             trouble = "interrupted: the same command goes on from here"
         except WorkFailed as error:
             trouble = str(error)
         finally:
-            searches = survey(sweep, studies)
+            searches, attributes = survey(sweep, studies), studies.attributes()
             write_csv(folder / "trials.csv", rows(sweep, searches))
     if trouble is not None:
         progress.print(trouble, markup=False, highlight=False, soft_wrap=True)
         return 1
     show(console, sweep, summarise(sweep, [search for search in searches if search.variant in chosen]))
+    if write_page is not None:
+        page = write_page(sweep, searches, attributes, folder)
+        console.print(f"the page: {page}", markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _crew(sweep: Sweep, accelerator: str, workers: int | None, train: Train) -> Crew:
+    """Who trains: so many worker processes as were asked for, or as the machine bears."""
+    if workers == 0:
+        return Alone(train)
+    devices = visible_devices() if accelerator == "gpu" else []
+    threads = max(config.trainer.threads for config in _corner_configs(sweep))
+    return Workers(workers or default_workers(threads, len(devices)), train, devices)
+
+
+class Settlement:
+    """What is decided once for all trainings of a sweep: where those run that say `auto`, and who watches."""
+
+    def __init__(self, sweep: Sweep, accelerator: Literal["cpu", "gpu"], view: View) -> None:
+        self.accelerator = accelerator
+        self._tracking: dict[TrackingSpec, TrackingSpec] = {}
+        for config in _corner_configs(sweep):
+            if config.tracking not in self._tracking:
+                self._tracking[config.tracking], said = settle(config.tracking)
+                if said:
+                    view.note(said)
+
+    def __call__(self, config: RunConfig) -> RunConfig:
+        """``config`` as it is trained here."""
+        trainer, tracking = config.trainer, self._tracking[config.tracking]
+        if trainer.accelerator == "auto":
+            trainer = trainer.model_copy(update={"accelerator": self.accelerator})
+        return config.model_copy(update={"trainer": trainer, "tracking": tracking})
+
+
+def _corner_configs(sweep: Sweep) -> list[RunConfig]:
+    return [config for variant in sweep.variants.values() for config in configurations(variant.document, variant.axes)]
 
 
 def hash_data(sweep: Sweep, variants: Iterable[str]) -> dict[str, list[str]]:
@@ -84,7 +138,20 @@ def hash_data(sweep: Sweep, variants: Iterable[str]) -> dict[str, list[str]]:
     return hashes
 
 
-def _choose(sweep: Sweep, variants: Sequence[str] | None) -> list[str]:
+def measure_scales(sweep: Sweep, variants: Iterable[str]) -> dict[str, float]:
+    """The scales that parameters of ``variants`` are relative to, by key, at the ends of every range.
+
+    Raises :class:`InputError` when a gradient gives none.
+    """
+    scales: dict[str, float] = {}
+    for variant in (sweep.variants[name] for name in variants):
+        for config in configurations(variant.document, variant.axes) if variant.needs_scale else ():
+            if (key := scale_key(config)) not in scales:
+                scales[key] = gradient_rms(config)
+    return scales
+
+
+def choose(sweep: Sweep, variants: Sequence[str] | None) -> list[str]:
     """The names in ``variants`` in the order of the file; all when there are none."""
     for name in variants or ():
         if name not in sweep.variants:
@@ -93,16 +160,16 @@ def _choose(sweep: Sweep, variants: Sequence[str] | None) -> list[str]:
     return [name for name in sweep.variants if variants is None or name in variants]
 
 
-def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], view: View) -> str:
+def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], view: View) -> Literal["cpu", "gpu"]:
     """Create the sweep in its storage, or make sure that this is the sweep that was; where its trainings run.
 
     Raises :class:`InputError` when the file has changed in what determines results, or the data has.
     """
     there = studies.attributes()
     if "plan" not in there:  # it is written last
-        plan = {"facts": facts(sweep), **_resolve()}
+        plan: dict[str, Any] = {"facts": facts(sweep), **_resolve()}
         studies.describe({"spec": sweep.document.data, "versions": _versions(), "data": data, "plan": plan})
-        return str(plan["accelerator"])
+        return cast(Literal["cpu", "gpu"], plan["accelerator"])
     check_extends(sweep, there["plan"]["facts"])
     for name, hashes in data.items():
         if (before := there["data"].get(name, hashes)) != hashes:
@@ -113,7 +180,7 @@ def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], view: View
         view.note(f"this sweep was begun with other versions: {changed}")
     plan = {**there["plan"], "facts": facts(sweep)}
     studies.describe({"spec": sweep.document.data, "plan": plan, "data": {**there["data"], **data}})
-    return str(plan["accelerator"])
+    return cast(Literal["cpu", "gpu"], plan["accelerator"])
 
 
 def _resolve() -> dict[str, str]:

@@ -32,8 +32,9 @@ def status(sweep: Sweep, searches: Sequence[Search]) -> dict[str, Any]:
 def rows(sweep: Sweep, searches: Sequence[Search]) -> list[dict[str, Any]]:
     """One row a slot, with what its accepted attempt gave.
 
-    `status` is complete, diverged, waiting, running or failed; a finished slot that repeats what is no longer the best
-    is superseded. `value` is the objective of a complete training, else null; `attempts` counts those that were begun.
+    `status` is complete, pruned, diverged, waiting, running or failed; a finished slot that repeats what is no longer
+    the best is superseded. `value` is the objective of a complete training, else null; `attempts` counts those that
+    were begun.
     """
     return [row for search in searches for row in _rows(sweep, search)]
 
@@ -115,4 +116,4 @@ def best_config(sweep: Sweep, searches: Sequence[Search], variant: str) -> str:
     best = min(found, key=lambda entry: entry[:2])[2]
     params = best.params(sweep.variants[variant])
     assert params is not None
-    return dump(sweep.variants[variant].config(params, best.slot.seed).plain())
+    return dump(sweep.variants[variant].config(params, best.slot.seed, best.gradient_rms).plain())

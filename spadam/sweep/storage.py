@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
@@ -57,15 +58,17 @@ def open_address(url: str) -> Iterator[BaseStorage]:
     if address.get_backend_name() == "postgresql":
         options["connect_args"] = {"options": "-c timezone=UTC"}  # sessions in different zones misjudge each other
     try:
-        storage = RDBStorage(url, engine_kwargs=options)
+        storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True)  # whoever reads makes nothing
     except (NoSuchModuleError, ImportError):
         rule, remedy = "its driver must be installed", 'for PostgreSQL: pip install "spadam[postgres]"'
         raise InputError("--storage", shown, rule, remedy) from None
-    except DatabaseError as error:
-        reason = str(error.orig).strip().splitlines()[0]
+    except (DatabaseError, StorageInternalError) as error:
+        cause = error if isinstance(error, DatabaseError) else error.__cause__
+        reason = str(cause.orig if isinstance(cause, DatabaseError) else cause).strip().splitlines()[0]
         if address.password:
             reason = reason.replace(str(address.password), "***")
-        raise InputError("--storage", shown, f"it must answer ({reason})", "check address and server") from None
+        rule = f"it must answer, and be the storage of a sweep ({reason})"
+        raise InputError("--storage", shown, rule, "check address and server") from None
     with _closing(storage):
         yield optuna.storages.get_storage(storage)
 

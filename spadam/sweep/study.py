@@ -63,6 +63,12 @@ class Record(NamedTuple):
         return owner.value if owner is not None and self.state == "accepted" else None
 
     @property
+    def gradient_rms(self) -> float | None:
+        """The scale that its parameters are relative to, if they are."""
+        owner = self.owner
+        return None if owner is None else owner.user_attrs.get("gradient_rms")
+
+    @property
     def started(self) -> tuple[FrozenTrial, ...]:
         """The attempts that were begun."""
         return tuple(trial for trial in self.attempts if trial.datetime_start is not None)
@@ -131,8 +137,16 @@ class Studies:
         except optuna.exceptions.UpdateFinishedTrialError:
             return False
 
-    def assign(self, trial: FrozenTrial, params: Mapping[str, Value], space: Mapping[str, BaseDistribution]) -> None:
-        """Give a claimed attempt its parameters."""
+    def assign(
+        self,
+        trial: FrozenTrial,
+        params: Mapping[str, Value],
+        space: Mapping[str, BaseDistribution],
+        gradient_rms: float | None = None,
+    ) -> None:
+        """Give a claimed attempt its parameters, and the scale that they are relative to, if they are."""
+        if gradient_rms is not None:
+            self.storage.set_trial_user_attr(trial._trial_id, "gradient_rms", gradient_rms)
         for name, distribution in space.items():
             if name not in trial.params:
                 value = distribution.to_internal_repr(params[name])
@@ -142,9 +156,10 @@ class Studies:
         """Store what a claimed attempt gave; after this a kill loses nothing."""
         self.storage.set_trial_user_attr(trial._trial_id, "result", dict(result))
 
-    def tell(self, trial: FrozenTrial, value: float) -> None:
+    def tell(self, trial: FrozenTrial, value: float, *, pruned: bool = False) -> None:
         """Accept a claimed attempt whose result is kept."""
-        self.storage.set_trial_state_values(trial._trial_id, state=TrialState.COMPLETE, values=[value])
+        state = TrialState.PRUNED if pruned else TrialState.COMPLETE
+        self.storage.set_trial_state_values(trial._trial_id, state=state, values=[value])
 
     def fail(self, trial: FrozenTrial, failure: Failure, **attributes: str) -> None:
         """Give an attempt up, with the class of its failure and what else is known."""

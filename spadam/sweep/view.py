@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -22,6 +22,9 @@ from spadam.sweep.training import Step
 
 class View(Protocol):
     """Shows a sweep while it runs. All calls come from the agent's thread."""
+
+    workers: int
+    """So many trainings run at a time."""
 
     def __enter__(self) -> Self: ...
 
@@ -54,9 +57,9 @@ class LogView:
     """One line a finished training, for logs and pipes."""
 
     def __init__(self, console: Console, metric: str) -> None:
+        self.workers = 1
         self._console, self._metric = console, metric
-        self._tallies: Sequence[Tally] = ()
-        self._ended: tuple[Slot, str, float | None] | None = None
+        self._ended: list[tuple[Slot, str, float | None]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -65,16 +68,14 @@ class LogView:
         return None
 
     def update(self, tallies: Sequence[Tally]) -> None:
-        """Write the line of the training that has just ended: it says how far the variant is with it."""
-        self._tallies = tallies
-        if self._ended is None:
-            return
-        (slot, status, value), self._ended = self._ended, None
-        mine = next(tally for tally in tallies if tally.variant == slot.variant)
-        said = f"{self._metric} {_number(value)}" if status == "complete" else status
-        best = f"best {_number(mine.best)}, {mine.accepted} of {mine.slots} done"
-        left = _duration(sum(_seconds_left(tally) or 0.0 for tally in tallies))
-        self.note(f"{slot.variant} {slot.label}: {said}; {best}; {left} left")
+        """Write a line for every training that has just ended: it says how far its variant is."""
+        left = _duration(_all_seconds_left(tallies, self.workers))
+        for slot, status, value in self._ended:
+            mine = next(tally for tally in tallies if tally.variant == slot.variant)
+            said = f"{self._metric} {_number(value)}" if status == "complete" else status
+            best = f"best {_number(mine.best)}, {mine.accepted} of {mine.slots} done"
+            self.note(f"{slot.variant} {slot.label}: {said}; {best}; {left} left")
+        self._ended.clear()
 
     def begin(self, slot: Slot) -> None:
         """Nothing to say yet."""
@@ -83,8 +84,9 @@ class LogView:
         """Nothing to say yet."""
 
     def end(self, slot: Slot, status: str, value: float | None) -> None:
-        """Keep what ended until the numbers that go with it come."""
-        self._ended = (slot, status, value)
+        """Keep what ended until the numbers that go with it come; a failure has said so itself."""
+        if status != "failed":
+            self._ended.append((slot, status, value))
 
     def note(self, text: str) -> None:
         """Write a line."""
@@ -95,9 +97,10 @@ class LiveView:
     """A line per variant that is kept up to date on a terminal."""
 
     def __init__(self, console: Console, metric: str) -> None:
+        self.workers = 1
         self._metric = metric
         self._tallies: Sequence[Tally] = ()
-        self._running: tuple[Slot, str] | None = None
+        self._running: dict[Slot, Step | None] = {}
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -105,7 +108,7 @@ class LiveView:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._running = None
+        self._running.clear()
         self._live.stop()
 
     def update(self, tallies: Sequence[Tally]) -> None:
@@ -114,16 +117,15 @@ class LiveView:
 
     def begin(self, slot: Slot) -> None:
         """Show it as running."""
-        self._running = (slot, "starting")
+        self._running[slot] = None
 
     def move(self, slot: Slot, step: Step) -> None:
         """Show its step and loss."""
-        steps = f"step {step.step}" + (f" of {step.total}" if step.total else "")
-        self._running = (slot, steps + (f", loss {_number(step.loss)}" if step.loss is not None else ""))
+        self._running[slot] = step
 
     def end(self, slot: Slot, status: str, value: float | None) -> None:
-        """Nothing of it runs any more."""
-        self._running = None
+        """It runs no more."""
+        self._running.pop(slot, None)
 
     def note(self, text: str) -> None:
         """Write a line above the live ones."""
@@ -135,17 +137,32 @@ class LiveView:
             table.add_column(heading, no_wrap=True)
         for tally in self._tallies:
             bar = ProgressBar(total=max(1, tally.slots), completed=tally.accepted, width=20)
-            running = ""
-            if self._running is not None and self._running[0].variant == tally.variant:
-                running = f"{self._running[0].label}: {self._running[1]}"
             done, failed = f"{tally.accepted}/{tally.slots}", str(tally.failures or "")
             left = _duration(_seconds_left(tally))
-            table.add_row(tally.variant, bar, done, _number(tally.best), failed, left, running)
-        total = [_seconds_left(tally) for tally in self._tallies]
-        known = [seconds for seconds in total if seconds is not None]
+            running = {slot: step for slot, step in self._running.copy().items() if slot.variant == tally.variant}
+            table.add_row(tally.variant, bar, done, _number(tally.best), failed, left, _running(running))
         if len(self._tallies) > 1:
-            table.add_row("all", "", "", "", "", _duration(sum(known) if known else None), "")
+            left = _duration(_all_seconds_left(self._tallies, self.workers))
+            busy = f"{len(self._running)} of {self.workers} workers" if self.workers > 1 else ""
+            table.add_row("all", "", "", "", "", left, busy)
         return table
+
+
+def _running(trainings: Mapping[Slot, Step | None]) -> str:
+    """The trainings of a variant that run: one of them with its step and loss, several with their shares."""
+    if len(trainings) == 1:
+        ((slot, step),) = trainings.items()
+        if step is None:
+            return f"{slot.label}: starting"
+        steps = f"step {step.step}" + (f" of {step.total}" if step.total else "")
+        return f"{slot.label}: {steps}" + (f", loss {_number(step.loss)}" if step.loss is not None else "")
+    return ", ".join(f"{slot.label} {_share(step)}" for slot, step in trainings.items())
+
+
+def _share(step: Step | None) -> str:
+    if step is None:
+        return "starting"
+    return f"{step.step / step.total:.0%}" if step.total else f"step {step.step}"
 
 
 def table(sweep: Sweep, lines: Sequence[Line]) -> Table:
@@ -163,10 +180,17 @@ def table(sweep: Sweep, lines: Sequence[Line]) -> Table:
         outcome.add_column(heading, justify="right")
     for line in lines:
         name = line.variant + (f" (study {line.study})" if sweep.spec.search.studies > 1 else "")
-        params = [_number(line.params[axis], 3) if axis in line.params else "" for axis in axes]
+        params = [_param(line, axis) for axis in axes]
         repeats = (_interval(estimate, sweep.spec.repeat.seeds) for estimate in (line.repeats, line.test))
         outcome.add_row(name, *params, _number(line.value), *repeats, _number(line.rows_touched, 3))
     return outcome
+
+
+def _param(line: Line, axis: str) -> str:
+    """A parameter of the best, with an arrow where it lies near a bound of its range."""
+    if axis not in line.params:
+        return ""
+    return _number(line.params[axis], 3) + {"low": "↓", "high": "↑", None: ""}[line.near.get(axis)]
 
 
 def _short(axis: str, axes: Sequence[str]) -> str:
@@ -184,6 +208,8 @@ def show(console: Console, sweep: Sweep, lines: Sequence[Line]) -> None:
     console.print(outcome)
     if any(line.repeats is not None and line.repeats.half is not None for line in lines):
         console.print("±: 95 % interval of the mean over fresh seeds (Student's t)", highlight=False)
+    if any(line.near for line in lines):
+        console.print("↓ ↑: within half a decade of the lower, the upper bound of its range", highlight=False)
     notes: dict[str, list[str]] = {}
     for line in lines:
         for note in line.notes:
@@ -197,6 +223,12 @@ def _seconds_left(tally: Tally) -> float | None:
     if tally.seconds is None:
         return None if tally.accepted < tally.slots else 0.0
     return tally.seconds * (tally.slots - tally.accepted)
+
+
+def _all_seconds_left(tallies: Sequence[Tally], workers: int) -> float | None:
+    """Time until the end of all, while all workers have something to do; None before anything has ended."""
+    known = [seconds for tally in tallies if (seconds := _seconds_left(tally)) is not None]
+    return sum(known) / workers if known else None
 
 
 def _duration(seconds: float | None) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from sweep_quadratic import train as quadratic_train
 
 from spadam.spec import dump, merge
-from spadam.sweep.agent import run_sweep
+from spadam.sweep.agent import WritePage, run_sweep
 from spadam.sweep.reading import load
 from spadam.sweep.spec import Sweep
 from spadam.sweep.standing import Search, read
@@ -50,10 +50,17 @@ class Bench:
     def load(self) -> Sweep:
         return load(self.spec)
 
-    def run(self, train: Callable[..., Any] = quadratic_train, variants: Sequence[str] | None = None) -> int:
+    def run(
+        self,
+        train: Callable[..., Any] = quadratic_train,
+        variants: Sequence[str] | None = None,
+        workers: int = 0,
+        write_page: WritePage | None = None,
+    ) -> int:
         self.said, self.told = io.StringIO(), io.StringIO()
         table, progress = Console(file=self.said, width=120), Console(file=self.told, width=120)
-        return run_sweep(self.spec, self.out, variants, table, progress=progress, train=train)
+        how: dict[str, Any] = {"workers": workers, "write_page": write_page, "train": train}
+        return run_sweep(self.spec, self.out, variants, table, progress=progress, **how)
 
     def read(self) -> tuple[Sweep, list[Search]]:
         return read(self.spec, self.out)

@@ -54,7 +54,7 @@ def main() -> None:
         _note(Path(log), "end", task)
         return result
 
-    sys.exit(run_sweep(Path(spec), Path(out), ["adam"], Console(), train=slow))
+    sys.exit(run_sweep(Path(spec), Path(out), ["adam"], Console(), workers=0, train=slow))
 
 
 def _note(log: Path, what: str, task: Task) -> None:

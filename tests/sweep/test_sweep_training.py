@@ -9,12 +9,18 @@ import pytest
 from sweep_bench import Bench
 
 import spadam.train
+from spadam.config import RunConfig
+from spadam.diagnostics.gradient import gradient_rms
+from spadam.pruning import Pruning
 from spadam.result import RunResult
+from spadam.spec import parse, validate
 from spadam.sweep import training
+from spadam.sweep.plan import search_slots
 from spadam.sweep.results import best_config, rows
+from spadam.sweep.standing import recall
+from spadam.sweep.storage import open_file
 from spadam.sweep.training import Step, Task
 
-ROOT = Path(__file__).parents[2]
 DIGITS = {
     "base": {
         "data": {"name": "digits", "batch_size": 32},
@@ -55,17 +61,37 @@ def test_digits_from_the_file_to_the_table(bench: Bench) -> None:
     assert bench.files() == before
 
 
-def test_the_best_configuration_trains_to_the_same_value(bench: Bench, tmp_path: Path) -> None:
-    write(bench)
+RELATIVE = {
+    "optimizer.lr": {"around": 1e-2, "decades": 2},
+    "optimizer.eps_rel": {"low": 1e-2, "high": 10.0, "log": True},
+}
+
+
+@pytest.mark.parametrize("space", [{}, {"space": RELATIVE}], ids=["plain", "relative"])
+def test_the_best_configuration_trains_to_the_same_value(bench: Bench, tmp_path: Path, space: Any) -> None:
+    write(bench, **space)
     assert bench.run(training.train, variants=["lazy"]) == 0
     sweep, searches = bench.read()
-    from spadam.config import RunConfig
-    from spadam.spec import parse, validate
-
     config = validate(RunConfig, parse(best_config(sweep, searches, "lazy"), "best"))
     result = spadam.train.run(config, tmp_path / "again")
     values = [row["value"] for row in rows(sweep, searches) if row["variant"] == "lazy" and row["phase"] == "search"]
     assert result.metrics["val/fvu"] == min(values)
+
+
+def test_a_relative_eps_is_that_of_the_gradient_which_is_stored(bench: Bench) -> None:
+    write(bench, space=RELATIVE)
+    assert bench.run(training.train) == 0
+    with open_file(bench.folder / "sweep.db") as storage:
+        sweep, searches, attributes = recall(storage, "lr-eps")
+    assert len(attributes["gradient_rms"]) == 1, "all that share a model share its scale, repeats too"
+    (scale,) = attributes["gradient_rms"].values()
+    params = {"optimizer.lr": 1e-2, "optimizer.eps_rel": 1.0}
+    assert scale == gradient_rms(sweep.variants["adam"].config(params, sweep.seed, 1.0))
+    for record in (record for search in searches for record in (*search.trials, *search.repeats)):
+        assert record.owner is not None
+        assert record.gradient_rms == scale
+        assert record.result is not None
+        assert record.result["config"]["optimizer"]["eps"] == record.owner.params["optimizer.eps_rel"] * scale
 
 
 def test_what_a_training_is_told_of_its_sweep(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +111,18 @@ def test_what_a_training_is_told_of_its_sweep(bench: Bench, monkeypatch: pytest.
     assert (origin.run_id, origin.group, origin.job_type) == ("lr-eps-lazy-search-0-0", "lr-eps", "lazy")
     assert origin.tags == ("search", "study-0", "digits", "lazy_adam")
     assert len({call["origin"].run_id for call in calls}) == len(calls) == 3
+
+
+def test_a_task_with_thresholds_is_cut_short(bench: Bench) -> None:
+    write(bench)
+    sweep = bench.load()
+    config = sweep.variants["lazy"].config({"optimizer.lr": 1e-3, "optimizer.eps": 1e-8}, 0)
+    config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"steps": None, "epochs": 3})})
+    slot = search_slots(sweep, "lazy")[0]
+    pruning = Pruning("val/fvu", "minimize", (None, 0.0))
+    result = training.train(Task("s", slot, 0, config, bench.out, sweep.spec.objective, pruning), lambda step: None)
+    assert (result.status, len(result.evaluations)) == ("pruned", 2)
+    assert training.told(result, sweep.spec.objective) == result.evaluations[-1]["val/fvu"]
 
 
 def test_a_retry_is_a_run_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,12 +149,3 @@ def test_progress_reaches_the_view(bench: Bench) -> None:
     assert bench.run(train, variants=["adam"]) == 0
     assert steps
     assert all(step.total in (8, None) for step in steps)
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda path: path.name)
-def test_every_shipped_sweep_can_be_trained(path: Path) -> None:
-    from spadam.sweep.reading import load
-
-    sweep = load(path)
-    assert sweep.name == path.stem
-    assert sweep.variants

@@ -38,9 +38,8 @@ def test_elsewhere_than_on_a_terminal_a_line_a_training(bench: Bench) -> None:
 def test_the_table_is_not_folded_in_a_pipe(bench: Bench) -> None:
     bench.write({"search": {"trials": 1}, "repeat": {"seeds": 2}})
     out = io.StringIO()
-    run_sweep(
-        bench.spec, bench.out, None, Console(file=out, width=20), progress=Console(file=io.StringIO()), train=train
-    )
+    console, progress = Console(file=out, width=20), Console(file=io.StringIO())
+    run_sweep(bench.spec, bench.out, None, console, progress=progress, workers=0, train=train)
     lines = out.getvalue().splitlines()
     assert any(re.search(r"^adam .* ± ", line) for line in lines)
     assert "…" not in out.getvalue()
@@ -59,7 +58,10 @@ def test_on_a_terminal_a_live_line_a_variant(bench: Bench) -> None:
             shots.append(out.getvalue())
         return quadratic.train(task, progress)
 
-    assert run_sweep(bench.spec, bench.out, None, Console(file=io.StringIO()), progress=terminal, train=look) == 0
+    assert (
+        run_sweep(bench.spec, bench.out, None, Console(file=io.StringIO()), progress=terminal, workers=0, train=look)
+        == 0
+    )
     final = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
     last = final[final.rindex("variant") :]
     for variant in ("adam", "lazy"):
@@ -80,6 +82,7 @@ def test_a_frame_shows_what_runs_the_best_so_far_and_the_time_left(bench: Bench)
         with terminal.capture() as capture:
             terminal.print(view._draw())
         frames.append(capture.get())
+        view.end(task.slot, "complete", 0.5)
         return quadratic.train(task, progress)
 
     bench.run(look)
