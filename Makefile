@@ -3,9 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-# The tests of Fashion-MNIST want the real files; Debian has them in the package dataset-fashion-mnist.
+# Some tests want the real Fashion-MNIST files, some a browser; Debian has them as dataset-fashion-mnist and chromium.
 FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
+CHROMIUM ?= $(shell command -v chromium)
 export SPADAM_FASHION_MNIST := $(FASHION_MNIST)
+LEFT_OUT := absent$(if $(wildcard $(FASHION_MNIST)),, or fashion)$(if $(CHROMIUM),, or browser)
 
 .PHONY: demo test docs clean
 
@@ -16,10 +18,13 @@ test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 $(if $(wildcard $(FASHION_MNIST)),,-m "not fashion")
+	$(BIN)/pytest -n 2 -m "not ($(LEFT_OUT))"
 
 docs: $(INSTALLED)
 	$(BIN)/python -m spadam.diagnostics.metrics > docs/metrics.md
+	$(BIN)/python -m spadam.manual > docs/sweeps.md
+	$(BIN)/spadam schema run > docs/schema/run.json
+	$(BIN)/spadam schema sweep > docs/schema/sweep.json
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

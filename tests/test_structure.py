@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "spadam").rglob("*.py"))
 
 WALLS = {
-    "wandb": {"spadam/tracking.py"},
+    "wandb": {"spadam/tracking/client.py"},
     "optuna": {"spadam/sweep/", "spadam/report/"},
+    "optuna_dashboard": {"spadam/sweep/dashboard.py"},
     "sqlalchemy": {"spadam/sweep/"},
+    "plotly": {"spadam/report/"},
     "pytorch_lightning": {
         "spadam/module.py",
         "spadam/train.py",
@@ -36,9 +38,9 @@ LAYERS = [
     {"autoencoder"},
     {"probe"},
     {"config"},
-    {"diagnostics", "module", "limits", "checkpoint", "result", "surroundings"},
+    {"diagnostics", "module", "limits", "pruning", "checkpoint", "result", "surroundings"},
     {"train"},
-    {"sweep", "view", "listing"},
+    {"sweep", "view", "listing", "schema", "keys", "manual", "doctor"},
     {"report"},
     {"cli"},
 ]
@@ -111,7 +113,7 @@ def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys\nsys.argv = ['spadam', '--help']\nfrom spadam.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'torch', 'optuna', 'wandb', 'pytorch_lightning', 'sklearn', 'numpy'} & set(sys.modules)))"
+        "print(sorted({'torch', 'optuna', 'wandb', 'pytorch_lightning', 'sklearn', 'numpy', 'plotly'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

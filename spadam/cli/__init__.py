@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from spadam import __version__
-from spadam.cli import listing, sweep, train
+from spadam.cli import dashboard, doctor, listing, report, schema, sweep, train
 from spadam.cli.options import error_console
 from spadam.spec import InputError
 
@@ -20,7 +20,11 @@ app = typer.Typer(
 )
 app.command()(train.train)
 app.add_typer(sweep.app, name="sweep")
+app.command()(report.report)
 app.command("list")(listing.list_members)
+app.command()(doctor.doctor)
+app.command("schema")(schema.print_schema)
+app.command()(dashboard.dashboard)
 
 
 def _show_version(wanted: bool) -> None:

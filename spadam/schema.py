@@ -1,0 +1,115 @@
+"""JSON schemas of the two files that a person writes: a run's configuration, and a sweep.
+
+An editor that knows them completes keys, shows what each one means, and underlines what is wrong; docs/sweeps.md is
+made from them (:mod:`spadam.manual`). They are made from the models, so they say what the models say. What lies between
+keys (``k <= latents``, an eps for an optimizer without one in a sweep's base) only the models check.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import CoreSchema, ModelSchema, TaggedUnionSchema, UnionSchema
+from typing_extensions import override
+
+from spadam.config import RunConfig
+from spadam.diagnostics.metrics import METRICS
+from spadam.sweep.spec import SweepSpec
+
+Json = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def run() -> Json:
+    """The schema of a run's configuration."""
+    return _finish(RunConfig.model_json_schema(schema_generator=_Generator), "A spadam run")
+
+
+def sweep() -> Json:
+    """The schema of a sweep's file.
+
+    What its base and its variants hold are parts of a configuration: nothing is required of them, and a union takes
+    whatever one of its members would.
+    """
+    schema = SweepSpec.model_json_schema(schema_generator=_Generator)
+    part = RunConfig.model_json_schema(schema_generator=_PartGenerator)
+    definitions: Json = {**schema["$defs"], **part.pop("$defs")}
+    definitions["RunConfig"] = part
+    schema["$defs"] = dict(sorted(definitions.items()))
+    schema["properties"]["base"] = {**_refer("RunConfig"), "description": schema["properties"]["base"]["description"]}
+    variant = definitions["VariantSpec"]
+    variant["properties"] = part["properties"] | variant["properties"]
+    variant["additionalProperties"] = False
+    metrics = [metric.name for metric in METRICS.values() if metric.searchable]
+    definitions["ObjectiveSpec"]["properties"]["metric"]["enum"] = metrics
+    return _finish(schema, "A spadam sweep")
+
+
+def _finish(schema: Json, title: str) -> Json:
+    return {"$schema": DIALECT, "title": title, **schema}
+
+
+def _refer(name: str) -> Json:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+class _Generator(GenerateJsonSchema):
+    """Pydantic's generator, with less repetition and every description.
+
+    Titles that only repeat a name are left out, and so are defaults that are models: each of their keys has its own.
+    """
+
+    @override
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    @override
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        made.pop("title", None)
+        for key, value in made.get("properties", {}).items():
+            if isinstance(value.get("default"), dict):
+                del value["default"]
+            if "description" not in value and (inherited := _inherited_description(schema["cls"], key)):
+                value["description"] = inherited
+        return made
+
+    @override
+    def union_schema(self, schema: UnionSchema) -> JsonSchemaValue:
+        made = super().union_schema(schema)
+        if {"type": "number"} in made.get("anyOf", []):  # a whole number is one
+            made["anyOf"] = [member for member in made["anyOf"] if member != {"type": "integer"}]
+        return made
+
+    @override
+    def tagged_union_schema(self, schema: TaggedUnionSchema) -> JsonSchemaValue:
+        return {"required": ["name"], "oneOf": self._members(schema)}
+
+    def _members(self, schema: TaggedUnionSchema) -> list[JsonSchemaValue]:
+        choices: list[CoreSchema] = list(schema["choices"].values())
+        return [self.generate_inner(choice) for choice in choices]
+
+
+class _PartGenerator(_Generator):
+    """The same, with nothing required: without a name, a mapping may be part of several members of a union."""
+
+    @override
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        made.pop("required", None)
+        return made
+
+    @override
+    def tagged_union_schema(self, schema: TaggedUnionSchema) -> JsonSchemaValue:
+        return {"anyOf": self._members(schema)}
+
+
+def _inherited_description(model: type[BaseModel], key: str) -> str | None:
+    """What a base class says about ``key``: a subclass that gives it another default need not say it again."""
+    for base in model.__mro__[1:]:
+        if issubclass(base, BaseModel) and key in base.model_fields and (text := base.model_fields[key].description):
+            return text
+    return None
