@@ -34,8 +34,9 @@ def run(
     Stop it at any time: the same command goes on from there. More trials, studies, seeds or variants in the file extend
     a finished sweep.
     """
-    from spadam import report
-    from spadam.sweep.agent import run_sweep
+    with error_console.status("starting"):  # torch takes its time to import
+        from spadam import report
+        from spadam.sweep.agent import run_sweep
 
     chosen = None if variants is None else [name.strip() for name in variants.split(",")]
     code = run_sweep(spec, out, chosen, out_console, progress=error_console, workers=workers, write_page=report.write)

@@ -6,6 +6,8 @@ studies of all variants. A *slot* is one planned training, an *attempt* an Optun
 *accepted* once an attempt has told its result.
 
 ``spec`` is a sweep as its file says it, ``reading`` checks that file, ``plan`` says which slots it has, ``propose``
-which parameters a slot is given, ``study`` keeps it all in Optuna's storage, ``agent`` claims, trains and tells,
-``results`` reads what came of it.
+which parameters a slot is given, ``study`` keeps it all in Optuna's storage. The ``agent`` runs a sweep: it has the
+``dispatch`` claim slots, hand them to a ``crew`` of ``worker`` processes, and tell what came of them; ``results`` reads
+it. ``forecast`` says beforehand what a sweep will take and what it can show, from *rehearsals* (short trainings);
+``pilot`` measures where to centre each lr.
 """

@@ -59,8 +59,9 @@ def run_sweep(
         warm_up()
     sweep = load(spec_path)
     chosen = choose(sweep, variants)
-    data = hash_data(sweep, chosen)
-    scales = measure_scales(sweep, chosen)
+    with progress.status("reading the data"):
+        data = hash_data(sweep, chosen)
+        scales = measure_scales(sweep, chosen)
     folder = database(sweep, out).parent
     with (
         hold(folder),
