@@ -1,0 +1,78 @@
+"""The end of a page: every setting and version, and the commands that make it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from spadam.report.drawing import Section
+from spadam.report.markup import Html, fold, join, paragraph, table, tag
+from spadam.report.outcome import Outcome
+from spadam.report.scale import number
+from spadam.spec import dump
+from spadam.sweep.space import Range
+
+CSV = "trials.csv"
+
+
+def appendix(outcome: Outcome) -> Section:
+    """The sweep's file, its ranges, the best configurations, and where the trainings ran with what."""
+    name = outcome.sweep.name
+    link = tag("a", CSV, href=CSV)
+    commands = f"spadam sweep run {name}.yaml\nspadam report runs/{name}"
+    parts = [
+        tag("p", "Every training with every metric stands in ", link, ", beside this page."),
+        paragraph(f"With the sweep's file below as {name}.yaml, these commands make everything again:"),
+        _code(commands),
+        fold("The sweep's file", _code(dump(dict(outcome.attributes["spec"])))),
+        fold("What is searched", table(("variant", "key", "range"), _ranges(outcome))),
+        *(fold(f"The best configuration of {title}", _code(dump(config))) for title, config in _best(outcome)),
+        fold("Versions and machines", table(("what", "value", "trainings"), _provenance(outcome))),
+    ]
+    return Section("settings", "Settings and versions", join(parts))
+
+
+def _code(text: str) -> Html:
+    return tag("pre", tag("code", text))
+
+
+def _ranges(outcome: Outcome) -> Iterable[tuple[str, ...]]:
+    for name, variant in outcome.sweep.variants.items():
+        for axis in variant.axes:
+            yield name, axis.name, _range(axis.range)
+        if not variant.axes:
+            yield name, "nothing", "–"
+
+
+def _range(range_: Range) -> str:
+    if range_.choices is not None:
+        return "one of " + ", ".join(map(str, range_.choices))
+    ends = f"{number(range_.low)} to {number(range_.high)}"
+    return ends + (", logarithmic" if range_.log else "") + (f", {range_.points} points" if range_.points else "")
+
+
+def _best(outcome: Outcome) -> Iterable[tuple[str, dict[str, Any]]]:
+    for name in outcome.sweep.variants:
+        for search in outcome.best_first(name)[:1]:
+            assert search.best is not None
+            assert search.best.result is not None
+            yield outcome.name(search), search.best.result["config"]
+
+
+def _provenance(outcome: Outcome) -> Iterable[tuple[str, str, str]]:
+    """Every version, device and hash, with how many trainings had it; more than one value is worth a look."""
+    counts: dict[tuple[str, str], int] = {}
+    for result in outcome.results:
+        for key, value in _leaves(result["provenance"]):
+            if key not in ("started", "seconds"):
+                counts[key, value] = counts.get((key, value), 0) + 1
+    for (key, value), count in sorted(counts.items()):
+        yield key, value, str(count)
+
+
+def _leaves(provenance: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for key, value in provenance.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value)
+        else:
+            yield key, str(value)

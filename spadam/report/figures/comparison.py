@@ -1,0 +1,115 @@
+"""The tuned comparison: the best of every study, and what its repeats with fresh seeds say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spadam.report.drawing import Panel, Section, colour, dots, draw, gap, line, rowed, swatch, symbol
+from spadam.report.markup import Html, join, paragraph, table, tag
+from spadam.report.outcome import Outcome
+from spadam.report.scale import Scale, interval, number
+from spadam.sweep.standing import Search
+from spadam.sweep.summary import Estimate, Line, estimate
+
+_ANCHOR, _TITLE = "comparison", "Tuned comparison"
+_TEST, _PROBE = "test/fvu", "probe/test_accuracy"
+
+
+def comparison(outcome: Outcome) -> Section:
+    """A table with a line for every study, a figure of the seeds behind it, and the notes."""
+    if not any(line_.value is not None for line_ in outcome.lines):
+        reason = f"No trial has a finite {outcome.metric} yet, so there is nothing to compare."
+        section = gap(_ANCHOR, _TITLE, reason)
+        return section._replace(html=join([section.html, _notes(outcome)]))
+    panels = [panel for metric in (outcome.metric, _TEST) if (panel := _panel(outcome, metric)) is not None]
+    head = ("variant", "metric", "training", "seed", "value")
+    drawn = draw(_ANCHOR, _TITLE, _reading(outcome), panels, head, _numbers(outcome), wide=True)
+    return drawn._replace(html=join([_table(outcome), drawn.html, _notes(outcome)]))
+
+
+def _reading(outcome: Outcome) -> str:
+    repeats = "There are no repeats yet."
+    if any(line_.repeats for line_ in outcome.lines):
+        repeats = "Small marks are repeats, one a seed; the large mark is their mean, the bar its 95 % interval."
+    return f"{repeats} The hollow mark is the search's best value: picked as the best of many, it is optimistic."
+
+
+def _table(outcome: Outcome) -> Html:
+    planned, metric = outcome.sweep.spec.repeat.seeds, outcome.metric
+    probes = [_estimate(outcome, search, _PROBE) for search in outcome.searches]
+    columns = [outcome.short(axis) for axis in outcome.axes]
+    columns += [f"{metric}: search's best", f"{metric}: repeats", f"{_TEST}: repeats", "rows touched"]
+    columns += ["probe accuracy, test"] if any(probes) else []
+    body = []
+    for line_, probe in zip(outcome.lines, probes, strict=True):
+        cells = [_param(line_, axis) for axis in outcome.axes]
+        cells += [number(line_.value), tag("b", interval(line_.repeats, planned))]
+        cells += [interval(line_.test, planned), number(line_.rows_touched, 3)]
+        cells += [interval(probe, planned)] if any(probes) else []
+        body.append((join([swatch(outcome.number_of(line_.variant)), outcome.name(line_)]), *cells))
+    return tag("div", table(("variant", *columns), body, "cards"), class_="scroll")
+
+
+def _param(line_: Line, axis: str) -> str:
+    """A parameter of the best trial; marked where it lies so near a bound that a better one may lie beyond."""
+    if axis not in line_.params:
+        return "–"
+    shown = number(line_.params[axis], 3)
+    near = line_.near.get(axis)
+    return tag("span", shown, tag("span", f" near its {near} bound", class_="near")) if near else shown
+
+
+def _estimate(outcome: Outcome, search: Search, metric: str) -> Estimate | None:
+    return estimate([value for r in search.repeats if (value := outcome.value(r, metric)) is not None])
+
+
+def _panel(outcome: Outcome, metric: str) -> Panel | None:
+    """A row for every study: seeds, mean, interval, and of the objective the search's best value."""
+    data: list[dict[str, Any]] = []
+    rows, spread = [], []
+    for row, search in enumerate(outcome.searches):
+        variant, name = outcome.number_of(search.variant), outcome.name(search)
+        style = {"color": colour(variant), "symbol": symbol(variant)}
+        seeds = [(r.slot.seed, v) for r in search.repeats if (v := outcome.value(r, metric)) is not None]
+        mean, values = estimate([value for _, value in seeds]), [value for _, value in seeds]
+        if mean is not None:
+            ends = [mean.mean - (mean.half or 0.0), mean.mean + (mean.half or 0.0)]
+            hover = [f"{name}, seed {seed}: {number(value)}" for seed, value in seeds]
+            data.append(line(ends, [row, row], color=colour(variant), width=3))
+            data.append(dots(values, [row + 0.2] * len(values), hover, size=7, opacity=0.6, **style))
+            data.append(dots([mean.mean], [row], [f"{name}, mean of {mean.n}: {interval(mean)}"], size=13, **style))
+            spread += [*values, *ends]
+        best = outcome.value(search.best) if search.best and metric == outcome.metric else None
+        if best is not None and search.best is not None:
+            text = f"{name}, {search.best.slot.label}, the best of the search: {number(best)}"
+            edge = {"width": 2, "color": colour(variant)}
+            data.append(dots([best], [row], [text], size=11, color="var(--card)", symbol=symbol(variant), line=edge))
+            spread.append(best)
+        rows.append((name, interval(mean) if mean else "no repeats"))
+    if not spread:
+        return None
+    better = outcome.better if metric == outcome.metric else "lower is better"
+    label = f"{metric}: {'; '.join(f'{name} {said}' for name, said in rows)}"
+    return rowed(Scale.over(spread), better, rows, data, label, metric)
+
+
+def _numbers(outcome: Outcome) -> list[tuple[str, ...]]:
+    return [
+        (outcome.name(search), metric, record.slot.label, str(record.slot.seed), number(value, 6))
+        for search in outcome.searches
+        for record in (*([search.best] if search.best else []), *search.repeats)
+        for metric in dict.fromkeys((outcome.metric, _TEST))
+        if (value := outcome.value(record, metric)) is not None
+    ]
+
+
+def _notes(outcome: Outcome) -> Html:
+    """What one must know to read the table, each once, with the variants that it is about."""
+    notes: dict[str, list[str]] = {}
+    for line_ in outcome.lines:
+        for note in line_.notes:
+            notes.setdefault(note, []).append(line_.variant)
+    if not notes:
+        return Html()
+    said = [tag("li", tag("b", ", ".join(dict.fromkeys(names))), f": {note}") for note, names in notes.items()]
+    return tag("div", paragraph("What one should know to read it:"), tag("ul", *said), class_="notes")

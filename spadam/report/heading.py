@@ -1,0 +1,78 @@
+"""The top of a page: what was compared, how far it is, when and on what it was trained."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from spadam.report.markup import Html, join, paragraph, tag
+from spadam.report.outcome import Outcome
+
+INTERVALS = "No verdict is drawn here; intervals are 95 % (Student's t over seeds) and each stands for itself."
+
+
+def head(outcome: Outcome) -> Html:
+    """The title, one line that says it all, and the facts."""
+    state = tag("p", _state(outcome), class_="state done" if outcome.status["done"] else "state")
+    facts = [tag("div", tag("dt", name), tag("dd", value)) for name, value in _facts(outcome) if value]
+    return tag(
+        "header",
+        tag("p", "spadam sweep", class_="kicker"),
+        tag("h1", outcome.sweep.name),
+        paragraph(_compared(outcome), "lead"),
+        state,
+        tag("dl", *facts),
+        paragraph(INTERVALS, "quiet"),
+    )
+
+
+def _compared(outcome: Outcome) -> str:
+    sweep = outcome.sweep
+    search, seeds = sweep.spec.search, sweep.spec.repeat.seeds
+    space = ", ".join(map(outcome.short, outcome.axes)) or "nothing"
+    studies = "" if search.studies == 1 else f" in each of {search.studies} independent studies"
+    repeats = f"; each best is trained again with {_count(seeds, 'fresh seed')}" if seeds else "; nothing is repeated"
+    data = " and ".join(dict.fromkeys(str(v.document.data["data"]["name"]) for v in sweep.variants.values()))
+    variants = _count(len(sweep.variants), "variant")
+    trials = _count(sweep.trials, "trial")
+    return (
+        f"{variants} on {data}, {trials} for each{studies} over {space} ({search.sampler}){repeats}. "
+        f"Objective: {outcome.metric}, {outcome.better}."
+    )
+
+
+def _state(outcome: Outcome) -> Html:
+    variants = outcome.status["variants"].values()
+    total = {name: sum(counts[name] for counts in variants) for name in ("slots", "accepted", "running", "failed")}
+    said = f"{total['accepted']} of {total['slots']} trainings"
+    if outcome.status["done"]:
+        return join([tag("b", "Finished: "), said + "."])
+    more = "".join(f", {total[name]} {name}" for name in ("running", "failed") if total[name])
+    return join([tag("b", "So far: "), f"{said}{more}. The page is as old as its last training."])
+
+
+def _facts(outcome: Outcome) -> list[tuple[str, str]]:
+    provenance = [result["provenance"] for result in outcome.results]
+    seconds = [found["seconds"] for found in provenance if found.get("seconds") is not None]
+    begun = [(datetime.fromisoformat(p["started"]), p.get("seconds") or 0.0) for p in provenance if p.get("started")]
+    when = ""
+    if begun:
+        first, last = min(start for start, _ in begun), max(start + timedelta(seconds=long) for start, long in begun)
+        when = f"{_moment(first)} to {_moment(last)} UTC"
+    on = [f"{p['device']}, {p['threads']} thread{'s' * (p['threads'] != 1)}" for p in provenance if "device" in p]
+    each = f"{_duration(sum(seconds) / len(seconds))} a training, {_duration(sum(seconds))} in all" if seconds else ""
+    return [("Trained", when), ("On", "; ".join(dict.fromkeys(on))), ("Time", each)]
+
+
+def _moment(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,74 @@
+"""The page: one file that needs no network, for any width, by day, by night and on paper."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from importlib.resources import files
+
+from spadam.report.appendix import appendix
+from spadam.report.drawing import Section
+from spadam.report.figures import FIGURES
+from spadam.report.heading import head
+from spadam.report.markup import Html, join, tag
+from spadam.report.outcome import Outcome
+
+_POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+"""Whatever a sweep's file holds: the page loads nothing and sends nothing."""
+
+
+def page(outcome: Outcome) -> str:
+    """The whole page as HTML. The same outcome gives the same text."""
+    from plotly.offline import get_plotlyjs  # here, because only a page needs it
+
+    sections = [*(draw(outcome) for draw in FIGURES), appendix(outcome)]
+    contents = tag("nav", tag("ul", *(_link(section) for section in sections)), aria_label="Contents")
+    body = tag(
+        "body",
+        tag("div", head(outcome), contents, tag("main", *map(_section, sections)), class_="page"),
+        tag("noscript", tag("p", "The figures need JavaScript; the tables below each of them do not.")),
+        tag("script", _data(sections), type="application/json", id="panels"),
+        _script(get_plotlyjs()),
+        _script(_asset("page.js")),
+    )
+    return "<!doctype html>\n" + tag("html", _head(outcome), body, lang="en") + "\n"
+
+
+def _head(outcome: Outcome) -> Html:
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("link", rel="icon", href="data:,"),
+        tag("title", f"{outcome.sweep.name} – spadam"),
+        tag("style", Html(_asset("page.css"))),
+    )
+
+
+def _link(section: Section) -> Html:
+    return tag("li", tag("a", section.title, href=f"#{section.anchor}"))
+
+
+def _section(section: Section) -> Html:
+    title = tag("h2", section.title, id=f"{section.anchor}-title")
+    return tag("section", title, section.html, id=section.anchor, aria_labelledby=f"{section.anchor}-title")
+
+
+def _data(sections: Iterable[Section]) -> Html:
+    """What plotly draws, as JSON that cannot end its script element whatever texts it holds."""
+    panels = {
+        id_: {"data": panel.data, "layout": panel.layout} for part in sections for id_, panel in part.panels.items()
+    }
+    text = json.dumps(panels, allow_nan=False, separators=(",", ":"))
+    return Html(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _script(text: str) -> Html:
+    assert "</script" not in text.lower()
+    return join([Html("<script>"), Html(text), Html("</script>")])
+
+
+def _asset(name: str) -> str:
+    return files("spadam.report").joinpath(name).read_text(encoding="utf-8")

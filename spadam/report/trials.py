@@ -1,0 +1,73 @@
+"""The finished trials of the searches, as points in the space that was searched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from spadam.report.outcome import Outcome, setting
+from spadam.report.scale import Scale, number
+from spadam.sweep.derived import key_of
+from spadam.sweep.spec import Variant
+from spadam.sweep.study import Record
+
+LR, EPS = "optimizer.lr", "optimizer.eps"
+
+
+class Trial(NamedTuple):
+    """A finished search trial."""
+
+    record: Record
+    at: dict[str, float]
+    """What it had at every key that its variant searches, where that is a number; derived axes are resolved."""
+    value: float | None
+    """The objective; None when it was not trained to its end or has no finite value."""
+    status: str
+    said: str
+    """All of it in words."""
+
+
+def searched(variant: Variant) -> list[str]:
+    """The keys of numbers that ``variant`` searches: lr, eps, then logarithmic axes before linear ones."""
+    axes = sorted((axis for axis in variant.axes if axis.range.choices is None), key=lambda axis: not axis.range.log)
+    keys = [key_of(axis.name) for axis in axes]
+    return sorted(keys, key=lambda key: (key != LR, key != EPS))
+
+
+def trials(outcome: Outcome, variant: str) -> list[Trial]:
+    """The finished trials of all studies of ``variant``, in their order."""
+    keys = searched(outcome.sweep.variants[variant])
+    found = []
+    for search in outcome.of_variant(variant):
+        for record in search.trials:
+            if record.result is None:
+                continue
+            given = {key: setting(record, key) for key in keys}
+            at = {key: float(value) for key, value in given.items() if isinstance(value, int | float)}
+            value, status = outcome.value(record), str(record.result["status"])
+            came = f"{outcome.metric} {number(value)}" if status == "complete" else status
+            place = ", ".join(f"{outcome.short(key)} {number(x, 3)}" for key, x in at.items())
+            said = f"{outcome.name(search)} {record.slot.label}\n{place}\n{came}"
+            found.append(Trial(record, at, value, status, said))
+    return found
+
+
+def scale_of(outcome: Outcome, key: str, values: Sequence[float]) -> Scale:
+    """The axis of ``key`` that all variants share: as wide as the widest of their ranges, and as ``values``."""
+    axes = [axis for v in outcome.sweep.variants.values() for axis in v.axes if key_of(axis.name) == key]
+    # A derived axis has bounds in units of its own.
+    ends = [end for axis in axes if axis.name == key for end in (axis.range.low, axis.range.high) if end is not None]
+    return Scale.over([*ends, *values], log=any(axis.range.log for axis in axes), room=0.04)
+
+
+def ranked(found: Sequence[Trial], minimize: bool) -> list[Trial]:
+    """The trials that have a value, the best first, of equal ones the earlier."""
+    finite = [trial for trial in found if trial.value is not None]
+    return sorted(finite, key=lambda trial: (trial.value or 0.0) * (1 if minimize else -1))
+
+
+def count_missing(found: Sequence[Trial]) -> str:
+    """How many of ``found`` have no value, and why, in words; empty when all have one."""
+    counts = Counter(t.status if t.status != "complete" else "without a finite value" for t in found if t.value is None)
+    return ", ".join(f"{count} {why}" for why, count in counts.items())
