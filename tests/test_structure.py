@@ -113,7 +113,8 @@ def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys\nsys.argv = ['spadam', '--help']\nfrom spadam.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'torch', 'optuna', 'wandb', 'pytorch_lightning', 'sklearn', 'numpy', 'plotly'} & set(sys.modules)))"
+        "heavy = {'torch', 'optuna', 'wandb', 'pytorch_lightning', 'sklearn', 'numpy', 'plotly'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

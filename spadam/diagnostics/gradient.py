@@ -12,7 +12,6 @@ import torch
 
 from spadam.config import RunConfig
 from spadam.data import Batches
-from spadam.module import AutoencoderModule
 from spadam.optim.listing import row_samples
 from spadam.spec import InputError
 from spadam.surroundings import arithmetic
@@ -33,6 +32,8 @@ def gradient_rms(config: RunConfig) -> float:
 
     Raises :class:`InputError` when data is missing, or when the gradient is no scale, being 0 or not finite.
     """
+    from spadam.module import AutoencoderModule  # here, because Lightning takes seconds to import
+
     dataset = config.data.load()
     with arithmetic(config.trainer.threads):
         autoencoder = config.build_autoencoder(dataset).train()

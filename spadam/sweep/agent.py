@@ -88,8 +88,11 @@ def run_sweep(
         return 1
     show(console, sweep, summarise(sweep, [search for search in searches if search.variant in chosen]))
     if write_page is not None:
-        page = write_page(sweep, searches, attributes, folder)
-        console.print(f"the page: {page}", markup=False, highlight=False, soft_wrap=True)
+        try:
+            said = f"the page: {write_page(sweep, searches, attributes, folder)}"
+        except OSError as error:
+            said = f"the page could not be written ({error}); `spadam report {folder}` makes it"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
@@ -28,6 +29,8 @@ STALL_SECONDS = 1800.0
 """A worker of which nothing is heard for so long is taken for hung. Ticks come from steps, so it covers a refit too."""
 
 _LISTEN_SECONDS = 1.0
+
+_LONGEST = 70  # /pymp-xxxxxxxx/listener-xxxxxxxx comes behind it
 
 
 class Ending(NamedTuple):
@@ -186,10 +189,24 @@ class Workers:
 
 def warm_up() -> None:
     """Start the fork server; it imports torch and Lightning while the agent does other things."""
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, util
 
+    with _short_temporary_folder():
+        util.get_temp_dir()  # the server's socket will lie there
     multiprocessing.get_context("forkserver").set_forkserver_preload(["spadam.train", "spadam.sweep.worker"])
     forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _short_temporary_folder() -> Iterator[None]:
+    """/tmp for what would not fit below the present one: the path of a socket has at most 107 bytes."""
+    before = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST and os.access("/tmp", os.W_OK):
+        tempfile.tempdir = "/tmp"
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def default_workers(threads: int, devices: int) -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
@@ -50,7 +50,9 @@ def open_address(url: str) -> Iterator[BaseStorage]:
     if address.get_backend_name() == "sqlite":
         path = Path(address.database or "")
         if not path.is_file():
-            raise InputError("--storage", shown, "the file must be there", "check the path: after sqlite:/// it begins")
+            raise InputError(
+                "--storage", shown, "the file must be there", "check the path, which begins after sqlite:///"
+            )
         with open_file(path) as storage:
             yield storage
         return
@@ -58,17 +60,21 @@ def open_address(url: str) -> Iterator[BaseStorage]:
     if address.get_backend_name() == "postgresql":
         options["connect_args"] = {"options": "-c timezone=UTC"}  # sessions in different zones misjudge each other
     try:
-        storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True)  # whoever reads makes nothing
+        engine = create_engine(address, **options)
+        with contextlib.closing(engine.connect()) as connection:
+            held = inspect(connection).has_table("studies")
+        engine.dispose()
     except (NoSuchModuleError, ImportError):
         rule, remedy = "its driver must be installed", 'for PostgreSQL: pip install "spadam[postgres]"'
         raise InputError("--storage", shown, rule, remedy) from None
-    except (DatabaseError, StorageInternalError) as error:
-        cause = error if isinstance(error, DatabaseError) else error.__cause__
-        reason = str(cause.orig if isinstance(cause, DatabaseError) else cause).strip().splitlines()[0]
+    except DatabaseError as error:
+        reason = str(error.orig).strip().splitlines()[0]
         if address.password:
             reason = reason.replace(str(address.password), "***")
-        rule = f"it must answer, and be the storage of a sweep ({reason})"
-        raise InputError("--storage", shown, rule, "check address and server") from None
+        raise InputError("--storage", shown, f"it must answer ({reason})", "check address and server") from None
+    if not held:
+        raise InputError("--storage", shown, "it must hold a sweep, and holds no study", "check the name at its end")
+    storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True)
     with _closing(storage):
         yield optuna.storages.get_storage(storage)
 

@@ -258,3 +258,13 @@ def test_no_worker_outlives_an_agent_that_is_killed(bench: Bench) -> None:
     found = rows(*bench.read())
     assert {row["status"] for row in found} == {"complete"}
     assert sum(row["attempts"] > 1 for row in found) == running, "only what was in flight is done twice"
+
+
+def test_a_long_temporary_folder_does_no_harm(bench: Bench) -> None:
+    """The fork server listens at a socket, whose path may not be as long as that of a folder."""
+    long = bench.spec.parent / ("x" * 90)
+    long.mkdir()
+    code = "import sys; from spadam.cli import main; main()"
+    command = [sys.executable, "-c", code, "sweep", "run", str(bench.spec), "--out", str(bench.out), "--workers", "1"]
+    subprocess.run(command, env={**os.environ, "TMPDIR": str(long)}, check=True, capture_output=True, text=True)
+    assert {row["status"] for row in rows(*bench.read())} == {"complete"}
