@@ -181,15 +181,18 @@ def _check_wandb(asked: Asked) -> Finding:
 
     found = reach()
     if found.reason:
-        remedy = "runs are kept offline, as `tracking.mode: offline` does; `wandb sync` uploads them later"
+        sync = f"WANDB_BASE_URL={found.address} wandb sync"
+        remedy = f"runs are kept offline, as `tracking.mode: offline` does; `{sync}` uploads them later"
         return Finding("note", f"{found.address} {found.reason}", remedy)
     return Finding("ok", f"{found.address} answers, and a key is known")
 
 
 def _check_storage(asked: Asked) -> Finding:
-    from spadam.sweep.storage import open_address
+    from spadam.sweep.storage import holds_studies, open_address
 
     assert asked.storage is not None
+    if not holds_studies(asked.storage):
+        return Finding("ok", "answers; it holds no sweep yet")
     with open_address(asked.storage) as storage:
         names = [study.study_name for study in storage.get_all_studies() if "/" not in study.study_name]
     return Finding("ok", f"answers; it holds {', '.join(names) if names else 'no sweep yet'}")

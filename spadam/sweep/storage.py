@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy import create_engine, inspect
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from spadam.spec import InputError
@@ -38,7 +38,24 @@ def open_file(path: Path) -> Iterator[BaseStorage]:
 def open_address(url: str) -> Iterator[BaseStorage]:
     """The storage at the SQLAlchemy address ``url``, to read from: a server's, or a file's (`sqlite:///…/sweep.db`).
 
-    Raises :class:`InputError`, without the password, when nothing can be read there.
+    Nothing is made there. Raises :class:`InputError`, without the password, when nothing can be read there.
+    """
+    if not holds_studies(url):
+        shown = make_url(url).render_as_string(hide_password=True)
+        raise InputError("--storage", shown, "it must hold a sweep, and holds no study", "check the name at its end")
+    if make_url(url).get_backend_name() == "sqlite":
+        with open_file(Path(make_url(url).database or "")) as storage:
+            yield storage
+        return
+    storage = RDBStorage(url, engine_kwargs=_options(make_url(url)), skip_table_creation=True)
+    with _closing(storage):
+        yield optuna.storages.get_storage(storage)
+
+
+def holds_studies(url: str) -> bool:
+    """Whether studies are kept at the address ``url``.
+
+    Raises :class:`InputError`, without the password, when it is no address, or nothing answers there.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -47,20 +64,10 @@ def open_address(url: str) -> Iterator[BaseStorage]:
         rule, remedy = "it must be an address", "write postgresql+psycopg://user@host/name or sqlite:///folder/sweep.db"
         raise InputError("--storage", None, rule, remedy) from None
     shown = address.render_as_string(hide_password=True)
-    if address.get_backend_name() == "sqlite":
-        path = Path(address.database or "")
-        if not path.is_file():
-            raise InputError(
-                "--storage", shown, "the file must be there", "check the path, which begins after sqlite:///"
-            )
-        with open_file(path) as storage:
-            yield storage
-        return
-    options: dict[str, Any] = {"pool_pre_ping": True}
-    if address.get_backend_name() == "postgresql":
-        options["connect_args"] = {"options": "-c timezone=UTC"}  # sessions in different zones misjudge each other
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        raise InputError("--storage", shown, "the file must be there", "check the path, which begins after sqlite:///")
     try:
-        engine = create_engine(address, **options)
+        engine = create_engine(address, **_options(address))
         with contextlib.closing(engine.connect()) as connection:
             held = inspect(connection).has_table("studies")
         engine.dispose()
@@ -72,11 +79,14 @@ def open_address(url: str) -> Iterator[BaseStorage]:
         if address.password:
             reason = reason.replace(str(address.password), "***")
         raise InputError("--storage", shown, f"it must answer ({reason})", "check address and server") from None
-    if not held:
-        raise InputError("--storage", shown, "it must hold a sweep, and holds no study", "check the name at its end")
-    storage = RDBStorage(url, engine_kwargs=options, skip_table_creation=True)
-    with _closing(storage):
-        yield optuna.storages.get_storage(storage)
+    return held
+
+
+def _options(address: URL) -> dict[str, Any]:
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if address.get_backend_name() == "postgresql":
+        options["connect_args"] = {"options": "-c timezone=UTC"}  # sessions in different zones misjudge each other
+    return options
 
 
 @contextlib.contextmanager
