@@ -28,14 +28,15 @@ def head(outcome: Outcome) -> Html:
 def _compared(outcome: Outcome) -> str:
     sweep = outcome.sweep
     search, seeds = sweep.spec.search, sweep.spec.repeat.seeds
-    space = ", ".join(map(outcome.short, outcome.axes)) or "nothing"
+    axes = ", ".join(map(outcome.short, outcome.axes))
+    space = f"over {axes} ({search.sampler})" if axes else "and nothing searched"
     studies = "" if search.studies == 1 else f" in each of {search.studies} independent studies"
     repeats = f"; each best is trained again with {_count(seeds, 'fresh seed')}" if seeds else "; nothing is repeated"
     data = " and ".join(dict.fromkeys(str(v.document.data["data"]["name"]) for v in sweep.variants.values()))
     variants = _count(len(sweep.variants), "variant")
     trials = _count(sweep.trials, "trial")
     return (
-        f"{variants} on {data}, {trials} for each{studies} over {space} ({search.sampler}){repeats}. "
+        f"{variants} on {data}, {trials} for each{studies} {space}{repeats}. "
         f"Objective: {outcome.metric}, {outcome.better}."
     )
 

@@ -25,7 +25,7 @@
     Plotly.react(id, coloured(panels[id].data, "", style), layout, config);
   };
 
-  // What is far below waits until it is nearly in sight; on paper everything is in sight.
+  // What is far below waits until it is nearly in sight, or nothing else is to be done; on paper everything is in sight.
   const nearby = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) if (isIntersecting && !drawn.has(target.id)) draw(target.id);
@@ -33,6 +33,13 @@
     { rootMargin: "1200px" },
   );
   for (const id in panels) nearby.observe(document.getElementById(id));
+  const drawNext = () => {
+    const id = Object.keys(panels).find((panel) => !drawn.has(panel));
+    if (id === undefined) return;
+    draw(id);
+    setTimeout(drawNext, 50);
+  };
+  addEventListener("load", () => setTimeout(drawNext, 1000));
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
   addEventListener("beforeprint", () => {

@@ -98,6 +98,9 @@ def _tick(value: float) -> str:
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+_LONGEST = 6  # a number of so many digits is no longer read at a glance
+
+
 def number(value: object, digits: int = 4) -> str:
     """``value`` for people: so many significant digits, and a dash for nothing."""
     if value is None:
@@ -105,6 +108,8 @@ def number(value: object, digits: int = 4) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     mantissa, e, exponent = f"{value:.{digits}g}".partition("e")
+    if e and 0 < int(exponent) < _LONGEST:
+        return f"{float(f'{value:.{digits}g}'):.0f}"
     return f"{mantissa}e{int(exponent)}" if e else mantissa
 
 

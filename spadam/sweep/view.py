@@ -169,9 +169,8 @@ def table(sweep: Sweep, lines: Sequence[Line]) -> Table:
     """The outcome of a sweep: for every study its best, and the mean of its repeats with a 95 % interval."""
     metric = sweep.spec.objective.metric
     axes = list(dict.fromkeys(axis.name for variant in sweep.variants.values() for axis in variant.axes))
-    title = (
-        f"{sweep.name}: the best of {sweep.trials} trials, and {sweep.spec.repeat.seeds} repeats of it with fresh seeds"
-    )
+    counts = (_count(sweep.trials, "trial"), _count(sweep.spec.repeat.seeds, "repeat"))
+    title = f"{sweep.name}: the best of {counts[0]}, and {counts[1]} of it with fresh seeds"
     outcome = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     outcome.add_column("variant", no_wrap=True)
     for name in axes:
@@ -184,6 +183,10 @@ def table(sweep: Sweep, lines: Sequence[Line]) -> Table:
         repeats = (_interval(estimate, sweep.spec.repeat.seeds) for estimate in (line.repeats, line.test))
         outcome.add_row(name, *params, _number(line.value), *repeats, _number(line.rows_touched, 3))
     return outcome
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _param(line: Line, axis: str) -> str:

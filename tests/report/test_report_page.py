@@ -226,7 +226,7 @@ def test_a_sweep_without_axes(desk: Desk) -> None:
     assert text != desk.bench.spec.read_text()
     assert desk.run(train) == 0
     page = desk.page()
-    assert "over nothing" in page.texts[""]
+    assert "1 trial for each and nothing searched" in page.texts[""]
     assert "No variant searches a number" in page.texts["response"]
     assert "No variant searches two numbers" in page.texts["landscape"]
 
