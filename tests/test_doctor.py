@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 import pytest
+import wandb
 
 from spadam import doctor
 from spadam.cli import main
@@ -27,6 +28,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    wandb.teardown()  # its client reads the environment once in a process
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["spadam", "doctor", *arguments])
