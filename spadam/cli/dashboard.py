@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import error_console, out_console
+from spadam.cli.options import Storage, error_console, out_console
 
 
 def dashboard(
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="Folder of a sweep, such as runs/quickstart.")
     ] = None,
-    storage: Annotated[str | None, typer.Option("--storage", help="Address of a storage, instead of a folder.")] = None,
+    storage: Storage = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8080,
 ) -> None:
     """Look at a sweep's studies in a browser, with Optuna's dashboard. End it with Ctrl-C.

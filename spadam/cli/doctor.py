@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spadam.cli.options import Json, Out, error_console, out_console, write_json
+from spadam.cli.options import Json, Out, Storage, error_console, out_console, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def doctor(
     out: Out = Path("runs"),
     data_root: Annotated[Path | None, typer.Option("--data-root", help="A folder that may hold data sets.")] = None,
-    storage: Annotated[str | None, typer.Option("--storage", help="Address of a sweep's storage.")] = None,
+    storage: Storage = None,
     json: Json = False,
 ) -> None:
     """Check this machine: packages, device, data, W&B, storage, room for results. Nothing is changed.

@@ -14,6 +14,14 @@ error_console = Console(stderr=True, highlight=False)
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="A sweep file (YAML).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Address of a sweep's storage, such as sqlite:///runs/x/sweep.db or postgresql+psycopg://user@host/name; "
+        "a password is best left to PGPASSWORD or ~/.pgpass.",
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for results.", show_default=True)]
 
 

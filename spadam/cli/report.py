@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import out_console
+from spadam.cli.options import Storage, out_console
 from spadam.spec import InputError
 
 
@@ -15,10 +15,8 @@ def report(
     folder: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="A sweep's folder: OUT/<sweep name>.", show_default=False)
     ] = None,
-    storage: Annotated[
-        str | None, typer.Option(metavar="URL", help="Read a storage instead; then --sweep says which sweep.")
-    ] = None,
-    sweep: Annotated[str | None, typer.Option(metavar="NAME", help="The sweep's name.")] = None,
+    storage: Storage = None,
+    sweep: Annotated[str | None, typer.Option(metavar="NAME", help="With --storage: which sweep of it.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Where to write; by default the sweep's folder, or with --storage the current one."),
