@@ -71,38 +71,50 @@ def serve(connection: Connection, train: Train, device: str | None) -> None:
     threading.Thread(target=_leave_with_agent, daemon=True).start()
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
-    logging.getLogger("spadam").addHandler(_Relay(connection))
+    line = _Line(connection)
+    logging.getLogger("spadam").addHandler(_Relay(line))
     while True:
         try:
             task: Task = connection.recv()
         except EOFError:
             return
-        connection.send(attempt(task, train, _Ticker(connection).tick))
+        line.send(attempt(task, train, _Ticker(line).tick))
+
+
+class _Line:
+    """What goes to the agent, a message at a time: a warning may come from another thread than the training's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._lock = connection, threading.Lock()
+
+    def send(self, message: Message) -> None:
+        with self._lock:
+            self._connection.send(message)
 
 
 class _Ticker:
     """Sends how far a training is, now and then."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection, self._last = connection, 0.0
+    def __init__(self, line: _Line) -> None:
+        self._line, self._last = line, 0.0
 
     def tick(self, step: Step) -> None:
         now = time.monotonic()
         if now - self._last >= TICK_SECONDS:
             self._last = now
-            self._connection.send(Tick(step.step, step.total, step.loss))
+            self._line.send(Tick(step.step, step.total, step.loss))
 
 
 class _Relay(logging.Handler):
     """Sends warnings to the agent, whose terminal it is."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, line: _Line) -> None:
         super().__init__(logging.WARNING)
-        self._connection = connection
+        self._line = line
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        self._connection.send(record.getMessage())
+        self._line.send(record.getMessage())
 
 
 def _leave_with_agent() -> None:
