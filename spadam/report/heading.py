@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from spadam.report.markup import Html, join, paragraph, tag
 from spadam.report.outcome import Outcome
+from spadam.sweep.view import count
 
 INTERVALS = "No verdict is drawn here; intervals are 95 % (Student's t over seeds) and each stands for itself."
 
@@ -31,10 +32,10 @@ def _compared(outcome: Outcome) -> str:
     axes = ", ".join(map(outcome.short, outcome.axes))
     space = f"over {axes} ({search.sampler})" if axes else "and nothing searched"
     studies = "" if search.studies == 1 else f" in each of {search.studies} independent studies"
-    repeats = f"; each best is trained again with {_count(seeds, 'fresh seed')}" if seeds else "; nothing is repeated"
+    repeats = f"; each best is trained again with {count(seeds, 'fresh seed')}" if seeds else "; nothing is repeated"
     data = " and ".join(dict.fromkeys(str(v.document.data["data"]["name"]) for v in sweep.variants.values()))
-    variants = _count(len(sweep.variants), "variant")
-    trials = _count(sweep.trials, "trial")
+    variants = count(len(sweep.variants), "variant")
+    trials = count(sweep.trials, "trial")
     return (
         f"{variants} on {data}, {trials} for each{studies} {space}{repeats}. "
         f"Objective: {outcome.metric}, {outcome.better}."
@@ -73,7 +74,3 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

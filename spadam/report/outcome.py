@@ -18,6 +18,7 @@ from spadam.sweep.standing import Search, recall, value_of
 from spadam.sweep.storage import open_address, open_file
 from spadam.sweep.study import Record
 from spadam.sweep.summary import Line, summarise
+from spadam.sweep.view import short
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,11 @@ class Outcome:
     @property
     def axes(self) -> list[str]:
         """Every key that some variant searches."""
-        return list(dict.fromkeys(axis.name for variant in self.sweep.variants.values() for axis in variant.axes))
+        return self.sweep.axes
 
     def short(self, key: str) -> str:
         """The last part of a searched ``key`` where that says which one it is."""
-        last = key.rpartition(".")[2]
-        return last if [axis.rpartition(".")[2] for axis in self.axes].count(last) <= 1 else key
+        return short(key, self.axes)
 
     def number_of(self, variant: str) -> int:
         """The place of ``variant`` in the file: its colour and its marker follow from it."""

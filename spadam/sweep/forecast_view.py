@@ -18,6 +18,7 @@ from spadam.sweep.forecast import Forecast, Space
 from spadam.sweep.pilot import Centre, snippet
 from spadam.sweep.space import Axis, Value
 from spadam.sweep.training import Step
+from spadam.sweep.view import count
 
 _POINTS_SHOWN = 4
 
@@ -55,9 +56,9 @@ def show_forecast(console: Console, found: Forecast) -> None:
     """Print a forecast."""
     search, repeat = found.sweep.spec.search, found.sweep.spec.repeat
     studies = f" in {search.studies} studies" if search.studies > 1 else ""
-    planned = f"{_count(len(found.loads), 'variant')} x {_count(found.sweep.trials, 'trial')}{studies}"
-    planned += f", {_count(repeat.seeds, 'repeat')} of each best" if repeat.seeds else ", no repeats"
-    _say(console, f"[bold]{escape(found.sweep.name)}[/]: {planned}: {_count(found.left, 'training')} to go")
+    planned = f"{count(len(found.loads), 'variant')} x {count(found.sweep.trials, 'trial')}{studies}"
+    planned += f", {count(repeat.seeds, 'repeat')} of each best" if repeat.seeds else ", no repeats"
+    _say(console, f"[bold]{escape(found.sweep.name)}[/]: {planned}: {count(found.left, 'training')} to go")
     _say(console, "")
     _print(console, _trainings(found))
     if found.sights:
@@ -157,7 +158,7 @@ def _show_space(console: Console, found: Forecast, space: Space) -> None:
 def _time(found: Forecast) -> str:
     times = found.timetable
     most = "at most " if found.sweep.spec.search.pruner != "none" else ""
-    workers = _count(found.workers, "worker")
+    workers = count(found.workers, "worker")
     parts = ""
     if 0 < times.search < times.all:
         parts = f": searches {_duration(times.search)}, then repeats {_duration(times.all - times.search)}"
@@ -216,10 +217,6 @@ def _share(share: float | None) -> str:
     if share is None or math.isnan(share):
         return "-"
     return f"{share:.1%}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _seconds(seconds: float) -> str:

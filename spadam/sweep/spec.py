@@ -132,3 +132,8 @@ class Sweep:
     def name(self) -> str:
         """The sweep's name."""
         return self.spec.name
+
+    @property
+    def axes(self) -> list[str]:
+        """Every key that some variant searches."""
+        return list(dict.fromkeys(axis.name for variant in self.variants.values() for axis in variant.axes))

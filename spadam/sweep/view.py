@@ -168,24 +168,24 @@ def _share(step: Step | None) -> str:
 def table(sweep: Sweep, lines: Sequence[Line]) -> Table:
     """The outcome of a sweep: for every study its best, and the mean of its repeats with a 95 % interval."""
     metric = sweep.spec.objective.metric
-    axes = list(dict.fromkeys(axis.name for variant in sweep.variants.values() for axis in variant.axes))
-    counts = (_count(sweep.trials, "trial"), _count(sweep.spec.repeat.seeds, "repeat"))
+    counts = (count(sweep.trials, "trial"), count(sweep.spec.repeat.seeds, "repeat"))
     title = f"{sweep.name}: the best of {counts[0]}, and {counts[1]} of it with fresh seeds"
     outcome = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     outcome.add_column("variant", no_wrap=True)
-    for name in axes:
-        outcome.add_column(escape(_short(name, axes)), justify="right", no_wrap=True)
+    for name in sweep.axes:
+        outcome.add_column(escape(short(name, sweep.axes)), justify="right", no_wrap=True)
     for heading in (f"{metric}\nsearch", f"{metric}\nrepeats", "test/fvu\nrepeats", "rows\ntouched"):
         outcome.add_column(heading, justify="right")
     for line in lines:
         name = line.variant + (f" (study {line.study})" if sweep.spec.search.studies > 1 else "")
-        params = [_param(line, axis) for axis in axes]
+        params = [_param(line, axis) for axis in sweep.axes]
         repeats = (_interval(estimate, sweep.spec.repeat.seeds) for estimate in (line.repeats, line.test))
         outcome.add_row(name, *params, _number(line.value), *repeats, _number(line.rows_touched, 3))
     return outcome
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """``number`` of ``what``, in words."""
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
@@ -196,10 +196,10 @@ def _param(line: Line, axis: str) -> str:
     return _number(line.params[axis], 3) + {"low": "↓", "high": "↑", None: ""}[line.near.get(axis)]
 
 
-def _short(axis: str, axes: Sequence[str]) -> str:
+def short(axis: str, axes: Sequence[str]) -> str:
     """The last key of ``axis`` where that says which one it is."""
     last = axis.rpartition(".")[2]
-    return last if [name.rpartition(".")[2] for name in axes].count(last) == 1 else axis
+    return last if [name.rpartition(".")[2] for name in axes].count(last) <= 1 else axis
 
 
 def show(console: Console, sweep: Sweep, lines: Sequence[Line]) -> None:
