@@ -15,9 +15,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spadam import execution
-from spadam.execution import Code
-from spadam.kernels import reference
+from spadam.execution import Code, Scored
+from spadam.kernels import choose, reference
+from spadam.kernels.reference import mostly_on
 from spadam.optim.listing import RowSamples, set_row_samples
+from spadam.selection import Best, Selector, Wish
 from spadam.sparsity import RuleSpec, Selection
 from spadam.sparsity.top_k import TopKSpec
 from spadam.spec import Document, InputError, Spec, load, validate
@@ -42,6 +44,9 @@ class AutoencoderSpec(Spec):
     """How a code is computed in training."""
     evaluation: Literal["native", "per_sample_k"] = "native"
     """The evaluation code: the rule's own, or k latents per sample whatever the rule."""
+    selection: Wish = "auto"
+    """How each sample's best latents are found. `certified`: candidates by products in bfloat16, proven to hold every
+    winner; `auto` does so on a CPU where such products are fast. Nothing but speed depends on it there."""
     eval_factor: Annotated[float, Field(gt=0)] = 3.0  # the article's code base
     """The probe sees round(k x eval_factor) latents per sample, or all of them where that is more."""
     reduction: Literal["mean", "sample"] = "mean"
@@ -75,11 +80,12 @@ class AutoencoderSpec(Spec):
 
 
 class Output(NamedTuple):
-    """What a pass gives: the reconstruction (B, D), the code, and the pre-activations (B, L), without gradient."""
+    """What a pass gives: the reconstruction (B, D), and the code."""
 
     reconstruction_BD: Tensor
     code: Code
-    scores_BL: Tensor
+    probe_code: Code | None = None
+    """The code that the probe sees, without gradient, where it was asked for."""
 
 
 class SparseAutoencoder(nn.Module):
@@ -105,6 +111,7 @@ class SparseAutoencoder(nn.Module):
             self.decoder_weight = nn.Parameter(torch.zeros(spec.latents, features))
         self.decoder_bias = nn.Parameter(torch.zeros(1, features))
         self.rule = spec.rule.build(spec.latents)
+        self.selector = Selector(spec.selection)
 
     @classmethod
     def load(cls, folder: str | Path) -> SparseAutoencoder:
@@ -131,8 +138,7 @@ class SparseAutoencoder(nn.Module):
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, mean_D: Tensor | None = None) -> None:
         """Draw the rows from N(0, 1/features); biases become 0, the decoder's ``mean_D`` where given."""
-        rows_LD = torch.randn(self.spec.latents, self.features, generator=generator)
-        self.encoder_weight.copy_(rows_LD / self.features**0.5)
+        self.encoder_weight.normal_(generator=generator).div_(self.features**0.5)
         self.encoder_bias.zero_()
         self.decoder_bias.zero_()
         if mean_D is not None:
@@ -141,23 +147,24 @@ class SparseAutoencoder(nn.Module):
             self.decoder_weight.copy_(self.encoder_weight)
         self.normalise()
 
-    def forward(self, x_BD: Tensor) -> Output:
-        """Reconstruct ``x_BD`` with the training code in training mode, with the evaluation code otherwise."""
-        scores_BL = self.scores(x_BD)
+    def forward(self, x_BD: Tensor, probe: bool = False) -> Output:
+        """Reconstruct ``x_BD`` with the training code in training mode, with the evaluation code otherwise.
+
+        ``probe`` asks for the code that the probe sees, too; the pre-activations are computed once for both.
+        """
         if not self.training:
-            return self._run(x_BD, scores_BL, self.select(scores_BL), "sparse")
-        with torch.no_grad():
-            selection = self.rule.training_selection(scores_BL)
-            self.rule.observe(scores_BL, selection)
-        output = self._run(x_BD, scores_BL, selection, self.spec.execution)
-        self._tell_touched(output.code.selection)
+            probe_code = self.encode(x_BD, self.spec.probe_k) if probe else None
+            return self._run(x_BD, self._evaluated(x_BD, None), "sparse", probe_code)
+        scored, probed = self._trained(x_BD, probe, observe=True)
+        output = self._run(x_BD, scored, self.spec.execution, probed)
+        self._tell_touched(output.code)
         return output
 
     @torch.no_grad()
     def reconstruct_as_trained(self, x_BD: Tensor) -> Output:
         """Reconstruct with the training code, in any mode, and change nothing."""
-        scores_BL = self.scores(x_BD)
-        return self._run(x_BD, scores_BL, self.rule.training_selection(scores_BL), self.spec.execution)
+        scored, _ = self._trained(x_BD, probe=False, observe=False)
+        return self._run(x_BD, scored, self.spec.execution)
 
     @torch.no_grad()
     def scores(self, x_BD: Tensor) -> Tensor:
@@ -174,18 +181,13 @@ class SparseAutoencoder(nn.Module):
     @torch.no_grad()
     def encode(self, x_BD: Tensor, k: int | None = None) -> Code:
         """The evaluation code of ``x_BD``; ``k`` overrides how many latents per sample are on."""
-        scores_BL = self.scores(x_BD)
-        return self.code_of(scores_BL, self.select(scores_BL, k))
-
-    @torch.no_grad()
-    def code_of(self, scores_BL: Tensor, selection: Selection) -> Code:
-        """The code with the scores of the selected latents, after the activation."""
-        return Code(selection, self._activate(scores_BL[selection.samples(), selection.latents_P]))
+        return self._code(self._evaluated(x_BD, k))
 
     def decode(self, code: Code) -> Tensor:
         """The reconstruction (B, D) of a code."""
         latents_P, offsets_B = code.selection
-        return reference.decode(latents_P, code.values_P, offsets_B, self.decoder_rows) + self.decoder_bias
+        sum_BD: Tensor = reference.decode(latents_P, code.values_P, offsets_B, self.decoder_rows)
+        return sum_BD + self.decoder_bias
 
     @torch.no_grad()
     def normalise(self, rows_R: Tensor | None = None) -> None:
@@ -207,20 +209,71 @@ class SparseAutoencoder(nn.Module):
             rows_RD, grad_RD = self.decoder_weight, grad
         grad_RD.sub_((grad_RD * rows_RD).sum(1, keepdim=True) * rows_RD)
 
-    def _activate(self, values: Tensor) -> Tensor:
-        return values.relu() if self.spec.activation == "relu" else values
+    @torch.no_grad()
+    def _trained(self, x_BD: Tensor, probe: bool, observe: bool) -> tuple[Scored, Code | None]:
+        """The training code's selection, and the probe's code."""
+        k, probe_k = self.rule.training_k, self.spec.probe_k
+        if k is not None and self._few(k):  # whatever the probe sees: it must not change a bit of the code
+            if not probe:
+                return _scored(self._best(x_BD, k)), None
+            assert probe_k is not None
+            if not self._few(probe_k):
+                return _scored(self._best(x_BD, k)), self.encode(x_BD, probe_k)
+            best = self._best(x_BD, max(k, probe_k))
+            return _scored(best.first(k)), self._code(_scored(best.first(probe_k)))
+        scores_BL = self.scores(x_BD)
+        scored = _look_up(scores_BL, self.rule.training_selection(scores_BL))
+        if observe:
+            self.rule.observe(scored.selection, scored.scores_P)
+        probed = _look_up(scores_BL, self.select(scores_BL, probe_k)) if probe else None
+        return scored, None if probed is None else self._code(probed)
 
-    def _run(self, x_BD: Tensor, scores_BL: Tensor, selection: Selection, how: str) -> Output:
+    @torch.no_grad()
+    def _evaluated(self, x_BD: Tensor, k: int | None) -> Scored:
+        """The evaluation code's selection."""
+        if k is None and self.spec.evaluation == "per_sample_k":
+            k = self.rule.k
+        best_k = self.rule.evaluation_k(k)
+        if best_k is not None and self._few(best_k):
+            return _scored(self._best(x_BD, best_k))
+        scores_BL = self.scores(x_BD)
+        return _look_up(scores_BL, self.select(scores_BL, k))
+
+    def _few(self, k: int) -> bool:
+        """Whether the k best are so few that they are better searched for than scored with all the others."""
+        return not mostly_on(k, 1, self.spec.latents)
+
+    def _best(self, x_BD: Tensor, k: int) -> Best:
+        return self.selector.best(x_BD, self.encoder_weight, self.encoder_bias, k)
+
+    def _code(self, scored: Scored) -> Code:
+        selection, scores_P = scored
+        return Code(selection, scores_P.relu() if self.spec.activation == "relu" else scores_P)
+
+    def _run(self, x_BD: Tensor, scored: Scored, how: str, probe_code: Code | None = None) -> Output:
         weights = execution.Weights(
             self.encoder_weight, self.encoder_bias, self.decoder_rows, relu=self.spec.activation == "relu"
         )
-        sum_BD, code = execution.MODES[how](x_BD, scores_BL, selection, weights)
-        return Output(sum_BD + self.decoder_bias, code, scores_BL)
+        sum_BD, code = execution.MODES[how](x_BD, scored, weights)
+        return Output(sum_BD + self.decoder_bias, code, probe_code)
 
-    def _tell_touched(self, selection: Selection) -> None:
-        batch = len(selection.offsets_B)
-        groups = reference.group_by_row(selection.latents_P)
+    def _tell_touched(self, code: Code) -> None:
+        (latents_P, offsets_B), batch = code.selection, len(code.selection.offsets_B)
+        groups = code.groups or choose(latents_P.device).group_by_row(latents_P, self.spec.latents)
+        samples = RowSamples(groups.rows_R, groups.counts_R, batch)
         for parameter in self.latent_parameters:
-            set_row_samples(parameter, RowSamples(groups.rows_R, groups.counts_R, batch))
-        one_row = groups.rows_R.new_zeros(1)
+            set_row_samples(parameter, samples)
+        one_row = offsets_B.new_zeros(1)
         set_row_samples(self.decoder_bias, RowSamples(one_row, one_row + batch, batch))
+
+
+def _scored(best: Best) -> Scored:
+    """The same for every sample: k latents."""
+    scores_Bk, latents_Bk = best
+    batch, k = latents_Bk.shape
+    offsets_B = torch.arange(0, batch * k, k, device=latents_Bk.device)
+    return Scored(Selection(latents_Bk.reshape(-1), offsets_B), scores_Bk.reshape(-1))
+
+
+def _look_up(scores_BL: Tensor, selection: Selection) -> Scored:
+    return Scored(selection, scores_BL[selection.samples(), selection.latents_P])

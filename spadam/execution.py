@@ -3,8 +3,8 @@
 Shapes: B samples, D features, L latents, P pairs (sample, latent) that are on, R rows with a pair, U rows in the
 union of a batch's masks.
 
-Each mode takes a batch, its scores, the rule's selection and the weights, and returns ``z W_dec`` (B, D) with the code
-z. `sparse` and `dense` agree in value and in every gradient; `gathered` computes the same by the article's route.
+Each mode takes a batch, the rule's selection with its scores, and the weights, and returns ``z W_dec`` (B, D) with the
+code z. `sparse` and `dense` agree in value and in every gradient; `gathered` computes the same by the article's route.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from spadam.kernels import choose
+from spadam.kernels.reference import Groups
 from spadam.sparsity.rule import Selection, to_mask
+
+
+class Scored(NamedTuple):
+    """A selection and the pre-activations of its pairs, (P,), without gradient."""
+
+    selection: Selection
+    scores_P: Tensor
 
 
 class Code(NamedTuple):
@@ -25,6 +33,8 @@ class Code(NamedTuple):
 
     selection: Selection
     values_P: Tensor
+    groups: Groups | None = None
+    """The pairs by row, where a gradient needs them so."""
 
     def dense(self, latents: int) -> Tensor:
         """The code as a matrix, (B, L)."""
@@ -46,25 +56,31 @@ class Weights(NamedTuple):
         return self.decoder_LD is self.encoder_LD
 
 
-def run_sparse(x_BD: Tensor, scores_BL: Tensor, selection: Selection, weights: Weights) -> tuple[Tensor, Code]:
-    """Touch only what is on: gather values, decode the pairs, and give the weights row-sparse (COO) gradients."""
+def run_sparse(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, Code]:
+    """Touch only what is on: decode the pairs, and give the weights row-sparse (COO) gradients."""
+    selection, scores_P = scored
+    groups = None
+    if torch.is_grad_enabled():
+        groups = choose(x_BD.device).group_by_row(selection.latents_P, len(weights.encoder_LD))
     decoder_LD = None if weights.tied else weights.decoder_LD
     values_P, sum_BD = _SparseCode.apply(
-        x_BD, weights.encoder_LD, weights.bias_L, decoder_LD, scores_BL, *selection, weights.relu
+        x_BD, weights.encoder_LD, weights.bias_L, decoder_LD, scores_P, *selection, groups, weights.relu
     )
-    return sum_BD, Code(selection, values_P)
+    return sum_BD, Code(selection, values_P, groups)
 
 
-def run_dense(x_BD: Tensor, scores_BL: Tensor, selection: Selection, weights: Weights) -> tuple[Tensor, Code]:
+def run_dense(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, Code]:
     """Mask times full matrices, differentiated by autograd: the plain twin of `sparse`."""
+    selection = scored.selection
     mask_BL = to_mask(selection, len(weights.encoder_LD))
     kept_BL = torch.addmm(weights.bias_L, x_BD, weights.encoder_LD.T) * mask_BL
     code_BL = kept_BL.relu() if weights.relu else kept_BL
     return code_BL @ weights.decoder_LD, Code(selection, code_BL[selection.samples(), selection.latents_P])
 
 
-def run_gathered(x_BD: Tensor, scores_BL: Tensor, selection: Selection, weights: Weights) -> tuple[Tensor, Code]:
+def run_gathered(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, Code]:
     """The article's route: reduce the masks to a union, gather its rows, encode again, mask every sample again."""
+    selection = scored.selection
     mask_BL, union_U = _union(selection, weights)
     code_BU, sum_BD = _run_union(x_BD, union_U, weights, mask_BL[:, union_U])
     position_L = torch.zeros_like(mask_BL[0], dtype=torch.int64)
@@ -72,18 +88,18 @@ def run_gathered(x_BD: Tensor, scores_BL: Tensor, selection: Selection, weights:
     return sum_BD, Code(selection, code_BU[selection.samples(), position_L[selection.latents_P]])
 
 
-def run_gathered_union(x_BD: Tensor, scores_BL: Tensor, selection: Selection, weights: Weights) -> tuple[Tensor, Code]:
+def run_gathered_union(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, Code]:
     """The same without the second mask: every sample keeps the latents that *any* sample of the batch chose.
 
     This is the article's confound, kept to show it: the training code is far denser than the evaluation code.
     """
-    _, union_U = _union(selection, weights)
+    _, union_U = _union(scored.selection, weights)
     code_BU, sum_BD = _run_union(x_BD, union_U, weights, None)
     offsets_B = torch.arange(len(x_BD), device=union_U.device) * len(union_U)
     return sum_BD, Code(Selection(union_U.repeat(len(x_BD)), offsets_B), code_BU.reshape(-1))
 
 
-Mode = Callable[[Tensor, Tensor, Selection, Weights], tuple[Tensor, Code]]
+Mode = Callable[[Tensor, Scored, Weights], tuple[Tensor, Code]]
 MODES: dict[str, Mode] = {
     "sparse": run_sparse,
     "dense": run_dense,
@@ -134,47 +150,44 @@ class _SparseCode(torch.autograd.Function):
         encoder_LD: Tensor,
         bias_L: Tensor,
         decoder_LD: Tensor | None,
-        scores_BL: Tensor,
+        scores_P: Tensor,
         latents_P: Tensor,
         offsets_B: Tensor,
+        groups: Groups | None,
         relu: bool,
     ) -> tuple[Tensor, Tensor]:
         kernels = choose(x_BD.device)
-        samples_P = kernels.samples_of_pairs(offsets_B, len(latents_P))
-        values_P = scores_BL[samples_P, latents_P]
-        if relu:
-            values_P.relu_()
+        values_P = scores_P.relu() if relu else scores_P.clone()
         sum_BD = kernels.decode(latents_P, values_P, offsets_B, encoder_LD if decoder_LD is None else decoder_LD)
-        ctx.save_for_backward(x_BD, encoder_LD, decoder_LD, values_P, samples_P, latents_P, offsets_B)
-        ctx.relu, ctx.kernels = relu, kernels
+        ctx.save_for_backward(x_BD, encoder_LD, decoder_LD, values_P, latents_P, offsets_B)
+        ctx.groups, ctx.relu, ctx.kernels = groups, relu, kernels
         ctx.set_materialize_grads(False)
         return values_P, sum_BD
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_values_P: Tensor | None, grad_BD: Tensor | None) -> tuple[Tensor | None, ...]:
-        x_BD, encoder_LD, decoder_LD, values_P, samples_P, latents_P, offsets_B = ctx.saved_tensors
-        kernels, tied = ctx.kernels, decoder_LD is None
-        grad_P = torch.zeros_like(values_P) if grad_values_P is None else grad_values_P
+        x_BD, encoder_LD, decoder_LD, values_P, latents_P, offsets_B = ctx.saved_tensors
+        kernels, groups, tied = ctx.kernels, ctx.groups, decoder_LD is None
+        samples_P = kernels.samples_of_pairs(offsets_B, len(latents_P))
         if grad_BD is None:
             grad_BD = torch.zeros_like(x_BD)
-        rows_LD = encoder_LD if tied else decoder_LD
-        grad_P = grad_P + kernels.sampled_products(grad_BD, rows_LD, samples_P, latents_P)
+        grad_P = kernels.sampled_products(grad_BD, encoder_LD if tied else decoder_LD, samples_P, latents_P)
+        if grad_values_P is not None:
+            grad_P += grad_values_P
         if ctx.relu:
-            grad_P = grad_P * (values_P > 0)
-        groups = kernels.group_by_row(latents_P)
-        encoder_RD = kernels.row_gradient(grad_P, samples_P, groups, x_BD)
-        decoder_RD = kernels.row_gradient(values_P, samples_P, groups, grad_BD)
+            grad_P *= values_P > 0
+        by_encoding, by_decoding = (grad_P, x_BD), (values_P, grad_BD)
+        encoder_RD = kernels.row_gradient(samples_P, groups, by_encoding, by_decoding if tied else None)
+        decoder_RD = None if tied else kernels.row_gradient(samples_P, groups, by_decoding)
         bias_R = kernels.row_sum(grad_P, groups)
-        if tied:
-            encoder_RD += decoder_RD
         rows_R = groups.rows_R
         return (
             kernels.decode(latents_P, grad_P, offsets_B, encoder_LD) if ctx.needs_input_grad[0] else None,
             row_sparse(rows_R, encoder_RD, encoder_LD.shape),
             row_sparse(rows_R, bias_R, encoder_LD.shape[:1]),
-            None if tied else row_sparse(rows_R, decoder_RD, decoder_LD.shape),
-            *(None,) * 4,
+            None if decoder_RD is None else row_sparse(rows_R, decoder_RD, decoder_LD.shape),
+            *(None,) * 5,
         )
 
 

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from spadam import kernels
 from spadam.autoencoder import AutoencoderSpec, SparseAutoencoder
 from spadam.optim import LazyAdam
 from spadam.sparsity import RuleSpec
@@ -125,8 +126,9 @@ def test_gathered_union_keeps_every_latent_of_the_union() -> None:
     model = build(rule=RULES["top_k"], execution="gathered_union")
     x = batch()
     output = model(x)
-    rows = model.rule.training_selection(output.scores_BL).latents_P.unique()
-    expected = output.scores_BL[:, rows] @ model.encoder_weight[rows] + model.decoder_bias
+    scores = model.scores(x)
+    rows = model.rule.training_selection(scores).latents_P.unique()
+    expected = scores[:, rows] @ model.encoder_weight[rows] + model.decoder_bias
     torch.testing.assert_close(output.reconstruction_BD, expected, rtol=0, atol=EXACT)
     assert len(output.code.values_P) == B * len(rows)
     assert set(model.encoder_weight.row_samples[1].tolist()) == {B}
@@ -134,8 +136,9 @@ def test_gathered_union_keeps_every_latent_of_the_union() -> None:
 
 def test_lifetime_with_the_union_is_the_dense_autoencoder() -> None:
     model = build(rule=RULES["top_k lifetime"], execution="gathered_union")
-    output = model(batch())
-    expected = output.scores_BL @ model.encoder_weight + model.decoder_bias
+    x = batch()
+    output = model(x)
+    expected = model.scores(x) @ model.encoder_weight + model.decoder_bias
     torch.testing.assert_close(output.reconstruction_BD, expected, rtol=0, atol=EXACT)
 
 
@@ -254,3 +257,22 @@ def test_load_without_a_run_is_refused(tmp_path) -> None:
 
 def test_defaults_are_the_articles() -> None:
     assert AutoencoderSpec().rule == TopKSpec(name="top_k", k=25)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Dynamo does not know how to trace:UserWarning", "ignore:The .grad attribute:UserWarning"
+)
+def test_torch_compile_takes_it() -> None:
+    """In torch operations, with breaks where the number of touched rows is asked for and a COO gradient is made."""
+    trained = []
+    with kernels.use("reference"):
+        for compiled in (False, True):
+            model = build(rule=RULES["top_k"])
+            step = torch.compile(model, backend="aot_eager") if compiled else model
+            optimizer = LazyAdam(model.parameters(), lr=1e-2)
+            for _ in range(3):
+                step(batch()).reconstruction_BD.square().mean().backward()
+                optimizer.step()
+                optimizer.zero_grad()
+            trained.append(model)
+    assert all(torch.equal(a, b) for a, b in zip(*(model.parameters() for model in trained), strict=True))

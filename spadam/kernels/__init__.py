@@ -1,25 +1,76 @@
 """The few hot loops of a training step, and the choice of who runs them.
 
-``reference`` says in torch operations what each one means, on any device. A faster module offers the same names with
-the same meaning; :func:`choose` is the one place where a device is given its kernels.
+``reference`` says in torch operations what each one means, on any device; ``cpu`` offers the same names with the same
+meaning, compiled. :func:`choose` is the one place where a device is given its kernels; :func:`use` forces the choice.
 """
 
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from functools import cache
 from types import ModuleType
+from typing import Literal
 
 import torch
 
 from spadam.kernels import reference
 
+Wish = Literal["auto", "compiled", "reference"]
+
+_wish: Wish = "auto"
+
 
 def choose(device: torch.device) -> ModuleType:
-    """The module whose functions run on ``device``."""
-    del device  # reference serves every device
+    """The module whose functions run on ``device``: compiled loops on a CPU, torch operations elsewhere.
+
+    Within ``torch.compile`` they are torch operations too: these it can look into.
+    """
+    if device.type == "cpu" and _wish != "reference" and not torch.compiler.is_compiling():
+        return _compiled()
     return reference
 
 
-def name(device: torch.device) -> str:
+@contextlib.contextmanager
+def use(wish: Wish) -> Iterator[None]:
+    """Force the choice for a while, in the whole process; `compiled` serves a CPU only, `auto` changes nothing."""
+    global _wish
+    before = _wish
+    _wish = before if wish == "auto" else wish
+    try:
+        yield
+    finally:
+        _wish = before
+
+
+def prepare(device: torch.device) -> None:
+    """Get the kernels of ``device`` ready: the first time on a machine, compiling takes some seconds."""
+    if choose(device) is not reference:
+        importlib.import_module("spadam.kernels.preparing").prepare()
+
+
+def cache_folder() -> str:
+    """Where compiled loops are kept."""
+    found: str = importlib.import_module("spadam.kernels.compiling").cache_folder()
+    return found
+
+
+def follow_denormals() -> None:
+    """Let all threads of compiled loops treat denormal numbers as the calling thread does."""
+    if choose(torch.device("cpu")) is not reference:
+        importlib.import_module("spadam.kernels.denormals").flush_denormals()
+
+
+def name(device: torch.device) -> Literal["compiled", "reference"]:
     """What a run on ``device`` records as its kernels."""
-    return choose(device).__name__.rpartition(".")[2]
+    return "reference" if choose(device) is reference else "compiled"
 
 
-__all__ = ["choose", "name", "reference"]
+@cache
+def _compiled() -> ModuleType:
+    """The compiled loops, imported when first used: importing them takes half a second."""
+    return importlib.import_module("spadam.kernels.cpu")
+
+
+__all__ = ["Wish", "cache_folder", "choose", "follow_denormals", "name", "prepare", "reference", "use"]

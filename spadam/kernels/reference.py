@@ -7,11 +7,14 @@ the same arguments and thread count give the same bits.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from spadam.kernels.search import exhaust, find_best, measure_rows, round_rows
 
 _BLOCK = 1 << 17
 """Elements worked on at a time: temporaries of this size stay in cache and are not handed back to the system."""
@@ -29,8 +32,18 @@ class Groups(NamedTuple):
     order_P: Tensor
 
 
-def group_by_row(latents_P: Tensor) -> Groups:
-    """Sort pairs by latent, keeping sample order within a latent."""
+Terms: TypeAlias = tuple[Tensor, Tensor]
+"""Of a sum over pairs: a value for each, (P,), and a row for each sample, (B, D)."""
+
+
+def mostly_on(pairs: int, samples: int, rows: int) -> bool:
+    """Whether so many of the pairs are on that products of whole matrices are cheaper than gathering."""
+    return pairs > _DENSE_SHARE * samples * rows
+
+
+def group_by_row(latents_P: Tensor, rows: int) -> Groups:
+    """Sort pairs by latent, of which there are ``rows``, keeping sample order within a latent."""
+    del rows  # a sort need not know
     sorted_P, order_P = latents_P.sort(stable=True)
     rows_R, counts_R = torch.unique_consecutive(sorted_P, return_counts=True)
     return Groups(rows_R, counts_R.cumsum(0) - counts_R, counts_R, order_P)
@@ -38,7 +51,7 @@ def group_by_row(latents_P: Tensor) -> Groups:
 
 def decode(latents_P: Tensor, values_P: Tensor, offsets_B: Tensor, weight_LD: Tensor) -> Tensor:
     """Sum of ``value * weight[latent]`` over each sample's pairs, (B, D)."""
-    if len(latents_P) > _DENSE_SHARE * len(offsets_B) * len(weight_LD):
+    if mostly_on(len(latents_P), len(offsets_B), len(weight_LD)):
         code_BL = values_P.new_zeros(len(offsets_B), len(weight_LD))
         code_BL[samples_of_pairs(offsets_B, len(latents_P)), latents_P] = values_P
         return code_BL @ weight_LD
@@ -53,7 +66,7 @@ def samples_of_pairs(offsets_B: Tensor, pairs: int) -> Tensor:
 
 def sampled_products(left_BD: Tensor, weight_LD: Tensor, samples_P: Tensor, latents_P: Tensor) -> Tensor:
     """``left[sample] . weight[latent]`` for every pair, (P,)."""
-    if len(latents_P) > _DENSE_SHARE * len(left_BD) * len(weight_LD):
+    if mostly_on(len(latents_P), len(left_BD), len(weight_LD)):
         return (left_BD @ weight_LD.T)[samples_P, latents_P]
     step = max(1, _BLOCK // weight_LD.shape[1])
     parts = [
@@ -63,12 +76,21 @@ def sampled_products(left_BD: Tensor, weight_LD: Tensor, samples_P: Tensor, late
     return torch.cat(parts)
 
 
-def row_gradient(values_P: Tensor, samples_P: Tensor, groups: Groups, grad_BD: Tensor) -> Tensor:
-    """Sum of ``value * grad[sample]`` over each row's pairs, (R, D)."""
-    order_P = groups.order_P
-    return F.embedding_bag(
-        samples_P[order_P], grad_BD, groups.starts_R, mode="sum", per_sample_weights=values_P[order_P]
-    )
+def row_gradient(samples_P: Tensor, groups: Groups, first: Terms, second: Terms | None = None) -> Tensor:
+    """Sum of ``value * left[sample]`` over each row's pairs, (R, D); of both terms, if there are two."""
+    total_RD = _row_gradient(samples_P, groups, *first)
+    return total_RD if second is None else total_RD.add_(_row_gradient(samples_P, groups, *second))
+
+
+def _row_gradient(samples_P: Tensor, groups: Groups, values_P: Tensor, left_BD: Tensor) -> Tensor:
+    rows_R, starts_R, counts_R, order_P = groups
+    if mostly_on(len(values_P), len(left_BD), len(rows_R)):
+        place_P = torch.repeat_interleave(counts_R, output_size=len(values_P))
+        values_RB = values_P.new_zeros(len(rows_R), len(left_BD))
+        values_RB[place_P, samples_P[order_P]] = values_P[order_P]
+        return values_RB @ left_BD
+    weights_P = values_P[order_P]
+    return F.embedding_bag(samples_P[order_P], left_BD, starts_R, mode="sum", per_sample_weights=weights_P)
 
 
 def row_sum(values_P: Tensor, groups: Groups) -> Tensor:
@@ -90,26 +112,39 @@ def row_update(
     decay1: Tensor | None = None,
     decay2: Tensor | None = None,
     gain2: float | None = None,
+    scale: Tensor | None = None,
+    rest: bool = False,
 ) -> None:
     r"""One step of Adam on the listed rows, in place; every row optimizer that divides by a root goes through here.
 
     .. math::
         m ← β_1 (d_1 m) + (1-β_1) g \qquad v ← β_2 (d_2 v) + k g^2 \qquad w ← w - a\, m / (\sqrt v + ε)
 
-    ``rows_R`` are distinct; None lists every row. ``m_LD`` None: no first moment, m = g. ``v_LD`` with one column is a
-    second moment per row: g² is then the mean over the row. ``step_size`` a and ``eps`` ε are one number or one for
-    each listed row, (R, 1); they hold the bias corrections. ``decay1`` and ``decay2`` d, (R, 1), make up for steps that
-    a row has sat out. ``gain2`` k is 1-β2 unless given (Adagrad: β2 = k = 1).
+    ``rows_R`` are distinct; None lists every row. With ``rest`` the rows that are not listed are updated as well, with
+    g = 0. ``m_LD`` None: no first moment, m = g. ``v_LD`` with one column is a second moment per row: g² is then the
+    mean over the row. ``step_size`` a and ``eps`` ε are one number or one for each row updated (R, or L with ``rest``),
+    (R, 1); they hold the bias corrections. ``decay1`` and ``decay2`` d, (R, 1), make up for steps that a row has sat
+    out; ``scale``, (R, 1), is what the gradient is multiplied by first. ``gain2`` k is 1-β2 unless given (Adagrad:
+    β2 = k = 1).
 
     Only single multiplications, additions, roots and divisions are used: each is rounded correctly on its own, so a row
-    gets the same bits however many rows are listed with it.
+    gets the same bits however many rows are listed with it. Compiled loops give these bits too, but for the mean over a
+    row, which they sum in float64.
     """
     gain = 1 - beta2 if gain2 is None else gain2
     size = max(1, _BLOCK // max(1, param_LD.shape[1]))
-    for start in range(0, len(grad_RD), size):
+    source, places_L = grad_RD, None
+    if rest and rows_R is not None:  # what is not listed finds its gradient in one more row, of zeros
+        source = torch.cat((grad_RD, grad_RD.new_zeros(1, grad_RD.shape[1])))
+        places_L = rows_R.new_full((len(param_LD),), len(grad_RD))
+        places_L[rows_R] = torch.arange(len(grad_RD), device=rows_R.device)
+        rows_R = None
+    for start in range(0, len(grad_RD) if places_L is None else len(places_L), size):
         block = slice(start, start + size)
         rows = block if rows_R is None else rows_R[block]
-        g = grad_RD[block]
+        g = source[block] if places_L is None else source.index_select(0, places_L[block])
+        if scale is not None:
+            g = g * scale[block]
         v = _take(v_LD, rows)
         square = g * g
         if v.shape[1] < g.shape[1]:
@@ -126,9 +161,18 @@ def row_update(
                 m.mul_(decay1[block])
             m.mul_(beta1).add_(g * (1 - beta1))
             _put(m_LD, rows, m)
-        denominator = v.sqrt().add_(eps[block] if isinstance(eps, Tensor) else eps)
+        denominator = root(v).add_(eps[block] if isinstance(eps, Tensor) else eps)
         step = (m / denominator).mul_(step_size[block] if isinstance(step_size, Tensor) else step_size)
         _put(param_LD, rows, _take(param_LD, rows).sub_(step))
+
+
+def root(x: Tensor) -> Tensor:
+    """Square roots, each rounded correctly: torch takes MKL's on a CPU, of which one in six is not (float32)."""
+    exact = x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64)
+    if not exact and not torch.compiler.is_compiling():
+        with np.errstate(invalid="ignore"):
+            return torch.from_numpy(np.sqrt(x.numpy()))
+    return x.sqrt()
 
 
 def _take(x_LD: Tensor, rows: slice | Tensor) -> Tensor:
@@ -147,3 +191,22 @@ def _row_mean(x_RD: Tensor) -> Tensor:
     if len(x_RD) == 1:
         return torch.cat((x_RD, x_RD)).mean(1, keepdim=True)[:1]
     return x_RD.mean(1, keepdim=True)
+
+
+__all__ = [
+    "Groups",
+    "Terms",
+    "decode",
+    "exhaust",
+    "find_best",
+    "group_by_row",
+    "measure_rows",
+    "mostly_on",
+    "root",
+    "round_rows",
+    "row_gradient",
+    "row_sum",
+    "row_update",
+    "sampled_products",
+    "samples_of_pairs",
+]

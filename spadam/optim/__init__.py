@@ -8,12 +8,14 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from spadam.optim.active_adam import ActiveAdam, ActiveAdamSpec
+from spadam.optim.adagrad import Adagrad, AdagradSpec
 from spadam.optim.counting import count_rows
 from spadam.optim.custom import CustomSpec
 from spadam.optim.lazy_adam import LazyAdam, LazyAdamSpec
 from spadam.optim.listing import RowSamples
 from spadam.optim.masked_adam import MaskedAdam, MaskedAdamSpec
-from spadam.optim.native import AdagradSpec, AdamSpec, AdamWSpec, RMSpropSpec, SGDSpec
+from spadam.optim.native import AdamSpec, AdamWSpec, SGDSpec
+from spadam.optim.rmsprop import RMSprop, RMSpropSpec
 from spadam.optim.row import RowOptimizer
 from spadam.optim.row_clock_adam import RowClockAdam, RowClockAdamSpec
 from spadam.optim.rowwise_adagrad import RowwiseAdagrad, RowwiseAdagradSpec
@@ -51,6 +53,7 @@ __all__ = [
     "OPTIMIZERS",
     "ActiveAdam",
     "ActiveAdamSpec",
+    "Adagrad",
     "AdagradSpec",
     "AdamSpec",
     "AdamWSpec",
@@ -61,6 +64,7 @@ __all__ = [
     "MaskedAdam",
     "MaskedAdamSpec",
     "OptimizerSpec",
+    "RMSprop",
     "RMSpropSpec",
     "RowClockAdam",
     "RowClockAdamSpec",

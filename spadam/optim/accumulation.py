@@ -5,7 +5,7 @@ Shapes: L rows, D features, R rows touched in this step, of which some are due.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,10 +13,23 @@ from torch import Tensor
 from spadam.optim.listing import Listing
 
 
-def take_due(
-    listing: Listing, state: dict[str, Any], samples: int, rows: int, *, active: bool
-) -> tuple[Tensor, Tensor]:
-    """The rows to be updated now, ascending, and their gradients (R, D).
+class Due(NamedTuple):
+    """What is to be updated now."""
+
+    rows_R: Tensor
+    """int64, distinct, ascending."""
+    grad_RD: Tensor
+    """Their gradients."""
+    scale_R1: Tensor | None
+    """What these are to be multiplied by, (R, 1); None: nothing."""
+
+    def rows_of(self, rows: int) -> Tensor | None:
+        """The rows as `row_update` wants them: None for all there are, which need not be gathered then."""
+        return None if len(self.rows_R) == rows else self.rows_R
+
+
+def take_due(listing: Listing, state: dict[str, Any], samples: int, rows: int, *, active: bool) -> Due:
+    """The rows to be updated now, and their gradients.
 
     With ``samples`` N = 1 these are the rows touched. Else their gradients are added to ``state["pending_grad"]`` and
     their counts to ``state["pending"]``; a row whose count has come to N is due with its sum, and starts anew.
@@ -26,10 +39,10 @@ def take_due(
     """
     rows_R, grad_RD, counts_R, batch = listing
     if samples == 1 and "pending" not in state:
-        if active:
-            assert counts_R is not None
-            grad_RD = grad_RD * (batch / counts_R.double())[:, None].to(grad_RD.dtype)
-        return rows_R, grad_RD
+        if not active:
+            return Due(rows_R, grad_RD, None)
+        assert counts_R is not None
+        return Due(rows_R, grad_RD, (batch / counts_R.double())[:, None].to(grad_RD.dtype))
     assert counts_R is not None
     if "pending" not in state:
         state["pending"] = torch.zeros(rows, dtype=torch.int64, device=grad_RD.device)
@@ -43,4 +56,4 @@ def take_due(
     due_RD = sum_RD[due_R]
     if active:
         due_RD = due_RD / total_R[due_R][:, None]
-    return rows_R[due_R], due_RD
+    return Due(rows_R[due_R], due_RD, None)

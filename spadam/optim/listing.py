@@ -152,7 +152,7 @@ def _select(grad_LD: Tensor, rows_R: Tensor) -> Tensor:
 
 
 def _check_ascending(rows_R: Tensor) -> None:
-    if not bool((rows_R.diff() > 0).all()):
+    if not bool((rows_R[1:] > rows_R[:-1]).all()):
         rule = "its rows must be distinct and ascending"
         raise InputError("row_samples", rows_R.tolist(), rule, "use torch.unique(rows, return_counts=True)")
 

@@ -16,6 +16,9 @@ from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
 from spadam import kernels
+from spadam.kernels.reference import root
+from spadam.optim.accumulation import Due
+from spadam.optim.deferral import catch_up, decay_of, defer, take_decays
 from spadam.optim.listing import as_rows
 from spadam.optim.powers import power
 from spadam.optim.row import RowOptimizer
@@ -61,6 +64,7 @@ class PointAdam(RowOptimizer):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.active = cls.point.sample == "active"
+        cls.holds = cls.point.weights == "hold"
 
     def __init__(
         self,
@@ -79,7 +83,7 @@ class PointAdam(RowOptimizer):
     @property
     def _deferred(self) -> bool:
         """Moments decay in rows that hold still: nothing shows until the row is touched again, so it can wait."""
-        return self.point.moments == "decay" and self.point.weights == "hold"
+        return self.point.moments == "decay" and self.holds
 
     @override
     def _begin(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
@@ -87,50 +91,39 @@ class PointAdam(RowOptimizer):
         element = self.point.second == "element"
         state["exp_avg"] = torch.zeros_like(param, memory_format=torch.contiguous_format)
         state["exp_avg_sq"] = torch.zeros_like(state["exp_avg"]) if element else param.new_zeros(rows, 1)
-        counts_L = torch.zeros(rows, dtype=torch.int64, device=param.device)
         if self.point.clock == "row":
-            state["row_step"] = counts_L
+            state["row_step"] = torch.zeros(rows, dtype=torch.int64, device=param.device)
         if self._deferred:
-            state["last_step"], state["betas"] = counts_L, tuple(group["betas"])
+            defer(state, _moments(group), rows, param.device)
 
     @override
-    def _update(
-        self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], rows_R: Tensor, grad_RD: Tensor
-    ) -> None:
-        step, (beta1, beta2), dtype = state["step"], group["betas"], weight_LD.dtype
+    def _update(self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], due: Due) -> None:
+        rows_R, (beta1, beta2), dtype = due.rows_R, group["betas"], weight_LD.dtype
         decay1 = decay2 = None
         if self._deferred:
-            if state["betas"] != (beta1, beta2):  # the steps so far decayed with the old ones
-                _catch_up(state, step - 1)
-                state["betas"] = (beta1, beta2)
-            silent_R = step - 1 - state["last_step"][rows_R]
-            decay1, decay2 = (power(beta, silent_R, step)[:, None].to(dtype) for beta in (beta1, beta2))
-            state["last_step"][rows_R] = step
+            decay1, decay2 = take_decays(state, _moments(group), rows_R, dtype)
         if self.point.clock == "row":
-            state["row_step"][rows_R] += 1
+            state["row_step"].index_add_(0, rows_R, torch.ones_like(rows_R))
         m_LD, v_LD = as_rows(state["exp_avg"]), as_rows(state["exp_avg_sq"])
         lr, eps = float(group["lr"]), group["eps"]
         correction1, root2 = self._corrections(state, (beta1, beta2), rows_R)
         step_size = lr * root2 / correction1
         if group["epsilon"] == "after":  # lr m/c1 / (√v/r2 + ε) = (lr r2/c1) m / (√v + ε r2)
             eps = eps * root2
-        rows: Tensor | None = rows_R
-        if len(rows_R) == len(weight_LD):
-            rows = None
-        elif self.point.weights == "move":
-            rows, grad_RD = None, torch.zeros_like(m_LD).index_copy_(0, rows_R, grad_RD)
         kernels.choose(weight_LD.device).row_update(
             weight_LD,
             m_LD,
             v_LD,
-            rows,
-            grad_RD,
+            due.rows_of(len(weight_LD)),
+            due.grad_RD,
             beta1=beta1,
             beta2=beta2,
             step_size=_as(dtype, step_size),
             eps=_as(dtype, eps),
             decay1=decay1,
             decay2=decay2,
+            scale=due.scale_R1,
+            rest=not self.holds,
         )
 
     def _corrections(
@@ -143,16 +136,15 @@ class PointAdam(RowOptimizer):
         step: int = state["step"]
         if self.point.clock == "global":
             return 1 - beta1**step, math.sqrt(1 - beta2**step)
-        count_R1 = state["row_step"][rows_R][:, None].clamp(min=1)
-        return 1 - power(beta1, count_R1, step), (1 - power(beta2, count_R1, step)).sqrt()
+        count_R1 = state["row_step"].index_select(0, rows_R)[:, None].clamp_(min=1)
+        return 1 - power(beta1, count_R1, step), root(1 - power(beta2, count_R1, step))
 
     @override
     def denominator(self, param: Tensor, rows: Tensor) -> Tensor:
         state, group = self._state_of(param), self._group_of(param)
         v_RD: Tensor = as_rows(state["exp_avg_sq"])[rows]
         if self._deferred:
-            silent_R = state["step"] - state["last_step"][rows]
-            v_RD = v_RD * power(state["betas"][1], silent_R, state["step"])[:, None].to(v_RD.dtype)
+            v_RD = v_RD * decay_of(state, 1, rows, v_RD.dtype)
         root_RD = v_RD.sqrt()
         if group["epsilon"] == "after":
             root_RD = root_RD / _as(v_RD.dtype, self._corrections(state, group["betas"], rows)[1])
@@ -163,17 +155,13 @@ class PointAdam(RowOptimizer):
         """The state as torch has it; decay that was put off is made up for first."""
         if self._deferred:
             for state in self.state.values():
-                _catch_up(state, state["step"])
+                catch_up(state, ("exp_avg", "exp_avg_sq"), state["step"])
         return super().state_dict()
 
 
-@torch.no_grad()
-def _catch_up(state: dict[str, Any], step: int) -> None:
-    """Decay every row's moments up to ``step``."""
-    silent_L = step - state["last_step"]
-    for name, beta in zip(("exp_avg", "exp_avg_sq"), state["betas"], strict=True):
-        as_rows(state[name]).mul_(power(beta, silent_L, step)[:, None].to(state[name].dtype))
-    state["last_step"].fill_(step)
+def _moments(group: dict[str, Any]) -> dict[str, float]:
+    """Which moments there are, and how much of each stays in a step."""
+    return dict(zip(("exp_avg", "exp_avg_sq"), group["betas"], strict=True))
 
 
 def _as(dtype: torch.dtype, value: float | Tensor) -> float | Tensor:

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from spadam.optim.accumulation import take_due
+from spadam.optim.accumulation import Due, take_due
+from spadam.optim.changes import RowChanges, set_row_changes
 from spadam.optim.listing import as_rows, list_rows, row_samples, set_row_samples
 from spadam.spec import InputError
 
@@ -32,6 +33,8 @@ class RowOptimizer(Optimizer, ABC):
 
     active: ClassVar[bool] = False
     """The gradient is averaged over the samples in which a row was on, so every step needs their counts."""
+    holds: ClassVar[bool]
+    """Only the rows that are updated change; without it a step may change any."""
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         _check(defaults)
@@ -73,10 +76,12 @@ class RowOptimizer(Optimizer, ABC):
             state["step"] = 0
             self._begin(state, param, group)
         state["step"] += 1
-        rows_R, grad_RD = take_due(listing, state, samples, len(weight_LD), active=self.active)
-        self._update(weight_LD, state, group, rows_R, grad_RD)
+        due = take_due(listing, state, samples, len(weight_LD), active=self.active)
+        before = param._version
+        self._update(weight_LD, state, group, due)
         if weight_LD.data_ptr() != param.data_ptr():  # a layout that cannot be viewed as rows: this was a copy
             param.copy_(weight_LD.reshape(param.shape))
+        set_row_changes(param, RowChanges(before, param._version, due.rows_R if self.holds else None))
         self._touched[param] = listing.rows_R
 
     @abstractmethod
@@ -84,10 +89,8 @@ class RowOptimizer(Optimizer, ABC):
         """Put what ``param`` needs before its first step into ``state``, beside "step"."""
 
     @abstractmethod
-    def _update(
-        self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], rows_R: Tensor, grad_RD: Tensor
-    ) -> None:
-        """Step number ``state["step"]``: update ``weight_LD`` in place, given the gradients of the rows listed."""
+    def _update(self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], due: Due) -> None:
+        """Step number ``state["step"]``: update ``weight_LD`` in place, given the gradients of the rows due."""
 
     @abstractmethod
     def denominator(self, param: Tensor, rows: Tensor) -> Tensor | None:

@@ -11,6 +11,7 @@ from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
 from spadam import kernels
+from spadam.optim.accumulation import Due
 from spadam.optim.listing import as_rows
 from spadam.optim.row import RowOptimizer
 from spadam.optim.spec import BaseOptimizerSpec
@@ -42,6 +43,8 @@ class RowwiseAdagrad(RowOptimizer):
     tensor([3, 5])
     """
 
+    holds = True
+
     def __init__(self, params: ParamsT, lr: float | Tensor = LR, eps: float = EPS, *, row_accumulate: int = 1) -> None:
         super().__init__(params, {"lr": lr, "eps": eps, "row_accumulate": row_accumulate})
 
@@ -50,16 +53,13 @@ class RowwiseAdagrad(RowOptimizer):
         state["sum"] = param.new_zeros(len(as_rows(param)), 1)
 
     @override
-    def _update(
-        self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], rows_R: Tensor, grad_RD: Tensor
-    ) -> None:
-        rows = None if len(rows_R) == len(weight_LD) else rows_R
+    def _update(self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], due: Due) -> None:
         kernels.choose(weight_LD.device).row_update(
             weight_LD,
             None,
             state["sum"],
-            rows,
-            grad_RD,
+            due.rows_of(len(weight_LD)),
+            due.grad_RD,
             beta1=0.0,
             beta2=1.0,
             gain2=1.0,

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
+from spadam.optim.accumulation import Due
 from spadam.optim.listing import as_rows
 from spadam.optim.row import RowOptimizer
 from spadam.optim.spec import BaseOptimizerSpec
@@ -47,6 +48,8 @@ class Signum(RowOptimizer):
     tensor([3, 5])
     """
 
+    holds = False
+
     def __init__(
         self, params: ParamsT, lr: float | Tensor = LR, momentum: float = MOMENTUM, *, row_accumulate: int = 1
     ) -> None:
@@ -57,12 +60,10 @@ class Signum(RowOptimizer):
         state["exp_avg"] = torch.zeros_like(param, memory_format=torch.contiguous_format)
 
     @override
-    def _update(
-        self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], rows_R: Tensor, grad_RD: Tensor
-    ) -> None:
+    def _update(self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], due: Due) -> None:
         lr, beta, m_LD = float(group["lr"]), group["momentum"], as_rows(state["exp_avg"])
         m_LD.mul_(beta)
-        m_LD.index_add_(0, rows_R, grad_RD * (1 - beta))
+        m_LD.index_add_(0, due.rows_R, due.grad_RD * (1 - beta))
         size = max(1, _BLOCK // max(1, weight_LD.shape[1]))
         for start in range(0, len(weight_LD), size):
             block = slice(start, start + size)

@@ -44,9 +44,9 @@ class BatchTopK(Rule):
             return self.training_selection(scores_BL)
         return from_mask(scores_BL >= self.threshold_sum / self.batches)
 
-    def observe(self, scores_BL: Tensor, selection: Selection) -> None:
+    def observe(self, selection: Selection, scores_P: Tensor) -> None:
         """Add the smallest kept score to the mean."""
-        self.threshold_sum += scores_BL[selection.samples(), selection.latents_P].min()
+        self.threshold_sum += scores_P.min()
         self.batches += 1
 
 

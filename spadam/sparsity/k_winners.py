@@ -44,9 +44,13 @@ class KWinners(Rule):
         """The k best boosted scores of every sample."""
         return top_per_sample(self._boosted(scores_BL), self.k if k is None else k)
 
-    def observe(self, scores_BL: Tensor, selection: Selection) -> None:
+    def evaluation_k(self, k: int | None) -> None:
+        """None: boosted scores are compared."""
+        return
+
+    def observe(self, selection: Selection, scores_P: Tensor) -> None:
         """Move the duty cycles towards this batch; while fewer samples than the period were seen, they are the mean."""
-        batch, latents = scores_BL.shape
+        batch, latents = len(selection.offsets_B), len(self.duty_cycle_L)
         self.samples_seen += batch
         share_L = torch.bincount(selection.latents_P, minlength=latents).to(self.duty_cycle_L) / batch
         weight = (batch / self.samples_seen.clamp(max=self.duty_cycle_period)).clamp(max=1).to(share_L)

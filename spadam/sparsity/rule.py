@@ -33,11 +33,21 @@ class Rule(nn.Module, ABC):
     """Chooses the latents of a batch from their scores. What it learns while training stands in buffers.
 
     ``training_selection`` and ``evaluation_selection`` change nothing and may be called at any time, without gradient;
-    ``observe`` is called once for every training batch, after the selection.
+    ``observe`` is called once for every training batch, after the selection. A rule that has a ``training_k`` or an
+    ``evaluation_k`` may be left out there: it has nothing to decide, nor to learn.
     """
 
     k: int | None
     """Latents per sample, or their number on average; None for a rule that has no such number."""
+
+    @property
+    def training_k(self) -> int | None:
+        """The k of a training code that is each sample's k best and nothing else: nobody need score every latent."""
+        return None
+
+    def evaluation_k(self, k: int | None) -> int | None:
+        """The same of the evaluation code, when ``k`` is asked for (None: the rule's own)."""
+        return k
 
     @abstractmethod
     def training_selection(self, scores_BL: Tensor) -> Selection:
@@ -47,8 +57,8 @@ class Rule(nn.Module, ABC):
     def evaluation_selection(self, scores_BL: Tensor, k: int | None = None) -> Selection:
         """The latents that stay on in evaluation: the rule's own, or the best ``k`` of each sample."""
 
-    def observe(self, scores_BL: Tensor, selection: Selection) -> None:
-        """Take note of a training batch."""
+    def observe(self, selection: Selection, scores_P: Tensor) -> None:
+        """Take note of a training batch: what is on, and its scores, (P,)."""
 
 
 class BaseRuleSpec(Spec, ABC):

@@ -24,6 +24,15 @@ class TopK(Rule):
         self.k: int = k
         self.lifetime = lifetime
 
+    @property
+    def training_k(self) -> int | None:
+        """The rule's k, but for lifetime sparsity."""
+        return None if self.lifetime else self.k
+
+    def evaluation_k(self, k: int | None) -> int:
+        """The rule's k, or what overrides it."""
+        return self.k if k is None else k
+
     def training_selection(self, scores_BL: Tensor) -> Selection:
         """The k best of every sample; with ``lifetime`` also the best sample of every latent."""
         selection = top_per_sample(scores_BL, self.k)

@@ -10,7 +10,17 @@ import torch
 from row_streams import Entries, give, run, stream, table
 from torch import nn
 
-from spadam.optim import ActiveAdam, LazyAdam, MaskedAdam, RowClockAdam, RowwiseAdagrad, Signum, TFSparseAdam
+from spadam.optim import (
+    ActiveAdam,
+    Adagrad,
+    LazyAdam,
+    MaskedAdam,
+    RMSprop,
+    RowClockAdam,
+    RowwiseAdagrad,
+    Signum,
+    TFSparseAdam,
+)
 
 SHAPE = (8, 3)
 
@@ -35,7 +45,9 @@ def due(grads: list[Entries], samples: int, *, mean: bool = False) -> list[Entri
     return out
 
 
-@pytest.mark.parametrize("make", [LazyAdam, MaskedAdam, TFSparseAdam, RowClockAdam, RowwiseAdagrad, Signum])
+@pytest.mark.parametrize(
+    "make", [LazyAdam, MaskedAdam, TFSparseAdam, RowClockAdam, Adagrad, RowwiseAdagrad, RMSprop, Signum]
+)
 @pytest.mark.parametrize("samples", [2, 5])
 def test_sums_are_applied_when_enough_samples_have_come(make, samples) -> None:
     grads = stream(SHAPE, 40, seed=1)

@@ -14,7 +14,8 @@ from row_streams import Entries, give
 from torch import nn
 
 from spadam.optim import LazyAdam, OptimizerSpec, RowClockAdam, TFSparseAdam
-from spadam.optim.native import AdagradSpec, AdamSpec
+from spadam.optim.adagrad import AdagradSpec
+from spadam.optim.native import AdamSpec
 
 _FOLDER = Path(__file__).parent / "reference"
 _INDEX: dict[str, Any] = json.loads((_FOLDER / "index.json").read_text())

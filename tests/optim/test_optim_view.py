@@ -8,7 +8,9 @@ from row_streams import Entries, give, run, stream, table
 from torch import nn
 
 from spadam.optim import OPTIMIZERS, LazyAdam, MaskedAdam, RowClockAdam, RowwiseAdam, view
-from spadam.optim.native import AdagradSpec, AdamSpec, AdamWSpec, RMSpropSpec
+from spadam.optim.adagrad import AdagradSpec
+from spadam.optim.native import AdamSpec, AdamWSpec
+from spadam.optim.rmsprop import RMSpropSpec
 
 SHAPE = (10, 4)
 LR, EPS = 1e-2, 1e-3
@@ -17,9 +19,7 @@ LR, EPS = 1e-2, 1e-3
 def numerator(name: str, optimizer: torch.optim.Optimizer, param: nn.Parameter, options: dict) -> torch.Tensor:
     """What stands above the denominator, of every row, in the formula of the member."""
     state = optimizer.state[param]
-    if name == "rmsprop":
-        return param.grad
-    if name in ("adagrad", "rowwise_adagrad"):
+    if name in ("adagrad", "rmsprop", "rowwise_adagrad"):
         return param.grad.to_dense()
     step = float(state["step"])
     c1, c2 = 1 - 0.9**step, 1 - 0.999**step

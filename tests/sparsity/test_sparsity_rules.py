@@ -29,6 +29,12 @@ def sets(selection: Selection) -> list[set[int]]:
     return [set(latents[a:b]) for a, b in zip(selection.offsets_B.tolist(), ends, strict=True)]
 
 
+def observe(rule: Rule, x: Tensor) -> None:
+    """Let the rule see a training batch."""
+    selection = rule.training_selection(x)
+    rule.observe(selection, x[selection.samples(), selection.latents_P])
+
+
 def best(row: Tensor, k: int) -> set[int]:
     return set(sorted(range(len(row)), key=lambda i: -row[i].item())[:k])
 
@@ -47,6 +53,20 @@ class TestContract:
         rule: Rule = spec_of(member).build(LATENTS)
         assert [len(s) for s in sets(rule.evaluation_selection(scores(), 7))] == [7] * 16
 
+    def test_what_says_it_is_the_k_best_is(self, member: Any) -> None:
+        rule: Rule = spec_of(member).build(LATENTS)
+        for seed in range(3):
+            observe(rule, scores(seed=seed))
+        x = scores(seed=9)
+        asked = [(rule.training_k, rule.training_selection(x))]
+        asked += [(rule.evaluation_k(k), rule.evaluation_selection(x, k)) for k in (None, 1, 7)]
+        for k, selection in asked:
+            assert k is None or sets(selection) == [best(row, k) for row in x]
+        if rule.training_k is not None:
+            buffers = {name: buffer.clone() for name, buffer in rule.named_buffers()}
+            observe(rule, x)
+            assert all(torch.equal(buffers[name], buffer) for name, buffer in rule.named_buffers())
+
     def test_selection_changes_nothing(self, member: Any) -> None:
         rule: Rule = spec_of(member).build(LATENTS)
         before = {name: buffer.clone() for name, buffer in rule.named_buffers()}
@@ -57,7 +77,7 @@ class TestContract:
     def test_state_survives_saving(self, member: Any) -> None:
         rule: Rule = spec_of(member).build(LATENTS)
         for seed in range(3):
-            rule.observe(scores(seed=seed), rule.training_selection(scores(seed=seed)))
+            observe(rule, scores(seed=seed))
         copy: Rule = spec_of(member).build(LATENTS)
         copy.load_state_dict(rule.state_dict())
         assert sets(copy.evaluation_selection(scores(seed=9))) == sets(rule.evaluation_selection(scores(seed=9)))
@@ -112,7 +132,7 @@ def test_batch_top_k_threshold_is_the_mean_smallest_kept() -> None:
     rule, smallest = BatchTopK(3), []
     for seed in range(4):
         x = scores(seed=seed)
-        rule.observe(x, rule.training_selection(x))
+        observe(rule, x)
         smallest.append(x.reshape(-1).sort(descending=True).values[3 * 16 - 1].item())
     threshold = sum(smallest) / 4
     x = scores(seed=9)
@@ -138,7 +158,7 @@ def test_k_winners_duty_cycle_against_a_loop() -> None:
         boosted = x * torch.tensor([2.718281828459045 ** (1.5 * (4 / LATENTS - d)) for d in duty])
         chosen = rule.training_selection(x)
         assert sets(chosen) == [best(row, 4) for row in boosted]
-        rule.observe(x, chosen)
+        observe(rule, x)
         seen += 16
         weight = min(1.0, 16 / min(seen, 40))
         counts = [sum(i in s for s in sets(chosen)) / 16 for i in range(LATENTS)]

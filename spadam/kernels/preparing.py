@@ -1,0 +1,30 @@
+"""Getting every compiled loop ready before it is needed: compiled once on a machine, then taken from the cache."""
+
+from __future__ import annotations
+
+import torch
+
+from spadam.kernels import cpu
+from spadam.kernels.denormals import flush_denormals
+from spadam.kernels.search import Lengths, approximate, empty_lengths
+
+
+def prepare() -> None:
+    """Call every loop once, on a few float32 numbers."""
+    x_BD, weight_LD, bias_L = torch.ones(2, 2), torch.ones(9, 2), torch.zeros(9)
+    low_LD, lengths_L = torch.empty_like(weight_LD, dtype=torch.bfloat16), empty_lengths(9, weight_LD.device)
+    cpu.round_rows(weight_LD, torch.arange(9), low_LD, lengths_L)
+    cpu.measure_rows(weight_LD, torch.arange(9), lengths_L.size)
+    cpu.exhaust(x_BD, weight_LD, bias_L, 1)
+    for rows_LD in (weight_LD, low_LD):
+        cpu.find_best(x_BD, weight_LD, bias_L, approximate(rows_LD, Lengths(*lengths_L), weight_LD.dtype), 1)
+    latents_P, offsets_B, values_P = torch.tensor([3, 5]), torch.tensor([0, 1]), torch.ones(2)
+    groups = cpu.group_by_row(latents_P, 64)
+    sparse_LD = torch.ones(64, 2)
+    cpu.decode(latents_P, values_P, offsets_B, sparse_LD)
+    cpu.sampled_products(x_BD, sparse_LD, offsets_B, latents_P)
+    grad_RD = cpu.row_gradient(offsets_B, groups, (values_P, sparse_LD))
+    cpu.row_sum(values_P, groups)
+    m_LD, v_LD = torch.zeros(64, 2), torch.zeros(64, 2)
+    cpu.row_update(sparse_LD, m_LD, v_LD, groups.rows_R, grad_RD, beta1=0.9, beta2=0.9, step_size=0.1, eps=0.1)
+    flush_denormals()

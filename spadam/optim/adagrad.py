@@ -1,0 +1,122 @@
+"""Adagrad on the touched rows."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, final
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.optimizer import ParamsT
+from typing_extensions import override
+
+from spadam import kernels
+from spadam.optim.accumulation import Due
+from spadam.optim.listing import as_rows
+from spadam.optim.row import RowOptimizer
+from spadam.optim.spec import BaseOptimizerSpec
+from spadam.spec import InputError
+
+LR, EPS = 1e-2, 1e-10  # torch's
+
+
+@final
+class Adagrad(RowOptimizer):
+    r"""torch.optim.Adagrad, which takes row-sparse gradients too: the same algorithm.
+
+    Each element's steps shrink with all the gradients that it has seen. Without a gradient nothing moves or changes, so
+    dense and row-sparse Adagrad are one. It is *not* for long trainings that must keep learning: the sum only grows.
+
+    .. math::
+        s = s + g^2 \qquad w = w - \frac{α}{1 + (t-1) η} \frac{g}{\sqrt s + ε} \qquad \text{in touched rows}
+
+    ``lr`` α, ``lr_decay`` η, ``eps`` ε, t the steps of the parameter, s the state "sum" in the shape of the parameter,
+    at first ``initial_accumulator_value``. Epsilon is added to √s; there is no bias correction.
+
+    Reference: Duchi et al., "Adaptive Subgradient Methods", JMLR 2011; ``torch.optim.Adagrad``, without weight decay.
+
+    >>> import torch
+    >>> table = torch.nn.Embedding(10, 4, sparse=True)
+    >>> optimizer = Adagrad(table.parameters(), lr=1e-2)
+    >>> table(torch.tensor([3, 5, 3])).sum().backward()
+    >>> optimizer.step()
+    >>> optimizer.touched(table.weight)
+    tensor([3, 5])
+    """
+
+    holds = True
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = LR,
+        lr_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = EPS,
+        *,
+        row_accumulate: int = 1,
+    ) -> None:
+        options = {"lr_decay": lr_decay, "initial_accumulator_value": initial_accumulator_value}
+        for name, value in options.items():
+            if value < 0:
+                raise InputError(name, value, "must be 0 or more", "change the value")
+        super().__init__(params, {"lr": lr, "eps": eps, **options, "row_accumulate": row_accumulate})
+
+    @override
+    def _begin(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
+        start = group["initial_accumulator_value"]
+        state["sum"] = torch.full_like(param, start, memory_format=torch.contiguous_format)
+
+    @override
+    def _update(self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], due: Due) -> None:
+        kernels.choose(weight_LD.device).row_update(
+            weight_LD,
+            None,
+            as_rows(state["sum"]),
+            due.rows_of(len(weight_LD)),
+            due.grad_RD,
+            beta1=0.0,
+            beta2=1.0,
+            gain2=1.0,
+            step_size=float(group["lr"]) / (1 + (state["step"] - 1) * group["lr_decay"]),
+            eps=group["eps"],
+        )
+
+    @override
+    def denominator(self, param: Tensor, rows: Tensor) -> Tensor:
+        root_RD: Tensor = as_rows(self._state_of(param)["sum"])[rows].sqrt()
+        root_RD += self._group_of(param)["eps"]
+        return root_RD
+
+
+class AdagradSpec(BaseOptimizerSpec):
+    """torch.optim.Adagrad on row-sparse gradients: each element's step shrinks with all its gradients so far."""
+
+    gradient: ClassVar[Literal["coo", "dense"]] = "coo"
+    lr_center: ClassVar[float] = 1e-2
+    moves_untouched: ClassVar[bool] = False
+    epsilon_enters: ClassVar[str] = "√(sum of g²) + ε"
+
+    name: Literal["adagrad"] = "adagrad"
+    lr: float = Field(LR, gt=0)
+    """Step size."""
+    eps: float = Field(EPS, ge=0)
+    """Added to the root of the sum."""
+    lr_decay: float = Field(0.0, ge=0)
+    """The lr of step t is divided by 1 + (t-1) times this."""
+    initial_accumulator_value: float = Field(0.0, ge=0)
+    """Where each sum starts."""
+    row_accumulate: int = Field(1, ge=1)
+    """Sum a row's gradients until so many samples have come, then apply them."""
+
+    @override
+    def build(self, params: ParamsT) -> Optimizer:
+        return Adagrad(
+            params,
+            lr=self.lr,
+            lr_decay=self.lr_decay,
+            initial_accumulator_value=self.initial_accumulator_value,
+            eps=self.eps,
+            row_accumulate=self.row_accumulate,
+        )

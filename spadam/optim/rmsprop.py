@@ -1,0 +1,126 @@
+"""RMSprop on the touched rows, exactly as if on all."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, final
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.optimizer import ParamsT
+from typing_extensions import override
+
+from spadam import kernels
+from spadam.optim.accumulation import Due
+from spadam.optim.deferral import catch_up, decay_of, defer, take_decays
+from spadam.optim.listing import as_rows
+from spadam.optim.row import RowOptimizer
+from spadam.optim.spec import BaseOptimizerSpec
+from spadam.spec import InputError
+
+LR, ALPHA, EPS = 1e-2, 0.99, 1e-8  # torch's
+
+
+@final
+class RMSprop(RowOptimizer):
+    r"""torch.optim.RMSprop (neither centered nor with momentum): the same algorithm, at the cost of the touched rows.
+
+    Having no first moment, a row without a gradient holds still while its second moment decays; that decay is put off
+    until the row is touched again. It is *not* Adam without momentum: there is no bias correction, so with the default
+    alpha a row's first update moves it by 10 lr.
+
+    .. math::
+        v = α^{Δ} v + (1-α) g^2 \qquad w = w - η \frac{g}{\sqrt v + ε} \qquad \text{in touched rows}
+
+    ``lr`` η, ``alpha`` α, ``eps`` ε, v the state "square_avg", Δ the steps since it was brought up to date (state
+    "last_step"); powers are taken in float64. A change of alpha and ``state_dict()`` bring all rows up to date. Epsilon
+    is added to √v.
+
+    Reference: Hinton, "Neural Networks for Machine Learning", lecture 6; ``torch.optim.RMSprop``.
+
+    >>> import torch
+    >>> table = torch.nn.Embedding(10, 4, sparse=True)
+    >>> optimizer = RMSprop(table.parameters(), lr=1e-2)
+    >>> table(torch.tensor([3, 5, 3])).sum().backward()
+    >>> optimizer.step()
+    >>> optimizer.touched(table.weight)
+    tensor([3, 5])
+    """
+
+    holds = True
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = LR,
+        alpha: float = ALPHA,
+        eps: float = EPS,
+        *,
+        row_accumulate: int = 1,
+    ) -> None:
+        if not 0 <= alpha < 1:
+            raise InputError("alpha", alpha, "must be in [0, 1)", "change the value")
+        super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps, "row_accumulate": row_accumulate})
+
+    @override
+    def _begin(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
+        state["square_avg"] = torch.zeros_like(param, memory_format=torch.contiguous_format)
+        defer(state, _moments(group), len(as_rows(param)), param.device)
+
+    @override
+    def _update(self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], due: Due) -> None:
+        (decay,) = take_decays(state, _moments(group), due.rows_R, weight_LD.dtype)
+        kernels.choose(weight_LD.device).row_update(
+            weight_LD,
+            None,
+            as_rows(state["square_avg"]),
+            due.rows_of(len(weight_LD)),
+            due.grad_RD,
+            beta1=0.0,
+            beta2=group["alpha"],
+            decay2=decay,
+            step_size=float(group["lr"]),
+            eps=group["eps"],
+        )
+
+    @override
+    def denominator(self, param: Tensor, rows: Tensor) -> Tensor:
+        state = self._state_of(param)
+        v_RD: Tensor = as_rows(state["square_avg"])[rows]
+        root_RD = (v_RD * decay_of(state, -1, rows, v_RD.dtype)).sqrt()
+        root_RD += self._group_of(param)["eps"]
+        return root_RD
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as torch has it; decay that was put off is made up for first."""
+        for state in self.state.values():
+            catch_up(state, ("square_avg",), state["step"])
+        return super().state_dict()
+
+
+def _moments(group: dict[str, Any]) -> dict[str, float]:
+    return {"square_avg": group["alpha"]}
+
+
+class RMSpropSpec(BaseOptimizerSpec):
+    """torch.optim.RMSprop: no first moment, so untouched rows hold while their second moment decays."""
+
+    gradient: ClassVar[Literal["coo", "dense"]] = "coo"
+    lr_center: ClassVar[float] = 1e-3
+    moves_untouched: ClassVar[bool] = False
+    epsilon_enters: ClassVar[str] = "√v + ε: there is no bias correction"
+
+    name: Literal["rmsprop"] = "rmsprop"
+    lr: float = Field(LR, gt=0)
+    """Step size."""
+    alpha: float = Field(ALPHA, ge=0, lt=1)
+    """How much of the second moment stays in a step."""
+    eps: float = Field(EPS, ge=0)
+    """Added to √v."""
+    row_accumulate: int = Field(1, ge=1)
+    """Sum a row's gradients until so many samples have come, then apply them."""
+
+    @override
+    def build(self, params: ParamsT) -> Optimizer:
+        return RMSprop(params, lr=self.lr, alpha=self.alpha, eps=self.eps, row_accumulate=self.row_accumulate)

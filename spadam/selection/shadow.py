@@ -1,0 +1,72 @@
+"""A copy of the encoder's rows in bfloat16, with what bounds its products, kept up to date row by row.
+
+Shapes: L latents, D features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spadam.kernels import choose
+from spadam.kernels.search import Approximation, Lengths, approximate, empty_lengths
+from spadam.optim.changes import row_changes
+
+
+class Shadow:
+    """Follows one weight matrix: measures its rows, and rounds them to bfloat16 if ``rounded``.
+
+    Every change of a tensor raises its version, which torch counts. When an optimizer has said which rows the last
+    change touched (:mod:`spadam.optim.changes`), these are looked at again, after any other change all. What goes
+    around the count (``weight.data``, a NumPy view) is not seen: :meth:`forget` then.
+    """
+
+    def __init__(self, rounded: bool) -> None:
+        self.rounded = rounded
+        self.forget()
+
+    def forget(self) -> None:
+        """Look at every row again."""
+        self._seen: tuple[Any, ...] | None = None
+
+    def follow(self, weight_LD: Tensor) -> None:
+        """Bring everything up to date with ``weight_LD``."""
+        seen = (weight_LD.data_ptr(), weight_LD.shape, weight_LD.device, weight_LD._version)
+        if seen == self._seen:
+            return
+        rows_R = self._changed(weight_LD)
+        source_LD, kernels = weight_LD.detach(), choose(weight_LD.device)
+        if self._seen is None or self._seen[:3] != seen[:3]:
+            self._lengths = empty_lengths(len(weight_LD), weight_LD.device)
+            self._low_LD = torch.empty_like(source_LD, dtype=torch.bfloat16) if self.rounded else None
+        if self._low_LD is not None:
+            kernels.round_rows(source_LD, rows_R, self._low_LD, self._lengths)
+        else:
+            kernels.measure_rows(source_LD, rows_R, self._lengths.size)
+        self._seen = seen
+
+    def exact(self, weight_LD: Tensor) -> Approximation:
+        """The weights as they are: products in their own type."""
+        size_L = self._lengths.size
+        return approximate(weight_LD.detach(), Lengths(size_L, size_L, torch.zeros_like(size_L)), weight_LD.dtype)
+
+    def low(self, weight_LD: Tensor) -> Approximation:
+        """The rounded rows."""
+        assert self._low_LD is not None
+        return approximate(self._low_LD, self._lengths, weight_LD.dtype)
+
+    def _changed(self, weight_LD: Tensor) -> Tensor:
+        """The rows to look at again."""
+        where = (weight_LD.data_ptr(), weight_LD.shape, weight_LD.device)
+        changes = row_changes(weight_LD)
+        if changes is not None:
+            before, after, rows_R = changes
+            if rows_R is not None and self._seen == (*where, before) and after == weight_LD._version:
+                return rows_R
+        return torch.arange(len(weight_LD), device=weight_LD.device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """It can be made again from the weights, so it is neither copied nor saved with them."""
+        return {"rounded": self.rounded, "_seen": None}
