@@ -1,23 +1,23 @@
 """Checkpoints that are either whole or not there.
 
 A checkpoint is written to a temporary file in its own folder, flushed to the disk, and renamed; its SHA-256 stands in a
-file beside it. The one before is deleted only after that, so a kill at any moment leaves one that can be read.
+file beside it. The one before is deleted only after that, so a kill at any moment leaves one that can be read. It is$
+not put together in memory first: beside weights and moments there need be no room for a copy of them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 from typing_extensions import override
 
-from spadam.ledger import write_atomic
+from spadam.ledger import replacing, write_atomic
 
 _NAME = re.compile(r"step-(\d+)\.ckpt")
 
@@ -27,11 +27,11 @@ class AtomicCheckpointIO(CheckpointIO):
 
     @override
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        content = buffer.getvalue()
-        write_atomic(_digest_path(Path(path)), hashlib.sha256(content).hexdigest())
-        write_atomic(Path(path), content)
+        with replacing(Path(path)) as temporary:
+            with temporary.open("wb") as file:
+                hashed = _Hashed(file)
+                torch.save(checkpoint, hashed)  # type: ignore[arg-type] # all it asks of a file is to write
+            write_atomic(_digest_path(Path(path)), hashed.digest.hexdigest())
 
     @override
     def load_checkpoint(
@@ -44,6 +44,21 @@ class AtomicCheckpointIO(CheckpointIO):
     def remove_checkpoint(self, path: str | Path) -> None:
         Path(path).unlink(missing_ok=True)
         _digest_path(Path(path)).unlink(missing_ok=True)
+
+
+class _Hashed:
+    """A file that is written from its beginning to its end, and the SHA-256 of what it holds then."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 class LatestCheckpoint(pl.Callback):
@@ -97,9 +112,11 @@ def step_of(path: Path) -> int:
 
 
 def remove_all(folder: Path) -> None:
-    """Delete the checkpoints in ``folder``, and the folder when nothing else is in it."""
+    """Delete the checkpoints in ``folder``, whole and unfinished ones, and the folder when nothing else is in it."""
     for path in _saved(folder):
         AtomicCheckpointIO().remove_checkpoint(path)
+    for path in folder.glob(".step-*.ckpt.*"):
+        path.unlink()
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
@@ -114,4 +131,7 @@ def _digest_path(path: Path) -> Path:
 
 def _is_whole(path: Path) -> bool:
     digest = _digest_path(path)
-    return digest.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == digest.read_text()
+    if not digest.exists():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest.read_text()

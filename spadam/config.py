@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 from spadam.autoencoder import AutoencoderSpec, SparseAutoencoder
 from spadam.data import Dataset, DatasetSpec
 from spadam.data.splits import seeded
+from spadam.kernels import Wish
 from spadam.optim import OptimizerSpec
 from spadam.probe import ProbeSpec
 from spadam.spec import InputError, Spec
@@ -26,6 +27,8 @@ class TrainerSpec(Spec):
     """Stop after so many steps."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute; `auto` takes a GPU where there is one."""
+    kernels: Wish = "auto"
+    """Who runs the hot loops: `compiled` loops on a CPU, the `reference` in torch operations anywhere."""
     threads: PositiveInt = 1
     """Threads of torch on the CPU. Other numbers of threads give other roundings."""
     clip_norm: PositiveFloat | None = None
@@ -37,6 +40,9 @@ class TrainerSpec(Spec):
 
     @model_validator(mode="after")
     def _check(self) -> TrainerSpec:
+        if self.kernels == "compiled" and self.accelerator == "gpu":
+            rule = "compiled loops run on a CPU"
+            raise InputError("trainer.kernels", self.kernels, rule, "use auto, or trainer.accelerator: cpu")
         if self.epochs is None and self.steps is None and self.time_limit is None:
             rule = "a training needs an end"
             raise InputError("trainer.epochs", "null", rule, "set trainer.epochs, trainer.steps or trainer.time_limit")
@@ -75,9 +81,8 @@ class RunConfig(Spec):
 
     def facts(self) -> dict[str, Any]:
         """What determines the numbers, as plain values; see :meth:`identity`."""
-        return _name_first(
-            self.model_dump(mode="json", exclude={"tracking": True, "data": {"root"}, "trainer": {"accelerator"}})
-        )
+        elsewhere: Any = {"tracking": True, "data": {"root"}, "trainer": {"accelerator", "kernels"}}
+        return _name_first(self.model_dump(mode="json", exclude=elsewhere))
 
     def build_autoencoder(self, dataset: Dataset) -> SparseAutoencoder:
         """The autoencoder as a training begins with it, its weights drawn from the seed."""

@@ -14,7 +14,7 @@ import logging
 import math
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from types import TracebackType
@@ -30,19 +30,29 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
     Raises OSError when the folder cannot be written; the old file then stands untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """An empty file beside ``path`` to be written to; at the end it takes the place of ``path``, as above.
+
+    What an error leaves there is removed. For content that is too large to be made in memory first.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
+        yield temporary
+        temporary.chmod(mode)  # there are writers that make a file of their own there, for its owner alone
+        _sync(temporary)
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    _sync(path.parent)
 
 
 def strict_json(value: object, indent: int | None = None) -> str:
@@ -92,7 +102,7 @@ class Ledger:
             return
         with self._file:
             os.fsync(self._file.fileno())
-        _sync_folder(self.path.parent)
+        _sync(self.path.parent)
 
     def __enter__(self) -> Self:
         return self
@@ -215,9 +225,9 @@ def _mend(path: Path) -> None:
             file.truncate(whole)
 
 
-def _sync_folder(folder: Path) -> None:
-    """A file's name is on the disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Put a file's content, or a folder's names, on the disk: a file is there only when its name is, too."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -37,7 +37,7 @@ class Limits(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._start = time.monotonic()
         # A checkpoint of the very end: nothing is left to do.
-        trainer.should_stop = self._is_over(trainer.global_step)
+        trainer.should_stop = self._is_over(trainer)
 
     @override
     def on_train_batch_end(
@@ -47,10 +47,11 @@ class Limits(pl.Callback):
         if self._first_loss is None:
             self._first_loss = loss
         self.diverged = not math.isfinite(loss) or loss > EXPLODED * max(self._first_loss, 1e-30)
-        trainer.should_stop = trainer.should_stop or self._is_over(trainer.global_step)
+        if self._is_over(trainer):
+            trainer.should_stop = True
 
-    def _is_over(self, step: int) -> bool:
-        if self.diverged or (self._spec.steps is not None and step >= self._spec.steps):
+    def _is_over(self, trainer: pl.Trainer) -> bool:
+        if self.diverged or (self._spec.steps is not None and trainer.global_step >= self._spec.steps):
             return True
         return self._spec.time_limit is not None and self._seconds() >= self._spec.time_limit
 

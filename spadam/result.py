@@ -48,7 +48,7 @@ def read_result(config: RunConfig, out: Path) -> RunResult | None:
 
 def versions() -> dict[str, str]:
     """The releases of what can change a number."""
-    packages = ("spadam", "torch", "pytorch-lightning", "optuna", "wandb", "numpy", "scikit-learn")
+    packages = ("spadam", "torch", "pytorch-lightning", "optuna", "wandb", "numpy", "numba", "scikit-learn")
     return {name: version(name) for name in packages}
 
 

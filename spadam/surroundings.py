@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import torch
 
+from spadam import kernels
+
 
 @contextlib.contextmanager
 def arithmetic(threads: int) -> Iterator[None]:
@@ -23,10 +25,12 @@ def arithmetic(threads: int) -> Iterator[None]:
     flushed_before = bool((torch.tensor([2.0**-140]) * 1 == 0).item())
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+    kernels.follow_denormals()
     try:
         yield
     finally:
         torch.set_flush_denormal(flushed_before)
+        kernels.follow_denormals()
         torch.set_num_threads(threads_before)
 
 

@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pytorch_lightning as pl
+import safetensors
 import safetensors.torch
 import torch
 
 from spadam import checkpoint, kernels
 from spadam.autoencoder import SparseAutoencoder
-from spadam.config import RunConfig
+from spadam.config import RunConfig, TrainerSpec
 from spadam.data import Batches, Dataset
 from spadam.diagnostics import conclusion, pictures
 from spadam.diagnostics.telemetry import Progress, Telemetry
-from spadam.ledger import Ledger, Recorder, strict_json, write_atomic
+from spadam.ledger import Ledger, Recorder, replacing, strict_json, write_atomic
 from spadam.limits import Cutter, Limits
 from spadam.lock import LOCK, hold
 from spadam.module import AutoencoderModule
@@ -32,6 +33,7 @@ from spadam.probe import LinearProbe
 from spadam.pruning import Pruning
 from spadam.result import RunResult, Status, read_result, versions, write_result
 from spadam.spec import InputError, dump
+from spadam.strategy import DirectStrategy, NoProfiler
 from spadam.surroundings import arithmetic, interruptible, quiet
 from spadam.tracking import open_run
 
@@ -69,10 +71,15 @@ def run(
     """
     if out is not None and (finished := read_result(config, out)) is not None:
         return finished
-    device = _device(config.trainer.accelerator)
+    device = _device(config.trainer)
     config.optimizer.build([torch.nn.Parameter(torch.zeros(1, 1))])  # a custom one may not be importable
     dataset = config.data.load()
-    with hold(out) if out is not None else contextlib.nullcontext(), arithmetic(config.trainer.threads), quiet():
+    with (
+        hold(out) if out is not None else contextlib.nullcontext(),
+        kernels.use(config.trainer.kernels),
+        arithmetic(config.trainer.threads),
+        quiet(),
+    ):
         if out is not None:
             if (finished := read_result(config, out)) is not None:  # by whoever held the folder before
                 return finished
@@ -109,6 +116,7 @@ class _Training:
         self.cutter = Cutter(pruning, self.limits, lambda: self.telemetry.evaluations)
 
     def run(self) -> RunResult:
+        kernels.prepare(self.device)
         with self.recorder or contextlib.nullcontext():
             self._fit()
             result = self._conclude()
@@ -133,6 +141,8 @@ class _Training:
         trainer = pl.Trainer(
             accelerator="gpu" if self.device.type == "cuda" else "cpu",
             devices=1,
+            strategy=DirectStrategy(self.device),
+            profiler=NoProfiler(),
             max_epochs=trainer_spec.epochs or -1,
             gradient_clip_val=trainer_spec.clip_norm,
             callbacks=callbacks,
@@ -146,7 +156,9 @@ class _Training:
         module = self._module()
         with interruptible():
             trainer.fit(module, self.batches, ckpt_path=resume, weights_only=True)
-        self.autoencoder.to(self.device).eval()
+        for optimizer in trainer.optimizers:
+            optimizer.state.clear()  # the trainer is a ring of references: its moments would stay until it is collected
+        self.autoencoder.to(self.device).eval().zero_grad()
 
     def _module(self) -> AutoencoderModule:
         config, classes = self.config, self.dataset.classes
@@ -196,6 +208,7 @@ class _Training:
             "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
             "threads": torch.get_num_threads(),
             "kernels": kernels.name(self.device),
+            "selection": self.autoencoder.selector.way(self.autoencoder.encoder_weight),
             "data": self.loaded.content_hash(),
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
@@ -233,13 +246,22 @@ class _Training:
 
 
 def save_weights(autoencoder: SparseAutoencoder, out: Path) -> None:
-    """Write ``out``/model.safetensors, whole or not at all."""
+    """Write ``out``/model.safetensors, whole or not at all. Raises OSError when it cannot be written."""
     tensors = {name: value.contiguous().cpu() for name, value in autoencoder.state_dict().items()}
-    write_atomic(out / "model.safetensors", safetensors.torch.save(tensors))
+    with replacing(out / "model.safetensors") as temporary:
+        try:
+            safetensors.torch.save_file(tensors, temporary)
+        except safetensors.SafetensorError as error:  # what it makes of an OSError
+            raise OSError(f"{out / 'model.safetensors'}: {error}") from error
 
 
-def _device(accelerator: str) -> torch.device:
+def _device(trainer: TrainerSpec) -> torch.device:
     found = torch.cuda.is_available()
-    if accelerator == "gpu" and not found:
-        raise InputError("trainer.accelerator", accelerator, "torch must see a CUDA device", "use auto or cpu")
-    return torch.device("cuda" if found and accelerator != "cpu" else "cpu")
+    if trainer.accelerator == "gpu" and not found:
+        rule = "torch must see a CUDA device"
+        raise InputError("trainer.accelerator", trainer.accelerator, rule, "use auto or cpu")
+    device = torch.device("cuda" if found and trainer.accelerator != "cpu" else "cpu")
+    if trainer.kernels == "compiled" and device.type != "cpu":
+        remedy = "use auto, or trainer.accelerator: cpu"
+        raise InputError("trainer.kernels", trainer.kernels, "compiled loops run on a CPU", remedy)
+    return device

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from spadam import checkpoint, ledger
@@ -23,7 +24,7 @@ from spadam.diagnostics.telemetry import Progress
 from spadam.optim import LazyAdam
 from spadam.result import RunResult
 from spadam.spec import Document, InputError, dump, merge, validate
-from spadam.train import run
+from spadam.train import run, save_weights
 
 BASE: dict[str, Any] = {
     "seed": 3,
@@ -270,6 +271,27 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
     saved.write_bytes(saved.read_bytes()[:-100])
     assert checkpoint.latest(tmp_path / "out" / "checkpoints") is None
     assert same(run(wanted, tmp_path / "out"), run(wanted))
+
+
+def test_weights_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = config().build_autoencoder(config().data.load())
+    save_weights(model, tmp_path)
+    (tmp_path / "new").touch()
+    assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "new").stat().st_mode
+    (tmp_path / "new").unlink()
+    before = weights(tmp_path)
+    kept = load_file(tmp_path / "model.safetensors")
+    assert all(torch.equal(kept[name], value) for name, value in model.state_dict().items())
+
+    def half(tensors: Any, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", half)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(model, tmp_path)
+    assert weights(tmp_path) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
 
 
 def test_a_time_limit_ends_a_run() -> None:

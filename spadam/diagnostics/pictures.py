@@ -48,8 +48,8 @@ def decoder_picture(
     ``most`` are shown. What is not finite is shown as zero. Raises ValueError when rows are no images of that shape, or
     there is none.
     """
-    shown_LD = np.asarray(rows_LD, np.float64)
-    shown_LD = np.nan_to_num(shown_LD[list(order)[:most]] if order is not None else shown_LD[:most], posinf=0, neginf=0)
+    shown_LD = np.asarray(rows_LD[list(order)[:most]] if order is not None else rows_LD[:most], np.float64)
+    shown_LD = np.nan_to_num(shown_LD, posinf=0, neginf=0)
     largest_L1 = np.abs(shown_LD).max(1, initial=0, keepdims=True)
     scaled_LD = shown_LD / np.where(largest_L1 > 0, largest_L1, 1)
     cells_LD3 = np.stack([np.interp(scaled_LD, _STOPS, channel) for channel in _COLOURS.T], axis=-1)

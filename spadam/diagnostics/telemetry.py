@@ -21,10 +21,13 @@ from spadam.config import RunConfig
 from spadam.data import Dataset
 from spadam.diagnostics.comparability import warnings
 from spadam.diagnostics.reconstruction import evaluate
-from spadam.diagnostics.updates import Change, eps_bound, update_rms
+from spadam.diagnostics.updates import Change, Kept, compare, eps_bound, keep, update_rms
 from spadam.diagnostics.usage import RowUsage
 from spadam.module import AutoencoderModule
 from spadam.optim import RowSamples, view
+from spadam.optim.listing import touched_rows
+from spadam.selection import Selector
+from spadam.selection.selector import Counts
 
 LOOK_EVERY = 50
 """Steps of an epoch between two looks at the optimizer; the first step of an epoch is always looked at."""
@@ -73,11 +76,16 @@ class Telemetry(pl.Callback):
         self._optimizer_ms: list[float] = []
         self._seconds_before = 0.0
         self._start = time.perf_counter()
-        self._before: list[Tensor] | None = None
+        self._selector = Selector()
+        self._found, self._room = self._selector.counts, self._selector.room
+        self._looking = False
+        self._kept: list[Kept] = []
         self._step_start = self._told = 0.0
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._selector = _own(pl_module).autoencoder.selector
+        self._selector.counts, self._selector.room = self._found, self._room
         if not self.evaluations:
             self._evaluate(trainer, _own(pl_module), epoch=0)
 
@@ -85,9 +93,17 @@ class Telemetry(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        looking = batch_idx % LOOK_EVERY == 0
-        self._before = [weight.detach().clone() for weight in _weights(_own(pl_module))] if looking else None
+        self._looking = batch_idx % LOOK_EVERY == 0
         self._step_start = time.perf_counter()
+
+    @override
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        if self._looking:
+            module = _own(pl_module)
+            all_may_move = module.optimizer_spec.moves_untouched
+            self._kept = [keep(w, touched_rows(w), all_may_move=all_may_move) for w in _weights(module)]
 
     @override
     def on_train_batch_end(
@@ -102,11 +118,11 @@ class Telemetry(pl.Callback):
         if "correct" in outputs:
             self._correct += outputs["correct"]
             self._labelled += touched.batch
-        if self._before is not None:
-            self._look(module, trainer.optimizers[0], self._before)
+        if self._looking:
+            self._look(module, trainer.optimizers[0])
             if batch_idx and not trainer.is_last_batch:
                 self._note({**self._place(trainer, trainer.current_epoch), **self._stream()})
-        self._tell(trainer, float(outputs["loss"]))
+        self._tell(trainer, outputs["loss"])
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -137,6 +153,7 @@ class Telemetry(pl.Callback):
             validation = evaluate(autoencoder, data.take, data.validation)
             row |= validation.reconstruction.metrics("val") | validation.usage.metrics()
             self.arrays = validation.usage.arrays()
+        self._selector.counts = Counts()  # evaluations are not counted
         self.evaluations.append(row)
         self._note(row | self.arrays)
 
@@ -147,17 +164,22 @@ class Telemetry(pl.Callback):
         stream = {"train/loss_stream": float(self._loss_sum) / self._usage.steps}
         if self._labelled:
             stream["probe/online_accuracy"] = int(self._correct) / self._labelled
+        found = self._selector.counts
+        if found.samples:
+            stream["selection/certified"] = found.certified / found.samples
+            stream["selection/widenings"] = float(found.widenings)
         return stream | {name: statistics.fmean(values) for name, values in self._looks.items()}
 
-    def _look(self, module: AutoencoderModule, optimizer: torch.optim.Optimizer, before: list[Tensor]) -> None:
+    def _look(self, module: AutoencoderModule, optimizer: torch.optim.Optimizer) -> None:
         """Note what the last step did to the weight matrices."""
-        seen, changes = view(optimizer), []
-        for old_LD, weight in zip(before, _weights(module), strict=True):
-            rows_R = seen.touched(weight)
-            eps = float(optimizer.param_groups[0].get("eps", 0.0))
-            changes.append(Change(old_LD, weight.detach(), rows_R, seen.denominator(weight, rows_R), eps))
-        self._looks.setdefault("optim/update_rms", []).append(update_rms(changes))
-        bound = eps_bound(changes)
+        seen, moved = view(optimizer), []
+        eps = float(optimizer.param_groups[0].get("eps", 0.0))
+        for kept, weight in zip(self._kept, _weights(module), strict=True):
+            rows_R = seen.touched(weight) if kept.rows_K is None else kept.rows_K
+            moved.append(compare(Change(kept, weight.detach(), rows_R, seen.denominator(weight, rows_R), eps)))
+        self._kept = []
+        self._looks.setdefault("optim/update_rms", []).append(update_rms(moved))
+        bound = eps_bound(moved)
         if bound is not None:
             self._looks.setdefault("optim/eps_bound", []).append(bound)
 
@@ -176,11 +198,14 @@ class Telemetry(pl.Callback):
         if self._progress is not None:
             self._progress(Progress(self.evaluations[-1]["step"], self._total_steps, None, doing))
 
-    def _tell(self, trainer: pl.Trainer, loss: float | None, doing: str = "training") -> None:
+    def _tell(self, trainer: pl.Trainer, loss: Tensor | None, doing: str = "training") -> None:
+        if self._progress is None:
+            return
         now = time.perf_counter()
-        if self._progress is not None and (doing != "training" or now - self._told > _PROGRESS_SECONDS):
+        if doing != "training" or now - self._told > _PROGRESS_SECONDS:
             self._told = now
-            self._progress(Progress(trainer.global_step, self._total_steps, loss, doing))
+            known = None if loss is None else float(loss)
+            self._progress(Progress(trainer.global_step, self._total_steps, known, doing))
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -191,6 +216,7 @@ class Telemetry(pl.Callback):
             "loss_sum": self._loss_sum,
             "correct": self._correct,
             "labelled": self._labelled,
+            "selection": (tuple(self._selector.counts), self._selector.room),
             "looks": self._looks,
             "step_ms": self._step_ms,
             "optimizer_ms": self._optimizer_ms,
@@ -204,6 +230,7 @@ class Telemetry(pl.Callback):
         self._loss_sum.copy_(state_dict["loss_sum"])
         self._correct.copy_(state_dict["correct"])
         self._labelled, self._looks = state_dict["labelled"], state_dict["looks"]
+        self._found, self._room = Counts(*state_dict["selection"][0]), state_dict["selection"][1]
         self._step_ms, self._optimizer_ms = state_dict["step_ms"], state_dict["optimizer_ms"]
         self._seconds_before = state_dict["seconds"]
 

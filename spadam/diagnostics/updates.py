@@ -1,6 +1,9 @@
 """What one optimizer step did to the weights, and whether eps decided it.
 
-Shapes: L rows, D columns, R rows touched, C columns of a denominator: D, or 1 where a row has one.
+Before the step the rows that may move are *kept*; after it they are compared, in blocks that stay in cache, so that a
+look costs little time and, where an optimizer holds untouched rows still, little memory.
+
+Shapes: L rows, D columns, K rows kept, R rows touched, C columns of a denominator: D, or 1 where a row has one.
 """
 
 from __future__ import annotations
@@ -12,35 +15,75 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+_BLOCK = 1 << 17
+"""Elements worked on at a time."""
+
+
+class Kept(NamedTuple):
+    """Rows of one weight matrix as they are before a step."""
+
+    before_KD: Tensor
+    """A copy of them."""
+    rows_K: Tensor | None
+    """Which they are, int64, distinct; None when every row is kept, because any may move."""
+
 
 class Change(NamedTuple):
     """One weight matrix in one step."""
 
-    before_LD: Tensor
-    """The weights before the step."""
+    kept: Kept
+    """The rows that may have moved, before the step. Those touched are all of them, unless every row is kept."""
     after_LD: Tensor
     """The weights after it."""
     rows_R: Tensor
-    """The rows that the step's gradient touched, int64, distinct."""
+    """The rows that the step's gradient touched, int64, distinct; in the order of ``kept`` when these are the same."""
     denominator_RC: Tensor | None = None
     """What these rows' updates were divided by, eps included; None for an optimizer without a denominator."""
     eps: float = 0.0
     """The eps in it."""
 
 
+class Moved(NamedTuple):
+    """What moved, over the rows that may have and over the touched ones; a difference that is no normal number is 0."""
+
+    elements: int
+    squares: float
+    """Sum of the squares of their changes."""
+    touched: int | None
+    """Elements of touched rows that moved; None for an optimizer without a denominator."""
+    bound: int
+    """Those of them of whose denominator eps is more than half."""
+
+
 @torch.no_grad()
-def update_rms(changes: Sequence[Change]) -> float:
+def keep(weight_LD: Tensor, rows_R: Tensor, *, all_may_move: bool) -> Kept:
+    """A copy of the rows ``rows_R`` that a gradient touches, or of all when the others may move as well."""
+    if all_may_move:
+        return Kept(weight_LD.detach().clone(), None)
+    return Kept(weight_LD.detach().index_select(0, rows_R), rows_R)
+
+
+@torch.no_grad()
+def compare(change: Change) -> Moved:
+    """Go through the rows once, or through all and the touched ones."""
+    before_KD, rows_K = change.kept
+    if rows_K is not None:
+        return _compare(change, before_KD, rows_K, denominator_KC=change.denominator_RC)
+    every = _compare(change, before_KD, None, denominator_KC=None)
+    if change.denominator_RC is None:
+        return every
+    before_RD = before_KD.index_select(0, change.rows_R)
+    touched = _compare(change, before_RD, change.rows_R, denominator_KC=change.denominator_RC)
+    return every._replace(touched=touched.touched, bound=touched.bound)
+
+
+def update_rms(moved: Sequence[Moved]) -> float:
     """Root mean square of the change of all elements that moved, touched or not; NaN when none did."""
-    moved, squares = 0, 0.0
-    for change in changes:
-        moved += int((change.after_LD != change.before_LD).sum())
-        step_LD = change.after_LD - change.before_LD
-        squares += float(torch.linalg.vector_norm(step_LD, dtype=torch.float64)) ** 2
-    return math.sqrt(squares / moved) if moved else math.nan
+    elements = sum(one.elements for one in moved)
+    return math.sqrt(sum(one.squares for one in moved) / elements) if elements else math.nan
 
 
-@torch.no_grad()
-def eps_bound(changes: Sequence[Change]) -> float | None:
+def eps_bound(moved: Sequence[Moved]) -> float | None:
     """Share of the moved elements of touched rows of whose denominator eps is more than half.
 
     In the optimizer's own formula: √v̂ < ε where eps stands after the bias correction, √v < ε where it stands in the
@@ -48,13 +91,23 @@ def eps_bound(changes: Sequence[Change]) -> float | None:
     left out: their denominators only decay, and say nothing of what eps does to a gradient. None when no matrix has a
     denominator; NaN when nothing moved.
     """
-    moved = bound = 0
-    known = [change for change in changes if change.denominator_RC is not None]
-    for change in known:
-        assert change.denominator_RC is not None
-        moved_RD = change.after_LD[change.rows_R] != change.before_LD[change.rows_R]
-        moved += int(moved_RD.sum())
-        bound += int((moved_RD & (change.denominator_RC < 2 * change.eps)).sum())
+    known = [one.touched for one in moved if one.touched is not None]
     if not known:
         return None
-    return bound / moved if moved else math.nan
+    return sum(one.bound for one in moved) / sum(known) if sum(known) else math.nan
+
+
+def _compare(change: Change, before_KD: Tensor, rows_K: Tensor | None, denominator_KC: Tensor | None) -> Moved:
+    elements, squares, bound = 0, 0.0, 0
+    size = max(1, _BLOCK // before_KD.shape[1])
+    for start in range(0, len(before_KD), size):
+        block = slice(start, start + size)
+        after = change.after_LD[block] if rows_K is None else change.after_LD.index_select(0, rows_K[block])
+        step = after - before_KD[block]
+        moved = step.bool()  # many times faster than a comparison of the two
+        elements += int(moved.sum(dtype=torch.int32))
+        step = step.double().flatten()
+        squares += float(torch.dot(step, step))
+        if denominator_KC is not None:
+            bound += int((moved & (denominator_KC[block] < 2 * change.eps)).sum(dtype=torch.int32))
+    return Moved(elements, squares, None if denominator_KC is None else elements, bound)

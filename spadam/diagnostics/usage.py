@@ -33,6 +33,7 @@ class RowUsage:
         self.nonzero = torch.zeros((), dtype=torch.int64, device=device)
         self.steps = self.samples = self.total_steps = self.total_samples = 0
         self.none_missed = True
+        self._ones_L = torch.ones_like(self.touched_L)
 
     def update(self, rows_R: Tensor, counts_R: Tensor, batch: int, nonzero: Tensor) -> None:
         """Take note of one step.
@@ -44,12 +45,12 @@ class RowUsage:
         self.samples += batch
         self.total_steps += 1
         self.total_samples += batch
-        self.touched_L.index_add_(0, rows_R, torch.ones_like(rows_R))
+        self.touched_L.index_add_(0, rows_R, self._ones_L[: rows_R.shape[0]])
         self.samples_L.index_add_(0, rows_R, counts_R)
         self.last_step_L.index_fill_(0, rows_R, self.total_steps)
         self.last_sample_L.index_fill_(0, rows_R, self.total_samples)
         self.nonzero += nonzero
-        self.none_missed = self.none_missed and len(rows_R) == len(self.touched_L)
+        self.none_missed = self.none_missed and rows_R.shape == self.touched_L.shape
 
     @property
     def all_rows_touched(self) -> bool:

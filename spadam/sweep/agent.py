@@ -5,10 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple
 
+import torch
 from rich.console import Console
 
+from spadam import kernels
 from spadam.config import RunConfig
 from spadam.diagnostics.gradient import gradient_rms
 from spadam.lock import hold
@@ -33,6 +35,8 @@ from spadam.tracking import TrackingSpec, settle
 
 WritePage = Callable[[Sweep, Sequence[Search], Mapping[str, Any], Path], Path]
 """Writes a page about a sweep into its folder; returns where it is. See :func:`spadam.report.write`."""
+
+_CPU = torch.device("cpu")
 
 
 def run_sweep(
@@ -69,10 +73,13 @@ def run_sweep(
         watch(progress, sweep.spec.objective.metric) as view,
     ):
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
-        settlement = Settlement(sweep, _open(sweep, studies, data, view), view)
+        place = _open(sweep, studies, data, view)
+        settlement = Settlement(sweep, place, view)
+        if place == ("cpu", "compiled"):
+            kernels.prepare(_CPU)  # once, and not by every worker at the same time
         if scales:
             studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
-        crew = _crew(sweep, settlement.accelerator, workers, train)
+        crew = _crew(sweep, place.accelerator, workers, train)
         trouble = None
         try:
             Dispatcher(sweep, studies, folder, chosen, settlement, crew, view).work()
@@ -105,11 +112,19 @@ def _crew(sweep: Sweep, accelerator: str, workers: int | None, train: Train) -> 
     return Workers(workers or default_workers(threads, len(devices)), train, devices)
 
 
+class Place(NamedTuple):
+    """Where trainings run that say `auto`: decided when a sweep begins, and the same for all of it."""
+
+    accelerator: Literal["cpu", "gpu"]
+    kernels: kernels.Wish
+    """On a CPU; a GPU has no choice."""
+
+
 class Settlement:
     """What is decided once for all trainings of a sweep: where those run that say `auto`, and who watches."""
 
-    def __init__(self, sweep: Sweep, accelerator: Literal["cpu", "gpu"], view: View) -> None:
-        self.accelerator = accelerator
+    def __init__(self, sweep: Sweep, place: Place, view: View) -> None:
+        self._place = place
         self._tracking: dict[TrackingSpec, TrackingSpec] = {}
         for config in _corner_configs(sweep):
             if config.tracking not in self._tracking:
@@ -121,7 +136,9 @@ class Settlement:
         """``config`` as it is trained here."""
         trainer, tracking = config.trainer, self._tracking[config.tracking]
         if trainer.accelerator == "auto":
-            trainer = trainer.model_copy(update={"accelerator": self.accelerator})
+            trainer = trainer.model_copy(update={"accelerator": self._place.accelerator})
+        if trainer.accelerator == "cpu" and trainer.kernels == "auto":
+            trainer = trainer.model_copy(update={"kernels": self._place.kernels})
         return config.model_copy(update={"trainer": trainer, "tracking": tracking})
 
 
@@ -164,16 +181,17 @@ def choose(sweep: Sweep, variants: Sequence[str] | None) -> list[str]:
     return [name for name in sweep.variants if variants is None or name in variants]
 
 
-def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], view: View) -> Literal["cpu", "gpu"]:
+def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], view: View) -> Place:
     """Create the sweep in its storage, or make sure that this is the sweep that was; where its trainings run.
 
     Raises :class:`InputError` when the file has changed in what determines results, or the data has.
     """
     there = studies.attributes()
     if "plan" not in there:  # it is written last
-        plan: dict[str, Any] = {"facts": facts(sweep), **_resolve()}
+        place = _resolve()
+        plan: dict[str, Any] = {"facts": facts(sweep), **place._asdict()}
         studies.describe({"spec": sweep.document.data, "versions": _versions(), "data": data, "plan": plan})
-        return cast(Literal["cpu", "gpu"], plan["accelerator"])
+        return place
     check_extends(sweep, there["plan"]["facts"])
     for name, hashes in data.items():
         if (before := there["data"].get(name, hashes)) != hashes:
@@ -184,18 +202,12 @@ def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], view: View
         view.note(f"this sweep was begun with other versions: {changed}")
     plan = {**there["plan"], "facts": facts(sweep)}
     studies.describe({"spec": sweep.document.data, "plan": plan, "data": {**there["data"], **data}})
-    return cast(Literal["cpu", "gpu"], plan["accelerator"])
+    return Place(plan["accelerator"], plan["kernels"])
 
 
-def _resolve() -> dict[str, str]:
-    """What `auto` means on this machine: decided once, and the same for every training of the sweep."""
-    import torch
-
-    from spadam import kernels
-
-    accelerator = "gpu" if torch.cuda.is_available() else "cpu"
-    device = torch.device("cuda" if accelerator == "gpu" else "cpu")
-    return {"accelerator": accelerator, "kernels": kernels.name(device)}
+def _resolve() -> Place:
+    """What `auto` means on this machine."""
+    return Place("gpu" if torch.cuda.is_available() else "cpu", kernels.name(_CPU))
 
 
 def _versions() -> dict[str, Any]:

@@ -19,6 +19,7 @@ FIXED = {
     "seed": "every trial of a study has the same seed, and repeats have fresh ones",
     "data.root": "where files lie does not change a result",
     "tracking": "who watches does not change a result",
+    "trainer.kernels": "who runs the hot loops is decided once for the whole sweep",
     "trainer.accelerator": "where a training runs is decided once for the whole sweep",
 }
 """Keys that cannot be searched, and why."""

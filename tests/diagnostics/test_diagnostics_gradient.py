@@ -64,7 +64,7 @@ def test_is_the_rms_over_touched_rows_of_the_first_batches(overlay: dict[str, An
 def test_depends_on_model_data_and_seed_alone() -> None:
     same = [{}, {"optimizer": {"name": "adam", "lr": 9.0, "eps": 1.0}}, {"trainer": {"epochs": 1, "clip_norm": 1e-9}}]
     assert len({gradient_rms(config(overlay)) for overlay in same}) == 1
-    other = [{}, {"seed": 4}, {"model": {"latents": 65}}, {"data": {"batch_size": 99}}]
+    other = [{}, {"seed": 4}, {"model": {"latents": 128}}, {"data": {"batch_size": 99}}]
     assert len({gradient_rms(config(overlay)) for overlay in other}) == 4
 
 

@@ -29,6 +29,7 @@ GROUPS: dict[str, list[str]] = {
         "usage_entropy",
     ],
     "optim": ["update_rms", "eps_bound"],
+    "selection": ["certified", "widenings"],
     "probe": [
         "online_accuracy",
         "train_accuracy",

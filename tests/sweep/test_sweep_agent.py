@@ -13,6 +13,7 @@ import sweep_quadratic as quadratic
 from optuna.trial import TrialState
 from sweep_bench import Bench
 
+from spadam import kernels
 from spadam.result import RunResult
 from spadam.spec import InputError
 from spadam.sweep.results import rows
@@ -215,11 +216,21 @@ def test_duplicate_attempts_do_no_harm(bench: Bench) -> None:
     assert [row["status"] for row in rows(*bench.read())] == ["complete"] * 10
 
 
-def test_the_accelerator_is_decided_once(bench: Bench) -> None:
+def test_accelerator_and_kernels_are_decided_once(bench: Bench) -> None:
     log = Log()
     bench.run(log)
     with open_file(bench.folder / "sweep.db") as storage:
         plan = Studies(storage, "lr-eps", "minimize").attributes()["plan"]
     assert {task.config.trainer.accelerator for task in log.tasks} == {plan["accelerator"]}
     assert plan["accelerator"] in ("cpu", "gpu")
-    assert plan["kernels"] == "reference"
+    assert {task.config.trainer.kernels for task in log.tasks} == {plan["kernels"]} == {"compiled"}
+
+
+def test_a_sweep_goes_on_with_the_kernels_that_it_began_with(bench: Bench) -> None:
+    bench.write({"search": {"trials": 2}, "repeat": {"seeds": 0}})
+    with kernels.use("reference"):
+        bench.run(Log())
+    bench.write({"search": {"trials": 3}, "repeat": {"seeds": 0}})
+    log = Log()
+    bench.run(log)
+    assert {task.config.trainer.kernels for task in log.tasks} == {"reference"}
