@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from spadam import __version__
-from spadam.cli import dashboard, doctor, listing, report, schema, sweep, train
+from spadam.cli import bench, dashboard, doctor, listing, report, schema, sweep, train
 from spadam.cli.options import error_console
 from spadam.spec import InputError
 
@@ -25,6 +25,7 @@ app.command("list")(listing.list_members)
 app.command()(doctor.doctor)
 app.command("schema")(schema.print_schema)
 app.command()(dashboard.dashboard)
+app.command()(bench.bench)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,48 @@
+"""The steps of a training in a plain ``for`` loop: what is left of it when the platform is taken away."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from spadam.config import RunConfig
+from spadam.data import Batches, Dataset
+from spadam.diagnostics.reconstruction import evaluate
+from spadam.diagnostics.telemetry import EVALUATED_TRAIN
+from spadam.module import AutoencoderModule
+from spadam.probe import LinearProbe
+
+
+class BareLoop:
+    """Makes the very steps of :func:`spadam.train.run`, the probe's included, and ends with the same weights."""
+
+    def __init__(self, config: RunConfig, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.autoencoder = config.build_autoencoder(dataset).train()
+        probe = LinearProbe(config.model.latents, dataset.classes) if dataset.classes and config.probe else None
+        lr = config.probe.lr if config.probe else 0.0
+        self.module = AutoencoderModule(self.autoencoder, config.optimizer, probe, probe_lr=lr)
+        self.optimizer = config.optimizer.build(self.autoencoder.parameters())
+        self.batches = Batches(dataset, dataset.train, config.data.batch_size, config.seed)
+
+    @torch.enable_grad()
+    def epoch(self) -> float:
+        """Go through one epoch; seconds of a step, the mean over all but the first."""
+        first = 0.0
+        for index, batch in enumerate(self.batches):
+            self.module.training_step(batch, index)["loss"].backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            first = first or time.perf_counter()
+        return (time.perf_counter() - first) / (len(self.batches) - 1)
+
+    def evaluated_epoch(self) -> None:
+        """Evaluate, then go through one epoch."""
+        self.evaluate()
+        self.epoch()
+
+    def evaluate(self) -> None:
+        """Evaluate what the platform evaluates between two epochs."""
+        for rows_N in (self.dataset.train[:EVALUATED_TRAIN], self.dataset.validation):
+            evaluate(self.autoencoder, self.dataset.take, rows_N)

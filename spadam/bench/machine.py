@@ -1,0 +1,64 @@
+"""The machine that the figures are of."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from spadam import kernels
+from spadam.selection.speed import fast_bf16
+
+
+class Machine(NamedTuple):
+    """What figures depend on beside the program."""
+
+    processor: str
+    cores: int
+    """That this process may use."""
+    threads: int
+    """Of torch and the compiled loops."""
+    kernels: str
+    bf16: bool
+    """Products in bfloat16 are clearly faster than in float32."""
+    torch: str
+    numba: str
+    python: str
+
+    def __str__(self) -> str:
+        bf16 = "fast" if self.bf16 else "no faster than float32"
+        versions = f"torch {self.torch}, numba {self.numba}, Python {self.python}"
+        return (
+            f"{self.processor}, {self.cores} cores, {self.threads} torch threads, {self.kernels} kernels, "
+            f"bf16 products {bf16}, {versions}"
+        )
+
+
+def describe() -> Machine:
+    """What this machine has, and the threads that torch has now. Timing bf16 products takes some milliseconds."""
+    return Machine(
+        processor=_processor(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        kernels=kernels.name(torch.device("cpu")),
+        bf16=fast_bf16(),
+        torch=torch.__version__,
+        numba=version("numba"),
+        python=platform.python_version(),
+    )
+
+
+def _processor() -> str:
+    """The model's name as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
