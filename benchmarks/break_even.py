@@ -19,7 +19,7 @@ import torch
 from spadam.autoencoder import AutoencoderSpec
 from spadam.bench.machine import describe
 from spadam.bench.optimizers import FEATURES, Stepper, draw_gradients
-from spadam.bench.steps import LR, Ours, Size, draw
+from spadam.bench.steps import LR, Ours, Size, Step, draw
 from spadam.bench.timing import FULL, QUICK, Comparison, Effort, alternate
 from spadam.data.splits import seeded
 from spadam.module import AutoencoderModule
@@ -41,23 +41,19 @@ class Point(NamedTuple):
     found: Comparison
 
 
-class DenseStep:
+class DenseStep(Step):
     """The same model with masks, autograd and fused dense Adam: `execution: dense`, optimizer `adam`."""
 
     def __init__(self, size: Size, batches: list[torch.Tensor]) -> None:
+        super().__init__(batches)
         rule = {"name": "top_k", "k": size.k}
         spec = AutoencoderSpec.model_validate({"latents": size.latents, "rule": rule, "execution": "dense"})
         self.model = spec.build(size.features, seeded("weights", 0)).train()
         self.module = AutoencoderModule(self.model, AdamSpec())
         self.optimizer = AdamSpec(lr=LR).build(self.model.parameters())
-        self._batches, self._next = batches, 0
 
-    def step(self) -> None:
-        x_BD = self._batches[self._next % len(self._batches)]
-        self._next += 1
-        self.module.loss(x_BD, self.model(x_BD)).backward()
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+    def loss(self, x_BD: torch.Tensor) -> torch.Tensor:
+        return self.module.loss(x_BD, self.model(x_BD))
 
 
 class DenseAdam:

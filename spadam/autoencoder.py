@@ -172,13 +172,6 @@ class SparseAutoencoder(nn.Module):
         return torch.addmm(self.encoder_bias, x_BD, self.encoder_weight.T)
 
     @torch.no_grad()
-    def select(self, scores_BL: Tensor, k: int | None = None) -> Selection:
-        """The latents that are on in evaluation; ``k`` overrides how many per sample."""
-        if k is None and self.spec.evaluation == "per_sample_k":
-            k = self.rule.k
-        return self.rule.evaluation_selection(scores_BL, k)
-
-    @torch.no_grad()
     def encode(self, x_BD: Tensor, k: int | None = None) -> Code:
         """The evaluation code of ``x_BD``; ``k`` overrides how many latents per sample are on."""
         return self._code(self._evaluated(x_BD, k))
@@ -225,19 +218,24 @@ class SparseAutoencoder(nn.Module):
         scored = _look_up(scores_BL, self.rule.training_selection(scores_BL))
         if observe:
             self.rule.observe(scored.selection, scored.scores_P)
-        probed = _look_up(scores_BL, self.select(scores_BL, probe_k)) if probe else None
-        return scored, None if probed is None else self._code(probed)
+        if not probe:
+            return scored, None
+        selection = self.rule.evaluation_selection(scores_BL, self._forced(probe_k))
+        return scored, self._code(_look_up(scores_BL, selection))
 
     @torch.no_grad()
     def _evaluated(self, x_BD: Tensor, k: int | None) -> Scored:
         """The evaluation code's selection."""
-        if k is None and self.spec.evaluation == "per_sample_k":
-            k = self.rule.k
+        k = self._forced(k)
         best_k = self.rule.evaluation_k(k)
         if best_k is not None and self._few(best_k):
             return _scored(self._best(x_BD, best_k))
         scores_BL = self.scores(x_BD)
-        return _look_up(scores_BL, self.select(scores_BL, k))
+        return _look_up(scores_BL, self.rule.evaluation_selection(scores_BL, k))
+
+    def _forced(self, k: int | None) -> int | None:
+        """The k that is asked for, or that `evaluation: per_sample_k` forces."""
+        return self.rule.k if k is None and self.spec.evaluation == "per_sample_k" else k
 
     def _few(self, k: int) -> bool:
         """Whether the k best are so few that they are better searched for than scored with all the others."""

@@ -15,6 +15,8 @@ from spadam.bench.timing import FULL, Comparison, Effort
 
 Direction = Literal["at most", "at least"]
 
+SIGNS: dict[Direction, str] = {"at most": "≤", "at least": "≥"}
+
 
 class NotRun(Exception):
     """A case cannot be measured here; the text says why, and what to do about it."""

@@ -1,8 +1,8 @@
 """The training steps that are compared: ours, its floor, and the one that people write in plain PyTorch.
 
 All sides of a comparison begin with the same weights and go through the same batches in the same order. Samples are
-standard normal, so that what a batch chooses is spread over the latents: more rows are touched than by images, which
-resemble one another. The lr is so small that this stays so.
+uniform in [0, 1]: like images they share a direction, and a batch touches about as large a share of the rows as theirs.
+The lr is so small that this stays so.
 
 Shapes: B samples, D features, L latents.
 """
@@ -10,11 +10,13 @@ Shapes: B samples, D features, L latents.
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from spadam.autoencoder import AutoencoderSpec, SparseAutoencoder
 from spadam.data.splits import seeded
@@ -57,20 +59,21 @@ def build(size: Size, selection: str = "auto") -> SparseAutoencoder:
     return AutoencoderSpec.model_validate(spec).build(size.features, seeded("weights", 0)).train()
 
 
-class Ours:
-    """Forward, backward and :class:`LazyAdam`: the whole step, without a probe."""
+class Step(ABC):
+    """A whole training step: the loss of the next batch, its gradients, the optimizer."""
 
-    def __init__(self, size: Size, batches: list[Tensor], selection: str = "auto", lr: float = LR) -> None:
-        self.model = build(size, selection)
-        self.module = AutoencoderModule(self.model, LazyAdamSpec())
-        self.optimizer = LazyAdam(self.model.parameters(), lr=lr)
-        self.touched = 0
+    optimizer: Optimizer
+
+    def __init__(self, batches: list[Tensor]) -> None:
         self._batches = itertools.cycle(batches)
+
+    @abstractmethod
+    def loss(self, x_BD: Tensor) -> Tensor:
+        """The loss of a batch."""
 
     def backward(self) -> Tensor:
         """The loss of the next batch, after its backward pass."""
-        x_BD = next(self._batches)
-        loss = self.module.loss(x_BD, self.model(x_BD))
+        loss = self.loss(next(self._batches))
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
@@ -80,6 +83,20 @@ class Ours:
         self.optimizer.step()
         self.optimizer.zero_grad()
         return loss
+
+
+class Ours(Step):
+    """Forward, backward and :class:`LazyAdam`: the whole step, without a probe."""
+
+    def __init__(self, size: Size, batches: list[Tensor], selection: str = "auto", lr: float = LR) -> None:
+        super().__init__(batches)
+        self.model = build(size, selection)
+        self.module = AutoencoderModule(self.model, LazyAdamSpec())
+        self.optimizer: LazyAdam = LazyAdam(self.model.parameters(), lr=lr)
+
+    def loss(self, x_BD: Tensor) -> Tensor:
+        """The module's."""
+        return self.module.loss(x_BD, self.model(x_BD))
 
     def rows_touched(self) -> int:
         """Rows that the last step touched."""
@@ -101,34 +118,24 @@ class Floor:
         return values_BK, latents_BK
 
 
-class Naive:
+class Naive(Step):
     """The step as one writes it: scatter what top-k kept, multiply, let autograd differentiate, fused dense Adam."""
 
     def __init__(self, size: Size, batches: list[Tensor], lr: float = LR) -> None:
+        super().__init__(batches)
         model = build(size)
         start = (model.encoder_weight, model.encoder_bias, model.decoder_bias)
         self.parameters = [torch.nn.Parameter(parameter.detach().clone()) for parameter in start]
         self.optimizer = torch.optim.Adam(self.parameters, lr=lr, fused=True)
         self.k = size.k
-        self._batches = itertools.cycle(batches)
 
-    def backward(self) -> Tensor:
-        """The loss of the next batch, after its backward pass."""
+    def loss(self, x_BD: Tensor) -> Tensor:
+        """The mean squared error, of a code that is a matrix."""
         weight_LD, bias_L, decoder_bias_D = self.parameters
-        x_BD = next(self._batches)
         scores_BL = torch.addmm(bias_L, x_BD, weight_LD.T)
         values_BK, latents_BK = scores_BL.topk(self.k, 1)
         code_BL = torch.zeros_like(scores_BL).scatter(1, latents_BK, values_BK)
-        loss = (code_BL @ weight_LD + decoder_bias_D - x_BD).square().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
-
-    def step(self) -> Tensor:
-        """One step, and its loss."""
-        loss = self.backward()
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return loss
+        return (code_BL @ weight_LD + decoder_bias_D - x_BD).square().mean()
 
 
 def gradients(size: Size, count: int = 4) -> Iterator[Tensor]:

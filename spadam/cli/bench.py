@@ -106,19 +106,21 @@ def _table(rows: Sequence[Row]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from spadam.bench.case import SIGNS
+
     table = Table(box=None, pad_edge=False)
     table.add_column("case", overflow="fold")
     for name in ("ratio", "bar"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("holds", no_wrap=True)
     table.add_column("of / over, and what to know", style="dim", overflow="fold")
-    signs, answers = {"at most": "≤", "at least": "≥"}, {True: "yes", False: "no", None: "not run"}
+    answers = {True: "yes", False: "no", None: "not run"}
     styles = {True: "green", False: "bold red", None: "yellow"}
     for row in rows:
         case, found = row.case, row.measured
         holds = Text("failed", "bold red") if row.failed else Text(answers[row.holds], styles[row.holds])
         ratio, facts = ("", row.why) if found is None else (f"{found.ratio:.2f}", _facts(found))
-        table.add_row(Text(case.name), ratio, f"{signs[case.direction]} {case.bar:g}", holds, Text(facts))
+        table.add_row(Text(case.name), ratio, f"{SIGNS[case.direction]} {case.bar:g}", holds, Text(facts))
     return table
 
 

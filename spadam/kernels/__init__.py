@@ -56,6 +56,11 @@ def cache_folder() -> str:
     return found
 
 
+def flushes_denormals() -> bool:
+    """Whether the calling thread makes numbers too small to be normal zero."""
+    return bool((torch.tensor([2.0**-140]) * 1 == 0).item())
+
+
 def follow_denormals() -> None:
     """Let all threads of compiled loops treat denormal numbers as the calling thread does."""
     if choose(torch.device("cpu")) is not reference:
@@ -73,4 +78,14 @@ def _compiled() -> ModuleType:
     return importlib.import_module("spadam.kernels.cpu")
 
 
-__all__ = ["Wish", "cache_folder", "choose", "follow_denormals", "name", "prepare", "reference", "use"]
+__all__ = [
+    "Wish",
+    "cache_folder",
+    "choose",
+    "flushes_denormals",
+    "follow_denormals",
+    "name",
+    "prepare",
+    "reference",
+    "use",
+]

@@ -23,6 +23,9 @@ R = TypeVar("R")
 
 config: Any = numba.core.config  # filled from the environment when numba is imported
 
+TYPES = (torch.float32, torch.float64)
+"""What the loops compute with."""
+
 SUMS = {"reassoc", "contract"}
 """Flags for sums of products: terms may be added in another order, and a product rounded together with its sum. Which
 order is decided when the loop is compiled, so a processor gives the same bits every time."""
@@ -61,10 +64,10 @@ def cache_folder() -> str:
     Numba compiles a loop anew when its file has changed, but not when one that it calls has: each state of the files
     has a folder of its own.
     """
-    home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    home, state = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), _state()
     for folder in (os.environ.get("NUMBA_CACHE_DIR"), Path(home) / "spadam" / "numba"):
-        if folder and _writable(Path(folder) / _state()):
-            return str(Path(folder) / _state())
+        if folder and _writable(Path(folder) / state):
+            return str(Path(folder) / state)
     return tempfile.mkdtemp(prefix="spadam-numba-")
 
 

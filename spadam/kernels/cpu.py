@@ -6,20 +6,16 @@ handed to the reference.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from spadam.kernels import pairs, reference
-from spadam.kernels.compiling import follow_torch
+from spadam.kernels.compiling import TYPES, follow_torch
 from spadam.kernels.cpu_rows import row_update
 from spadam.kernels.cpu_search import exhaust, find_best, measure_rows, round_rows
-from spadam.kernels.reference import Groups, samples_of_pairs
-
-Terms: TypeAlias = reference.Terms
-
-_TYPES = (torch.float32, torch.float64)
+from spadam.kernels.reference import Groups, Terms, samples_of_pairs
 
 
 def group_by_row(latents_P: Tensor, rows: int) -> Groups:
@@ -83,7 +79,7 @@ def _mostly_on(pairs: int, samples: int, rows: int) -> bool:
 
 
 def _fits(tensor: Tensor) -> bool:
-    return tensor.dtype in _TYPES
+    return tensor.dtype in TYPES
 
 
 def _arrays(*tensors: Tensor) -> list[Any]:

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 
 from spadam.kernels import reference, rows
-from spadam.kernels.compiling import follow_torch
-
-_TYPES = (torch.float32, torch.float64)
+from spadam.kernels.compiling import TYPES, follow_torch
 
 
 def row_update(
@@ -78,7 +76,7 @@ def _fit(changed: tuple[Tensor, ...], rows_R: Tensor | None, grad_RD: Tensor) ->
     weight_LD, v_LC, *moments = changed
     features = weight_LD.shape[1]
     return (
-        weight_LD.dtype in _TYPES
+        weight_LD.dtype in TYPES
         and grad_RD.dtype is weight_LD.dtype
         and grad_RD.shape[1] == features
         and v_LC.shape[1] in (1, features)

@@ -11,17 +11,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numba.extending
-import torch
 from llvmlite import ir
 from numba import get_num_threads, prange, types
 
+from spadam.kernels import flushes_denormals
 from spadam.kernels.compiling import compiled, follow_torch
 
 _FLUSH = 0x8040
 """Of the control register of SSE: results and operands that are denormal count as zero."""
-
-_ALL = 1 << 62
-"""Work enough for every thread there is."""
 
 _intrinsic = cast(Callable[[Callable[..., Any]], Any], numba.extending.intrinsic)
 
@@ -56,6 +53,5 @@ def _set_flush_everywhere(on: bool, threads: int) -> None:
 def flush_denormals() -> None:
     """Let the threads of compiled loops do what the calling thread does. Does nothing on other processors than x86."""
     if platform.machine() in ("x86_64", "AMD64"):
-        flushed = bool((torch.tensor([2.0**-140]) * 1 == 0).item())
-        follow_torch(_ALL)
-        _set_flush_everywhere(flushed, get_num_threads())
+        follow_torch()
+        _set_flush_everywhere(flushes_denormals(), get_num_threads())

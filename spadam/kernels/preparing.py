@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 
 from spadam.kernels import cpu
@@ -9,8 +11,9 @@ from spadam.kernels.denormals import flush_denormals
 from spadam.kernels.search import Lengths, approximate, empty_lengths
 
 
+@cache
 def prepare() -> None:
-    """Call every loop once, on a few float32 numbers."""
+    """Call every loop once in a process, on a few float32 numbers."""
     x_BD, weight_LD, bias_L = torch.ones(2, 2), torch.ones(9, 2), torch.zeros(9)
     low_LD, lengths_L = torch.empty_like(weight_LD, dtype=torch.bfloat16), empty_lengths(9, weight_LD.device)
     cpu.round_rows(weight_LD, torch.arange(9), low_LD, lengths_L)

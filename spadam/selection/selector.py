@@ -5,6 +5,7 @@ Shapes: B samples, L latents, D features, k winners.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Literal, NamedTuple
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from spadam.kernels import choose, reference
-from spadam.kernels.search import Found
+from spadam.kernels.search import Approximation, Found
 from spadam.selection.shadow import Shadow
 from spadam.selection.speed import fast_bf16
 
@@ -91,26 +92,30 @@ class Selector:
         return Best(*kernels.exhaust(x_BD, weight_LD.detach(), bias_L, k))
 
     def _find(self, kernels: ModuleType, x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, k: int) -> tuple[Best, bool]:
+        """The best, and whether the shadow is one of these weights."""
         rounded = self.way(weight_LD) == "certified"
         if self._shadow.rounded != rounded:
             self._shadow = Shadow(rounded)
-        shadow = self._shadow
-        shadow.follow(weight_LD)
-        ways = [shadow.low, shadow.exact] if rounded else [shadow.exact]
+        self._shadow.follow(weight_LD, kernels)
         weights_LD = weight_LD.detach()
-        found: Found = kernels.find_best(x_BD, weights_LD, bias_L, ways.pop(0)(weight_LD), k, self.room)
-        best, sound, open_O = Best(*found[:2]), found.sound, _open(found)
-        if rounded:
-            self._count(len(x_BD), len(open_O))
-        while len(open_O):
-            x_OD = x_BD[open_O]
+
+        def find(x_OD: Tensor, ways: Sequence[Callable[[Tensor], Approximation]]) -> tuple[Best, bool]:
+            """The first of the ways, and the others for what it leaves open."""
             if not ways:
-                _fill(best, open_O, Best(*kernels.exhaust(x_OD, weights_LD, bias_L, k)))
-                break
-            found = kernels.find_best(x_OD, weights_LD, bias_L, ways.pop(0)(weight_LD), k, self.room)
-            _fill(best, open_O, Best(*found[:2]))
-            sound, open_O = sound and found.sound, open_O[_open(found)]
-        return best, sound
+                return Best(*kernels.exhaust(x_OD, weights_LD, bias_L, k)), True
+            cheap = ways[0](weight_LD)
+            found: Found = kernels.find_best(x_OD, weights_LD, bias_L, cheap, k, self.room)
+            best, sound = Best(found.scores_Bk, found.latents_Bk), found.sound
+            open_O = (~found.settled_B).nonzero()[:, 0]
+            if cheap.rounded:
+                self._count(len(x_OD), len(open_O))
+            if len(open_O):
+                others, also_sound = find(x_OD[open_O], ways[1:])
+                best.scores_Bk[open_O], best.latents_Bk[open_O] = others
+                sound = sound and also_sound
+            return best, sound
+
+        return find(x_BD, (self._shadow.low, self._shadow.exact) if rounded else (self._shadow.exact,))
 
     def _count(self, samples: int, left_open: int) -> None:
         widen = left_open > _OPEN * samples and self.room < _MOST_ROOM
@@ -124,14 +129,3 @@ def _kernels(weight_LD: Tensor) -> ModuleType:
     """Compiled loops take rows that lie one after another, of float32 or float64."""
     fits = weight_LD.dtype in (torch.float32, torch.float64) and weight_LD.is_contiguous()
     return choose(weight_LD.device) if fits else reference
-
-
-def _open(found: Found) -> Tensor:
-    """The samples that are not settled, (O,)."""
-    return (~found.settled_B).nonzero()[:, 0]
-
-
-def _fill(best: Best, samples_O: Tensor, these: Best) -> None:
-    """Put the answers for some samples into their places."""
-    for all_Bk, some_Ok in zip(best, these, strict=True):
-        all_Bk[samples_O] = some_Ok

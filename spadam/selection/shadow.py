@@ -5,12 +5,12 @@ Shapes: L latents, D features.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from spadam.kernels import choose
 from spadam.kernels.search import Approximation, Lengths, approximate, empty_lengths
 from spadam.optim.changes import row_changes
 
@@ -31,13 +31,13 @@ class Shadow:
         """Look at every row again."""
         self._seen: tuple[Any, ...] | None = None
 
-    def follow(self, weight_LD: Tensor) -> None:
-        """Bring everything up to date with ``weight_LD``."""
+    def follow(self, weight_LD: Tensor, kernels: ModuleType) -> None:
+        """Bring everything up to date with ``weight_LD``, by ``kernels`` that take it."""
         seen = (weight_LD.data_ptr(), weight_LD.shape, weight_LD.device, weight_LD._version)
         if seen == self._seen:
             return
         rows_R = self._changed(weight_LD)
-        source_LD, kernels = weight_LD.detach(), choose(weight_LD.device)
+        source_LD = weight_LD.detach()
         if self._seen is None or self._seen[:3] != seen[:3]:
             self._lengths = empty_lengths(len(weight_LD), weight_LD.device)
             self._low_LD = torch.empty_like(source_LD, dtype=torch.bfloat16) if self.rounded else None
