@@ -5,6 +5,8 @@ Shapes: L latents, D features.
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -18,9 +20,10 @@ from spadam.optim.changes import row_changes
 class Shadow:
     """Follows one weight matrix: measures its rows, and rounds them to bfloat16 if ``rounded``.
 
-    Every change of a tensor raises its version, which torch counts. When an optimizer has said which rows the last
-    change touched (:mod:`spadam.optim.changes`), these are looked at again, after any other change all. What goes
-    around the count (``weight.data``, a NumPy view) is not seen: :meth:`forget` then.
+    A matrix is known by the tensor that it is: an address may be used again. Every change of a tensor raises its
+    version, which torch counts. When an optimizer has said which rows the last change touched
+    (:mod:`spadam.optim.changes`), these are looked at again, after any other change all. What goes around the count
+    (``weight.data``, a NumPy view) is not seen: :meth:`forget` then.
     """
 
     def __init__(self, rounded: bool) -> None:
@@ -30,9 +33,13 @@ class Shadow:
     def forget(self) -> None:
         """Look at every row again."""
         self._seen: tuple[Any, ...] | None = None
+        self._weight: Callable[[], Tensor | None] = _nothing
 
     def follow(self, weight_LD: Tensor, kernels: ModuleType) -> None:
         """Bring everything up to date with ``weight_LD``, by ``kernels`` that take it."""
+        if self._weight() is not weight_LD:
+            self.forget()
+            self._weight = weakref.ref(weight_LD)
         seen = (weight_LD.data_ptr(), weight_LD.shape, weight_LD.device, weight_LD._version)
         if seen == self._seen:
             return
@@ -69,4 +76,8 @@ class Shadow:
 
     def __getstate__(self) -> dict[str, Any]:
         """It can be made again from the weights, so it is neither copied nor saved with them."""
-        return {"rounded": self.rounded, "_seen": None}
+        return {"rounded": self.rounded, "_seen": None, "_weight": _nothing}
+
+
+def _nothing() -> None:
+    """What a reference to no tensor leads to."""

@@ -120,6 +120,18 @@ def test_another_matrix_may_follow(selector: Selector) -> None:
         check(selector, samples(), weight, torch.zeros(len(weight)))
 
 
+def test_another_matrix_at_the_same_address_is_another(selector: Selector, looked_at: list[int]) -> None:
+    """As when one was freed and the next was put into its place: both have been changed as often, never."""
+    first = weights()
+    second = nn.Parameter(torch.from_numpy(first.detach().numpy()))
+    check(selector, samples(), first, torch.zeros(L))
+    with torch.no_grad():
+        first[50:90] *= 2
+    assert second._version == 0
+    check(selector, samples(), second, torch.zeros(L))
+    assert looked_at == [L, L]
+
+
 def test_weights_changed_behind_torchs_back_are_found_out(selector: Selector) -> None:
     weight, bias = weights(), torch.zeros(L)
     check(selector, samples(), weight, bias)
