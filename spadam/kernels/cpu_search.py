@@ -9,13 +9,16 @@ Shapes: B samples, P samples and padding, L latents, D features, R rows listed, 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spadam.kernels import rounding, scan
 from spadam.kernels.compiling import follow_torch
-from spadam.kernels.search import Approximation, Found, Lengths, base_of, empty_lengths
+from spadam.kernels.search import SLACK, Approximation, Bounds, Found, shares, summing
 
 _BLOCK = 1 << 19
 """Scores of a block: in the processor's second cache, or not far from it."""
@@ -23,18 +26,38 @@ _BLOCK = 1 << 19
 _FEWEST = 256
 """Latents of a block, at least: products of fewer rows are slow."""
 
-
-def round_rows(source_ND: Tensor, rows_R: Tensor, low_ND: Tensor, lengths_N: Lengths) -> None:
-    """Round the rows listed to bfloat16 in ``low_ND``, and measure them."""
-    follow_torch(len(rows_R) * source_ND.shape[1])
-    low = low_ND.view(torch.uint16).numpy()
-    rounding.round_rows(source_ND.numpy(), rows_R.numpy(), low, *(length_N.numpy() for length_N in lengths_N))
+_ALL = np.empty(0, np.int64)
+"""What stands for a list of every row."""
 
 
-def measure_rows(source_ND: Tensor, rows_R: Tensor, size_N: Tensor) -> None:
-    """Measure the rows listed, in float64."""
-    follow_torch(len(rows_R) * source_ND.shape[1])
-    rounding.measure_rows(source_ND.numpy(), rows_R.numpy(), size_N.numpy())
+def round_rows(source_ND: Tensor, rows_R: Tensor | None, low_ND: Tensor, bounds_N: Bounds) -> None:
+    """Round the rows listed (None: all) to bfloat16 in ``low_ND``, and bound their products.
+
+    When all are meant, ``low_ND`` and the bounds may have more rows than the source: these become zeros.
+    """
+    if rows_R is not None and not len(rows_R):
+        return
+    follow_torch((len(low_ND) if rows_R is None else len(rows_R)) * source_ND.shape[1])
+    rounding.round_rows(
+        source_ND.numpy(), _listed(rows_R), low_ND.view(torch.uint16).numpy(), *_numbers(source_ND, bounds_N)
+    )
+
+
+def measure_rows(source_ND: Tensor, rows_R: Tensor | None, bounds_N: Bounds) -> None:
+    """Bound the products of the rows listed (None: all) as they are; of rows beyond the source's, as zeros."""
+    if rows_R is not None and not len(rows_R):
+        return
+    follow_torch((len(source_ND) if rows_R is None else len(rows_R)) * source_ND.shape[1])
+    rounding.measure_rows(source_ND.numpy(), _listed(rows_R), *_numbers(source_ND, bounds_N))
+
+
+def _listed(rows_R: Tensor | None) -> NDArray[np.int64]:
+    return _ALL if rows_R is None else rows_R.numpy()
+
+
+def _numbers(source_ND: Tensor, bounds_N: Bounds) -> tuple[Any, ...]:
+    share, least = summing(source_ND.shape[1], source_ND.dtype), torch.finfo(source_ND.dtype).tiny
+    return bounds_N.length_N.numpy(), bounds_N.error_N.numpy(), (share, SLACK, least)
 
 
 def exhaust(x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -50,59 +73,55 @@ def find_best(x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, cheap: Approximat
 
     That is room for what comes before the bar is high: few of them are left when every block has been seen.
     """
-    batch, (latents, features), real = len(x_BD), weight_LD.shape, weight_LD.numpy().dtype
-    left_PD, lengths_P = _padded(x_BD, cheap)
+    batch, latents, real = len(x_BD), len(weight_LD), weight_LD.numpy().dtype.type
+    left_PD, bounds_P = _padded(x_BD, cheap)
     padded = len(left_PD)
-    alpha_P, gamma_P = (tensor.numpy() for tensor in lengths_P.spread(features, weight_LD.dtype))
-    bar_P, count_P = np.full(padded, -np.inf, real), np.zeros(padded, np.int64)
-    bar_P[batch:], count_P[batch:] = np.inf, -1
     most = min(latents, 6 * k * room)
+    bar_P, count_P = np.full(padded, -np.inf, real), np.zeros(padded, np.int64)
+    bar_P[batch:], count_P[batch:] = np.inf, scan.OPEN
     low_PC, high_PC = np.empty((padded, most), real), np.empty((padded, most), real)
-    latent_PC = np.empty((padded, most), np.int32)
-    bias, base = bias_L.numpy(), base_of(bias_L, features).numpy()
-    near, far, part = cheap.near_L.numpy(), cheap.far_L.numpy(), real.type(cheap.part)
+    found = (bar_P, count_P, low_PC, high_PC, np.empty((padded, most), np.int32))
+    scores_Bk, latents_Bk = _room(x_BD, k)
+    result = (scores_Bk.numpy(), latents_Bk.numpy())
+    exact = (x_BD.numpy(), weight_LD.numpy(), bias_L.numpy())
+    bounds = (*_arrays(cheap.bounds_L), tuple(map(real, shares(cheap))), *_arrays(bounds_P))
 
     follow_torch(padded * latents)
-    tile = _tile(padded)
-    size = min(latents, max(_FEWEST, _BLOCK // padded))
+    tile, size = _tile(padded), min(latents, max(_FEWEST, _BLOCK // padded))
     block_NP = torch.empty(size, padded, dtype=cheap.rows_LD.dtype)
+    scores_NP = (block_NP.view(torch.uint16) if cheap.rounded else block_NP).numpy()
     for first in range(0, latents, size):
-        here = slice(first, min(latents, first + size))
-        out_NP = block_NP[: here.stop - first]
-        torch.mm(cheap.rows_LD[here], left_PD.T, out=out_NP)
-        scores = out_NP.view(torch.uint16).numpy() if cheap.rounded else out_NP.numpy()
-        known = (bias[here], base[here], near[here], far[here], part, alpha_P, gamma_P)
-        scan.collect(scores, first, k, *known, tile, bar_P, count_P, low_PC, high_PC, latent_PC)
-
-    scores_Bk, latents_Bk = _room(x_BD, k)
-    follow_torch(batch * k * features)
-    candidates = (count_P, low_PC, high_PC, latent_PC)
-    sound = scan.settle(x_BD.numpy(), weight_LD.numpy(), bias, *candidates, scores_Bk.numpy(), latents_Bk.numpy())
-    return Found(scores_Bk, latents_Bk, torch.from_numpy(count_P[:batch] >= 0), bool(sound))
+        here = min(size, latents - first)
+        torch.mm(cheap.rows_LD[first : first + here], left_PD.T, out=block_NP[:here])
+        last = first + here == latents
+        scan.search_block(scores_NP[:here], first, last, k, *exact, *bounds, tile, *found, *result)
+    settled_B = count_P[:batch] >= 0
+    left_open = batch - int(np.count_nonzero(settled_B))
+    sound = left_open == 0 or not bool((count_P == scan.UNSOUND).any())
+    return Found(scores_Bk, latents_Bk, torch.from_numpy(settled_B), left_open, sound)
 
 
-def _padded(x_BD: Tensor, cheap: Approximation) -> tuple[Tensor, Lengths]:
-    """The samples as the product takes them, rows of zeros up to whole lanes, and their lengths."""
-    batch = len(x_BD)
+def _padded(x_BD: Tensor, cheap: Approximation) -> tuple[Tensor, Bounds]:
+    """The samples as the product takes them, with rows of zeros up to whole lanes, and their bounds."""
+    batch, features = x_BD.shape
     padded = -(-batch // scan.LANES) * scan.LANES
-    rows_B, lengths_P = torch.arange(batch), empty_lengths(padded, x_BD.device)
-    for length_P in lengths_P:
-        length_P[batch:] = 0
+    bounds_P = Bounds.empty(padded, x_BD.dtype, x_BD.device)
     if cheap.rounded:
-        left_PD = torch.empty(padded, x_BD.shape[1], dtype=torch.bfloat16)
-        round_rows(x_BD, rows_B, left_PD[:batch], Lengths(*(length_P[:batch] for length_P in lengths_P)))
-        left_PD[batch:] = 0
-        return left_PD, lengths_P
-    size_P = lengths_P.size
-    measure_rows(x_BD, rows_B, size_P)
-    left_PD = x_BD if padded == batch else torch.cat((x_BD, x_BD.new_zeros(padded - batch, x_BD.shape[1])))
-    return left_PD, Lengths(size_P, size_P, torch.zeros_like(size_P))
+        left_PD = torch.empty(padded, features, dtype=torch.bfloat16)
+        round_rows(x_BD, None, left_PD, bounds_P)
+        return left_PD, bounds_P
+    measure_rows(x_BD, None, bounds_P)
+    return x_BD if padded == batch else torch.cat((x_BD, x_BD.new_zeros(padded - batch, features))), bounds_P
 
 
 def _tile(padded: int) -> int:
     """Samples that a thread goes through together: all threads have some, and their thresholds stay in cache."""
     share = -(-padded // torch.get_num_threads())
     return min(scan.TILE, -(-share // scan.LANES) * scan.LANES)
+
+
+def _arrays(bounds_N: Bounds) -> tuple[Any, Any]:
+    return bounds_N.length_N.numpy(), bounds_N.error_N.numpy()
 
 
 def _room(x_BD: Tensor, k: int) -> tuple[Tensor, Tensor]:

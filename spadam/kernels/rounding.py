@@ -1,4 +1,4 @@
-"""bfloat16 in compiled loops: its bits as uint16, what they stand for, and how far a rounded row is from its source.
+"""Rounding rows to bfloat16 in compiled loops, and measuring how far the rounded row is from its source.
 
 Shapes: N rows, D features, R rows listed.
 """
@@ -6,51 +6,17 @@ Shapes: N rows, D features, R rows listed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-import numba.extending
 import numpy as np
-from llvmlite import ir
-from numba import prange, types
+from numba import prange
 from numpy.typing import NDArray
 
+from spadam.kernels.bits import bits_as_float, float_as_bits
 from spadam.kernels.compiling import compiled
 
-intrinsic = cast(Callable[[Callable[..., Any]], Any], numba.extending.intrinsic)
-
-
-@intrinsic
-def _bits_as_float(_: Any, bits: Any) -> Any:
-    """The float32 with these bits (uint32)."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.FloatType())
-
-    return types.float32(types.uint32), generate
-
-
-@intrinsic
-def _float_as_bits(_: Any, value: Any) -> Any:
-    """The bits (uint32) of a float32."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.uint32(types.float32), generate
-
-
-@intrinsic
-def number(_: Any, value: Any) -> Any:
-    """``value`` itself, or what it stands for where it holds the bits of a bfloat16 (uint16)."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if value != types.uint16:
-            return args[0]
-        wide = ir.IntType(32)
-        return builder.bitcast(builder.shl(builder.zext(args[0], wide), ir.Constant(wide, 16)), ir.FloatType())
-
-    return (types.float32 if value == types.uint16 else value)(value), generate
+Array = NDArray[Any]
+Whole = NDArray[np.int64]
 
 
 @compiled(sums=True)
@@ -59,10 +25,10 @@ def _round_row(source_D: Any, low_D: Any) -> Any:
     size = low_size = distance = 0.0
     for d in range(source_D.shape[0]):
         value = source_D[d]
-        bits = _float_as_bits(value)
+        bits = float_as_bits(value)
         bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
         low_D[d] = np.uint16(bits)
-        low = np.float64(_bits_as_float(bits << np.uint32(16)))
+        low = np.float64(bits_as_float(bits << np.uint32(16)))
         exact = np.float64(value)
         size += exact * exact
         low_size += low * low
@@ -78,27 +44,40 @@ def _square(source_D: Any) -> Any:
     return total
 
 
+@compiled()
+def _bound(length_N: Array, error_N: Array, n: Any, size: Any, distance: Any, known: Any) -> None:
+    """What :mod:`spadam.kernels.search` says of one row, ``known``: γ, the slack, and what is least."""
+    share, slack, least = known
+    length_N[n] = size * slack + least
+    error_N[n] = (distance + share * size) * slack + least
+
+
 @compiled(parallel=True)
-def round_rows(
-    source_ND: NDArray[np.float32],
-    rows_R: NDArray[np.int64],
-    low_ND: NDArray[np.uint16],
-    size_N: NDArray[np.float64],
-    low_size_N: NDArray[np.float64],
-    distance_N: NDArray[np.float64],
-) -> None:
-    """Round the rows listed to bfloat16 and measure, in float64: |source|, |rounded| and |source - rounded|.
+def round_rows(source_ND: Array, rows_R: Whole, low_ND: Array, length_N: Array, error_N: Array, known: Any) -> None:
+    """Round the rows listed, or all if none is, to bfloat16, and bound them; rows beyond the source's become zeros.
 
     A NaN may become an infinity; its lengths are NaN either way.
     """
-    for r in prange(len(rows_R)):
-        n = rows_R[r]
-        size, low_size, distance = _round_row(source_ND[n], low_ND[n])
-        size_N[n], low_size_N[n], distance_N[n] = math.sqrt(size), math.sqrt(low_size), math.sqrt(distance)
+    rows = len(rows_R) if len(rows_R) > 0 else len(low_ND)
+    for r in prange(rows):
+        n = rows_R[r] if len(rows_R) > 0 else np.int64(r)
+        if n < len(source_ND):
+            size, low_size, distance = _round_row(source_ND[n], low_ND[n])
+            longest = low_size if low_size > size else size
+            _bound(length_N, error_N, n, math.sqrt(longest), math.sqrt(distance), known)
+        else:
+            for d in range(low_ND.shape[1]):
+                low_ND[n, d] = 0
+            length_N[n] = error_N[n] = 0
 
 
 @compiled(parallel=True)
-def measure_rows(source_ND: NDArray[Any], rows_R: NDArray[np.int64], size_N: NDArray[np.float64]) -> None:
-    """The lengths of the rows listed, in float64."""
-    for r in prange(len(rows_R)):
-        size_N[rows_R[r]] = math.sqrt(_square(source_ND[rows_R[r]]))
+def measure_rows(source_ND: Array, rows_R: Whole, length_N: Array, error_N: Array, known: Any) -> None:
+    """Bound the rows listed, or all if none is, as they are; rows beyond the source's are zeros."""
+    rows = len(rows_R) if len(rows_R) > 0 else len(length_N)
+    for r in prange(rows):
+        n = rows_R[r] if len(rows_R) > 0 else np.int64(r)
+        if n < len(source_ND):
+            _bound(length_N, error_N, n, math.sqrt(_square(source_ND[n])), 0.0, known)
+        else:
+            length_N[n] = error_N[n] = 0

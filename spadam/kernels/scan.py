@@ -5,9 +5,9 @@ features, C candidates kept a sample, k winners.
 
 A score s of a latent is known as an interval, ``low <= s <= high``. At least k scores are at least T, the k-th largest
 ``low`` so far; so a latent whose ``high`` is below T cannot be among the k best, and every other one is a candidate.
-:func:`collect` goes through blocks of approximate scores, latents in ascending order; :func:`settle` scores the
-candidates exactly as :func:`exhaust` scores everything, and takes the k best: higher scores first, among equal ones the
-lower latent, NaN before all numbers.
+:func:`search_block` collects these from blocks of approximate scores, latents in ascending order, and in the end scores
+them exactly as :func:`exhaust` scores everything: the k best are those with higher scores, among equal ones the lower
+latent, NaN before all numbers.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from spadam.kernels.bits import first_lane, number, with_lane, without_first_lane
 from spadam.kernels.compiling import compiled
 from spadam.kernels.pairs import dot
-from spadam.kernels.rounding import number
 
 LANES = 32
 """Samples compared at a time; a whole number of vector registers."""
 
 TILE = 256
 """Samples that one thread goes through together: their thresholds stay in its first cache."""
+
+OPEN, UNSOUND = -1, -2
+"""In place of a count of candidates."""
 
 Array = NDArray[Any]
 
@@ -58,61 +61,59 @@ def kth_largest(values: Array, k: int) -> Any:
 
 
 @compiled()
-def _off(score: Any, alpha: Any, gamma: Any, base: Any, near: Any, far: Any, part: Any) -> Any:
+def _off(score: Any, length_b: Any, error_b: Any, base: Any, length: Any, error: Any, share: Any) -> Any:
     """How far a score may be off."""
-    return (base + part * abs(score)) + (alpha * near + gamma * far)
+    return (base + share * abs(score)) + (error_b * length + length_b * error)
+
+
+# Vectors are handed on whole, with the number of the first lane: a view of some lanes would be counted in and out of
+# use, by all threads in the same place. Numbers that cannot be negative need not be looked at for that.
 
 
 @compiled()
-def _any_high(
-    row: Array, bars: Array, alpha: Array, gamma: Array, bias: Any, base: Any, near: Any, far: Any, part: Any
+def _high_lanes(
+    block_NB: Array, n: Any, lane: Any, bar_P: Array, length_P: Array, error_P: Array, latent: Any, share: Any
 ) -> Any:
-    """Whether some sample's ``high`` is not below its bar (NaN is not). A loop without branches: it vectorises."""
+    """The samples whose ``high`` is not below their bar (NaN is not). A loop without branches: it vectorises."""
+    bias, base, length, error = latent
     found = np.uint32(0)
     for s in range(LANES):
-        score = number(row[s])
-        high = score + bias + _off(score, alpha[s], gamma[s], base, near, far, part)
-        found |= np.uint32(not (high < bars[s]))
+        b = np.uintp(lane) + np.uintp(s)
+        score = number(block_NB[np.uintp(n), b])
+        high = score + bias + _off(score, length_P[b], error_P[b], base, length, error, share)
+        found = with_lane(found, s, not (high < bar_P[b]))
     return found
 
 
 @compiled()
-def _raise_lows(
-    best: Array, row: Array, alpha: Array, gamma: Array, bias: Any, base: Any, near: Any, far: Any, part: Any
-) -> None:
-    """``best`` becomes the larger of itself and ``low``, sample by sample."""
-    for s in range(LANES):
-        score = number(row[s])
-        low = score + bias - _off(score, alpha[s], gamma[s], base, near, far, part)
-        best[s] = low if low > best[s] else best[s]
-
-
-@compiled()
 def _first_bars(
-    block: Array,
-    lane: int,
+    block_NB: Array,
+    lane: Any,
     k: int,
-    bias: Array,
-    base: Array,
-    near: Array,
-    far: Array,
-    part: Any,
-    alpha: Any,
-    gamma: Any,
-) -> Array:
-    """A bar for each lane before anything was collected: the k-th largest among the best ``low`` of 2k groups.
+    bias_L: Array,
+    length_L: Array,
+    error_L: Array,
+    shares: Any,
+    length_P: Array,
+    error_P: Array,
+    bar_P: Array,
+) -> None:
+    """Bars before anything was collected: the k-th largest among the best ``low`` of 2k groups.
 
     The best of a group is one latent, so k of these are k different latents.
     """
     groups = 2 * k
-    best = np.full((groups, LANES), -np.inf, dtype=alpha.dtype)
-    for n in range(len(block)):
-        row = block[n, lane : lane + LANES]
-        _raise_lows(best[n % groups], row, alpha, gamma, bias[n], base[n], near[n], far[n], part)
-    bars = np.empty(LANES, dtype=alpha.dtype)
+    best = np.full((groups, LANES), -np.inf, dtype=length_P.dtype)
+    for n in range(len(block_NB)):
+        bias, length, error = bias_L[n], length_L[n], error_L[n]
+        base, group = abs(bias) * shares[1] + shares[2], np.uintp(n % groups)
+        for s in range(LANES):
+            b = np.uintp(lane) + np.uintp(s)
+            score = number(block_NB[np.uintp(n), b])
+            low = score + bias - _off(score, length_P[b], error_P[b], base, length, error, shares[0])
+            best[group, np.uintp(s)] = max(low, best[group, np.uintp(s)])
     for s in range(LANES):
-        bars[s] = kth_largest(best[:, s].copy(), k)
-    return bars
+        bar_P[lane + s] = max(bar_P[lane + s], kth_largest(best[:, s].copy(), k))
 
 
 @compiled()
@@ -128,74 +129,110 @@ def _shrink(low_C: Array, high_C: Array, latent_C: Array, k: int) -> Any:
 
 
 @compiled(parallel=True)
-def collect(
+def search_block(
     block_NB: Array,
     first: int,
+    last: bool,
     k: int,
-    bias_N: Array,
-    base_N: Array,
-    near_N: Array,
-    far_N: Array,
-    part: Any,
-    alpha_B: Array,
-    gamma_B: Array,
+    x_BD: Array,
+    weight_LD: Array,
+    bias_L: Array,
+    length_L: Array,
+    error_L: Array,
+    shares: Any,
+    length_P: Array,
+    error_P: Array,
     tile: int,
-    bar_B: Array,
-    count_B: Array,
-    low_BC: Array,
-    high_BC: Array,
-    latent_BC: Array,
+    bar_P: Array,
+    count_P: Array,
+    low_PC: Array,
+    high_PC: Array,
+    latent_PC: Array,
+    scores_Bk: Array,
+    latents_Bk: Array,
 ) -> None:
-    """Collect the candidates of one block of scores without bias; its first latent is number ``first``.
+    """Collect the candidates of one block of scores without bias, and settle with the ``last`` block what was found.
 
-    A score of latent n for sample b is off by at most ``base_n + part |score| + alpha_b near_n + gamma_b far_n``.
-    Between blocks ``bar_B`` holds T, and ``count_B`` how many candidates stand in the first columns of the others. A
-    sample whose candidates do not fit, or that has a NaN, gets the bar infinity and the count -1. The bits of a
-    sample's result depend neither on ``tile`` nor on the samples beside it.
+    ``first`` is the number of the block's first latent, P the samples and their padding. A score of latent n for sample
+    b is off by at most ``s0 |score| + s1 |bias| + s2 + error_b length_n + length_b error_n``. Between blocks ``bar_P``
+    holds T, and ``count_P`` how many candidates stand in the first columns of the others. A sample whose candidates do
+    not fit, or that has a NaN, gets the bar infinity and the count OPEN, one of which an exact score lay outside of its
+    interval the count UNSOUND. The bits of a sample's result depend neither on ``tile`` nor on the samples beside it.
     """
-    latents, samples = block_NB.shape
-    most = low_BC.shape[1]
+    samples, most = block_NB.shape[1], low_PC.shape[1]
     for number_of_tile in prange((samples + tile - 1) // tile):
         start = number_of_tile * tile
-        stop = min(samples, start + tile)
-        if first == 0 and latents >= 4 * k:
-            for lane in range(start, stop, LANES):
-                alpha, gamma = alpha_B[lane : lane + LANES], gamma_B[lane : lane + LANES]
-                bars = _first_bars(block_NB, lane, k, bias_N, base_N, near_N, far_N, part, alpha, gamma)
-                for s in range(LANES):
-                    bar_B[lane + s] = max(bar_B[lane + s], bars[s])
-        for n in range(latents):
-            bias, base, near, far = bias_N[n], base_N[n], near_N[n], far_N[n]
-            for lane in range(start, stop, LANES):
-                end = lane + LANES
-                row, bars = block_NB[n, lane:end], bar_B[lane:end]
-                if not _any_high(row, bars, alpha_B[lane:end], gamma_B[lane:end], bias, base, near, far, part):
-                    continue
-                for b in range(lane, end):
-                    score = number(block_NB[n, b])
-                    off = _off(score, alpha_B[b], gamma_B[b], base, near, far, part)
-                    low, high = score + bias - off, score + bias + off
-                    c = count_B[b]
-                    if high < bar_B[b] or c < 0:
+        end = min(samples, start + tile)
+        if first == 0 and len(block_NB) >= 4 * k:
+            for lane in range(start, end, LANES):
+                _first_bars(block_NB, lane, k, bias_L, length_L, error_L, shares, length_P, error_P, bar_P)
+        for n in range(len(block_NB)):
+            bias, length, error = bias_L[first + n], length_L[first + n], error_L[first + n]
+            base = abs(bias) * shares[1] + shares[2]
+            for lane in range(start, end, LANES):
+                latent = (bias, base, length, error)
+                found = _high_lanes(block_NB, n, lane, bar_P, length_P, error_P, latent, shares[0])
+                while found != 0:
+                    b = lane + first_lane(found)
+                    found = without_first_lane(found)
+                    c = count_P[b]
+                    if c < 0:
                         continue
+                    score = number(block_NB[n, b])
+                    off = _off(score, length_P[b], error_P[b], base, length, error, shares[0])
+                    low, high = score + bias - off, score + bias + off
                     if c == most:
-                        c, bar_B[b] = _shrink(low_BC[b], high_BC[b], latent_BC[b], k)
+                        c, bar_P[b] = _shrink(low_PC[b], high_PC[b], latent_PC[b], k)
                     if c == most or not (low <= high):
-                        count_B[b], bar_B[b] = -1, np.inf
-                    elif high < bar_B[b]:
-                        count_B[b] = c
+                        count_P[b], bar_P[b] = OPEN, np.inf
+                    elif high < bar_P[b]:
+                        count_P[b] = c
                     else:
-                        low_BC[b, c], high_BC[b, c], latent_BC[b, c] = low, high, first + n
-                        count_B[b] = c + 1
+                        low_PC[b, c], high_PC[b, c], latent_PC[b, c] = low, high, first + n
+                        count_P[b] = c + 1
+        if last:
+            for b in range(start, min(end, len(x_BD))):
+                if count_P[b] >= 0:
+                    candidates = low_PC[b, : count_P[b]], high_PC[b, : count_P[b]], latent_PC[b, : count_P[b]]
+                    if not _settle(x_BD[b], weight_LD, bias_L, *candidates, scores_Bk[b], latents_Bk[b]):
+                        count_P[b] = UNSOUND
+
+
+@compiled()
+def _settle(
+    x_D: Array,
+    weight_LD: Array,
+    bias_L: Array,
+    low_C: Array,
+    high_C: Array,
+    latent_C: Array,
+    scores_k: Array,
+    latents_k: Array,
+) -> bool:
+    """Score a sample's candidates exactly and keep the k best. Returns whether every score lay in its interval.
+
+    Those at or above the bar come first, k at least: few others have a ``high`` that reaches what these set.
+    """
+    bar = kth_largest(low_C.copy(), len(scores_k))
+    filled, sound = 0, True
+    for others in (False, True):
+        for c in range(len(low_C)):
+            if (low_C[c] < bar) != others or (others and high_C[c] < scores_k[-1]):
+                continue
+            latent = latent_C[c]
+            score = dot(x_D, weight_LD[latent]) + bias_L[latent]
+            sound = sound and low_C[c] <= score <= high_C[c]
+            filled = _insert(scores_k, latents_k, filled, score, latent)
+    return sound
 
 
 @compiled()
 def _insert(scores_k: Array, latents_k: Array, filled: int, score: Any, latent: int) -> int:
-    """Put a latent into a list of the best, sorted; later latents lose against equal ones. Returns its new length."""
+    """Put a latent into a list of the best, sorted. Returns its new length."""
     place = min(filled, len(scores_k) - 1)
-    if filled == len(scores_k) and not _beats(score, scores_k[place]):
+    if filled == len(scores_k) and not _beats(score, latent, scores_k[place], latents_k[place]):
         return filled
-    while place > 0 and _beats(score, scores_k[place - 1]):
+    while place > 0 and _beats(score, latent, scores_k[place - 1], latents_k[place - 1]):
         scores_k[place], latents_k[place] = scores_k[place - 1], latents_k[place - 1]
         place -= 1
     scores_k[place], latents_k[place] = score, latent
@@ -203,46 +240,19 @@ def _insert(scores_k: Array, latents_k: Array, filled: int, score: Any, latent: 
 
 
 @compiled()
-def _beats(left: Any, right: Any) -> Any:
-    """Larger, or NaN against a number."""
-    return left > right or (left != left and right == right)
-
-
-@compiled(parallel=True)
-def settle(
-    x_BD: Array,
-    weight_LD: Array,
-    bias_L: Array,
-    count_B: Array,
-    low_BC: Array,
-    high_BC: Array,
-    latent_BC: Array,
-    scores_Bk: Array,
-    latents_Bk: Array,
-) -> bool:
-    """Score the candidates of every sample whose count is not negative, and keep its k best.
-
-    Returns whether every score lay in its interval; if one did not, what gave the bounds was not these weights.
-    """
-    k = scores_Bk.shape[1]
-    outside = 0
-    for b in prange(len(x_BD)):
-        if count_B[b] < 0:
-            continue
-        left, _ = _shrink(low_BC[b, : count_B[b]], high_BC[b, : count_B[b]], latent_BC[b, : count_B[b]], k)
-        filled = 0
-        for c in range(left):
-            latent = latent_BC[b, c]
-            score = dot(x_BD[b], weight_LD[latent]) + bias_L[latent]
-            if not (low_BC[b, c] <= score <= high_BC[b, c]):
-                outside += 1
-            filled = _insert(scores_Bk[b], latents_Bk[b], filled, score, latent)
-    return outside == 0
+def _beats(score: Any, latent: Any, other_score: Any, other_latent: Any) -> Any:
+    """Larger, NaN against a number, or equal and the lower latent."""
+    if score > other_score:
+        return True
+    if score < other_score:
+        return False
+    missing, other_missing = score != score, other_score != other_score
+    return latent < other_latent if missing == other_missing else missing
 
 
 @compiled(parallel=True)
 def exhaust(x_BD: Array, weight_LD: Array, bias_L: Array, scores_Bk: Array, latents_Bk: Array) -> None:
-    """Score every latent and keep each sample's k best: what :func:`settle` must equal, bit by bit."""
+    """Score every latent and keep each sample's k best: what :func:`search_block` must equal, bit by bit."""
     for b in prange(len(x_BD)):
         filled = 0
         for latent in range(len(weight_LD)):

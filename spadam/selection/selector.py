@@ -106,10 +106,10 @@ class Selector:
             cheap = ways[0](weight_LD)
             found: Found = kernels.find_best(x_OD, weights_LD, bias_L, cheap, k, self.room)
             best, sound = Best(found.scores_Bk, found.latents_Bk), found.sound
-            open_O = (~found.settled_B).nonzero()[:, 0]
             if cheap.rounded:
-                self._count(len(x_OD), len(open_O))
-            if len(open_O):
+                self._count(len(x_OD), found.left_open)
+            if found.left_open:
+                open_O = (~found.settled_B).nonzero()[:, 0]
                 others, also_sound = find(x_OD[open_O], ways[1:])
                 best.scores_Bk[open_O], best.latents_Bk[open_O] = others
                 sound = sound and also_sound

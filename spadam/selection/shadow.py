@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spadam.kernels.search import Approximation, Lengths, approximate, empty_lengths
+from spadam.kernels.search import Approximation, Bounds, exact_bounds
 from spadam.optim.changes import row_changes
 
 
@@ -46,33 +46,34 @@ class Shadow:
         rows_R = self._changed(weight_LD)
         source_LD = weight_LD.detach()
         if self._seen is None or self._seen[:3] != seen[:3]:
-            self._lengths = empty_lengths(len(weight_LD), weight_LD.device)
+            self._bounds_L = Bounds.empty(len(weight_LD), weight_LD.dtype, weight_LD.device)
             self._low_LD = torch.empty_like(source_LD, dtype=torch.bfloat16) if self.rounded else None
         if self._low_LD is not None:
-            kernels.round_rows(source_LD, rows_R, self._low_LD, self._lengths)
+            kernels.round_rows(source_LD, rows_R, self._low_LD, self._bounds_L)
         else:
-            kernels.measure_rows(source_LD, rows_R, self._lengths.size)
+            kernels.measure_rows(source_LD, rows_R, self._bounds_L)
         self._seen = seen
 
     def exact(self, weight_LD: Tensor) -> Approximation:
         """The weights as they are: products in their own type."""
-        size_L = self._lengths.size
-        return approximate(weight_LD.detach(), Lengths(size_L, size_L, torch.zeros_like(size_L)), weight_LD.dtype)
+        bounds_L = exact_bounds(self._bounds_L, weight_LD.shape[1]) if self.rounded else self._bounds_L
+        return Approximation(weight_LD.detach(), bounds_L)
 
     def low(self, weight_LD: Tensor) -> Approximation:
         """The rounded rows."""
+        del weight_LD  # their products stand for its
         assert self._low_LD is not None
-        return approximate(self._low_LD, self._lengths, weight_LD.dtype)
+        return Approximation(self._low_LD, self._bounds_L)
 
-    def _changed(self, weight_LD: Tensor) -> Tensor:
-        """The rows to look at again."""
+    def _changed(self, weight_LD: Tensor) -> Tensor | None:
+        """The rows to look at again; None for all."""
         where = (weight_LD.data_ptr(), weight_LD.shape, weight_LD.device)
         changes = row_changes(weight_LD)
         if changes is not None:
             before, after, rows_R = changes
             if rows_R is not None and self._seen == (*where, before) and after == weight_LD._version:
                 return rows_R
-        return torch.arange(len(weight_LD), device=weight_LD.device)
+        return None
 
     def __getstate__(self) -> dict[str, Any]:
         """It can be made again from the weights, so it is neither copied nor saved with them."""

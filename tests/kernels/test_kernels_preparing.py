@@ -24,7 +24,7 @@ def signatures():
     return {loop.py_func.__qualname__: list(loop.signatures) for loop in loops}
 
 before = signatures()
-assert before["collect"] and before["update"]
+assert before["search_block"] and before["update"]
 for selection in ("float32", "certified"):
     model = AutoencoderSpec(latents=300, selection=selection).build(20, torch.Generator().manual_seed(0))
     optimizer = LazyAdam(model.parameters())

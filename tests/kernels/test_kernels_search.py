@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from spadam.kernels import cpu_search, search
-from spadam.kernels.search import Approximation, Lengths, approximate, empty_lengths
+from spadam.kernels.search import Approximation, Bounds, exact_bounds
 
 CPU = torch.device("cpu")
 
@@ -19,15 +19,15 @@ def normal(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor
 
 
 def rounded(weight: Tensor, kernels: Any = cpu_search) -> Approximation:
-    low, lengths = torch.empty_like(weight, dtype=torch.bfloat16), empty_lengths(len(weight), CPU)
-    kernels.round_rows(weight, torch.arange(len(weight)), low, lengths)
-    return approximate(low, lengths, weight.dtype)
+    low, bounds = torch.empty_like(weight, dtype=torch.bfloat16), Bounds.empty(len(weight), weight.dtype, CPU)
+    kernels.round_rows(weight, None, low, bounds)
+    return Approximation(low, bounds)
 
 
 def exact(weight: Tensor, kernels: Any = cpu_search) -> Approximation:
-    size = empty_lengths(len(weight), CPU).size
-    kernels.measure_rows(weight, torch.arange(len(weight)), size)
-    return approximate(weight, Lengths(size, size, torch.zeros_like(size)), weight.dtype)
+    bounds = Bounds.empty(len(weight), weight.dtype, CPU)
+    kernels.measure_rows(weight, None, bounds)
+    return Approximation(weight, bounds)
 
 
 WAYS = {"rounded": rounded, "exact": exact}
@@ -217,12 +217,11 @@ def test_the_bound_holds_and_the_winners_are_the_winners(data: st.DataObject) ->
     for way in WAYS:
         check(x, weight, bias, k, way)
 
-    cheap, low, lengths = rounded(weight), torch.empty_like(x, dtype=torch.bfloat16), empty_lengths(batch, CPU)
-    search.round_rows(x, torch.arange(batch), low, lengths)
-    alpha, gamma = lengths.spread(features, torch.float32)
-    score = (low @ cheap.rows_LD.T).float()
-    off = score.abs() * cheap.part + search.base_of(bias, features)
-    off = off + alpha[:, None] * cheap.near_L + gamma[:, None] * cheap.far_L
+    cheap, low, bounds = rounded(weight), torch.empty_like(x, dtype=torch.bfloat16), Bounds.empty(batch, x.dtype, CPU)
+    search.round_rows(x, None, low, bounds)
+    score, known = (low @ cheap.rows_LD.T).float(), search.shares(cheap)
+    off = score.abs() * known.of_score + bias.abs() * known.of_bias + known.least
+    off = off + bounds.error_N[:, None] * cheap.bounds_L.length_N + bounds.length_N[:, None] * cheap.bounds_L.error_N
     true = x.double() @ weight.double().T + bias.double()
     assert ((score.double() + bias.double() - true).abs() <= off.double()).all()
 
@@ -230,17 +229,39 @@ def test_the_bound_holds_and_the_winners_are_the_winners(data: st.DataObject) ->
 @pytest.mark.parametrize("source", [normal(50, 784, seed=3), hard("huge and tiny rows")[1], hard("denormals")[1]])
 def test_rounding_and_measuring_equal_the_reference(source: Tensor) -> None:
     rows = torch.arange(0, len(source), 2)
-    low, low_lengths = torch.zeros_like(source, dtype=torch.bfloat16), Lengths(*torch.zeros(3, len(source)).double())
-    want, want_lengths = torch.zeros_like(low), Lengths(*torch.zeros(3, len(source)).double())
-    cpu_search.round_rows(source, rows, low, low_lengths)
-    search.round_rows(source, rows, want, want_lengths)
+    low, bounds = torch.zeros_like(source, dtype=torch.bfloat16), Bounds(*torch.zeros(2, len(source)))
+    want, want_bounds = torch.zeros_like(low), Bounds(*torch.zeros(2, len(source)))
+    cpu_search.round_rows(source, rows, low, bounds)
+    search.round_rows(source, rows, want, want_bounds)
     assert torch.equal(low.view(torch.int16), want.view(torch.int16))
     assert not low[1::2].any()
-    for a, b in zip(low_lengths, want_lengths, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-12, atol=0)
-    size = torch.zeros(len(source), dtype=torch.float64)
-    cpu_search.measure_rows(source, rows, size)
-    torch.testing.assert_close(size, want_lengths.size, rtol=1e-12, atol=0)
+    for a, b in zip(bounds, want_bounds, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=0)
+    for kernels in (cpu_search, search):
+        measured = exact(source, kernels).bounds_L
+        torch.testing.assert_close(measured.length_N[::2], want_bounds.length_N[::2], rtol=2.0**-8, atol=1e-37)
+        for a, b in zip(measured, exact_bounds(measured, source.shape[1]), strict=True):
+            torch.testing.assert_close(a, b, rtol=2.0**-9, atol=1e-37)
+
+
+def test_rows_beyond_the_sources_become_zeros() -> None:
+    source = normal(3, 8, seed=0)
+    low, bounds = torch.ones(5, 8, dtype=torch.bfloat16), Bounds(*torch.ones(2, 5))
+    cpu_search.round_rows(source, None, low, bounds)
+    assert torch.equal(low, torch.cat((source.bfloat16(), torch.zeros(2, 8))))
+    assert not any(bound[3:].any() for bound in bounds)
+    cpu_search.measure_rows(source, None, bounds)
+    assert not any(bound[3:].any() for bound in bounds)
+
+
+def test_no_row_listed_is_not_every_row() -> None:
+    source, none = normal(3, 8, seed=0), torch.empty(0, dtype=torch.int64)
+    low, bounds = torch.zeros(3, 8, dtype=torch.bfloat16), Bounds(*torch.zeros(2, 3))
+    for kernels in (cpu_search, search):
+        kernels.round_rows(source, none, low, bounds)
+        kernels.measure_rows(source, none, bounds)
+    assert not low.any()
+    assert not any(bound.any() for bound in bounds)
 
 
 class TestTorchOperations:
