@@ -257,7 +257,7 @@ class SparseAutoencoder(nn.Module):
 
     def _tell_touched(self, code: Code) -> None:
         (latents_P, offsets_B), batch = code.selection, len(code.selection.offsets_B)
-        groups = code.groups or choose(latents_P.device).group_by_row(latents_P, self.spec.latents)
+        groups = code.groups or choose(latents_P.device).group_by_row(latents_P, offsets_B, self.spec.latents)
         samples = RowSamples(groups.rows_R, groups.counts_R, batch)
         for parameter in self.latent_parameters:
             set_row_samples(parameter, samples)

@@ -61,7 +61,7 @@ def run_sparse(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, 
     selection, scores_P = scored
     groups = None
     if torch.is_grad_enabled():
-        groups = choose(x_BD.device).group_by_row(selection.latents_P, len(weights.encoder_LD))
+        groups = choose(x_BD.device).group_by_row(*selection, weights.encoder_LD.shape[0])
     decoder_LD = None if weights.tied else weights.decoder_LD
     values_P, sum_BD = _SparseCode.apply(
         x_BD, weights.encoder_LD, weights.bias_L, decoder_LD, scores_P, *selection, groups, weights.relu
@@ -169,17 +169,16 @@ class _SparseCode(torch.autograd.Function):
     def backward(ctx: Any, grad_values_P: Tensor | None, grad_BD: Tensor | None) -> tuple[Tensor | None, ...]:
         x_BD, encoder_LD, decoder_LD, values_P, latents_P, offsets_B = ctx.saved_tensors
         kernels, groups, tied = ctx.kernels, ctx.groups, decoder_LD is None
-        samples_P = kernels.samples_of_pairs(offsets_B, len(latents_P))
         if grad_BD is None:
             grad_BD = torch.zeros_like(x_BD)
-        grad_P = kernels.sampled_products(grad_BD, encoder_LD if tied else decoder_LD, samples_P, latents_P)
+        grad_P = kernels.sampled_products(latents_P, offsets_B, grad_BD, encoder_LD if tied else decoder_LD)
         if grad_values_P is not None:
             grad_P += grad_values_P
         if ctx.relu:
             grad_P *= values_P > 0
         by_encoding, by_decoding = (grad_P, x_BD), (values_P, grad_BD)
-        encoder_RD = kernels.row_gradient(samples_P, groups, by_encoding, by_decoding if tied else None)
-        decoder_RD = None if tied else kernels.row_gradient(samples_P, groups, by_decoding)
+        encoder_RD = kernels.row_gradient(groups, by_encoding, by_decoding if tied else None)
+        decoder_RD = None if tied else kernels.row_gradient(groups, by_decoding)
         bias_R = kernels.row_sum(grad_P, groups)
         rows_R = groups.rows_R
         return (

@@ -33,9 +33,9 @@ def row_update(
     rest: bool = False,
 ) -> None:
     """One step of Adam on the listed rows, in place; the reference takes what the loops do not."""
-    updated = len(param_LD) if rest else len(grad_RD)
+    updated = param_LD.shape[0] if rest else grad_RD.shape[0]
     changed = (param_LD, v_LD) if m_LD is None else (param_LD, v_LD, m_LD)
-    numbers = (step_size, eps, *(1.0 if x is None else x for x in (decay1, decay2, scale)))
+    numbers = (step_size, eps, decay1, decay2, scale)
     if not (_fit(changed, rows_R, grad_RD) and all(_fits(x, param_LD.dtype, updated) for x in numbers)):
         reference.row_update(
             param_LD,
@@ -56,43 +56,48 @@ def row_update(
         return
     if not updated:
         return
-    weight = param_LD.detach().numpy()
+    weight, v, *moments = (x.detach().numpy() for x in changed)
+    real = weight.dtype.type
     follow_torch(updated * weight.shape[1])
     rows.update(
         weight,
-        np.empty((0, 0), weight.dtype) if m_LD is None else m_LD.detach().numpy(),
-        v_LD.detach().numpy(),
-        np.empty(0, np.int64) if rows_R is None else rows_R.numpy(),
+        moments[0] if moments else np.empty((0, 0), real),
+        v,
+        _ALL if rows_R is None else rows_R.numpy(),
         rest,
         grad_RD.detach().contiguous().numpy(),
-        np.array((beta1, 1 - beta1, beta2, 1 - beta2 if gain2 is None else gain2), weight.dtype),
-        *(_array(x, weight.dtype) for x in numbers),
+        (real(beta1), real(1 - beta1), real(beta2), real(1 - beta2 if gain2 is None else gain2)),
+        *(_array(x, real) for x in numbers),
     )
     torch.autograd.graph.increment_version(changed)  # torch does not see what is written to its memory from outside
+
+
+_ALL = np.empty(0, np.int64)
+"""What stands for a list of every row."""
 
 
 def _fit(changed: tuple[Tensor, ...], rows_R: Tensor | None, grad_RD: Tensor) -> bool:
     """Whether the loops take these tensors: of one type, their rows one after the other, and of shapes that agree."""
     weight_LD, v_LC, *moments = changed
-    features = weight_LD.shape[1]
+    (length, features), dtype, (listed, width) = weight_LD.shape, weight_LD.dtype, grad_RD.shape
     return (
-        weight_LD.dtype in TYPES
-        and grad_RD.dtype is weight_LD.dtype
-        and grad_RD.shape[1] == features
+        dtype in TYPES
+        and grad_RD.dtype is dtype
+        and width == features
         and v_LC.shape[1] in (1, features)
         and all(m_LD.shape[1] == features for m_LD in moments)
-        and all(x.dtype is weight_LD.dtype and len(x) == len(weight_LD) and x.is_contiguous() for x in changed)
-        and (len(weight_LD) if rows_R is None else len(rows_R)) == len(grad_RD)
+        and all(x.dtype is dtype and x.shape[0] == length and x.is_contiguous() for x in changed)
+        and listed == (length if rows_R is None else rows_R.shape[0])
         and (rows_R is None or (rows_R.dtype is torch.int64 and rows_R.is_contiguous()))
     )
 
 
-def _fits(number: float | Tensor, dtype: torch.dtype, updated: int) -> bool:
+def _fits(number: float | Tensor | None, dtype: torch.dtype, updated: int) -> bool:
     return not isinstance(number, Tensor) or (number.dtype is dtype and number.numel() in (1, updated))
 
 
-def _array(number: float | Tensor, dtype: np.dtype[Any]) -> Any:
-    """The number, or one for each row, rounded as torch rounds it."""
+def _array(number: float | Tensor | None, real: Any) -> Any:
+    """The number, or one for each row, rounded as torch rounds it; 1 for None."""
     if isinstance(number, Tensor):
         return number.detach().reshape(-1).contiguous().numpy()
-    return np.array((number,), dtype)
+    return np.array((1 if number is None else number,), real)

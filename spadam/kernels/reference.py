@@ -24,12 +24,17 @@ _DENSE_SHARE = 1 / 8
 
 
 class Groups(NamedTuple):
-    """Pairs sorted by row. ``rows_R`` ascending, ``starts_R`` where each row's pairs begin in ``order_P``."""
+    """Pairs sorted by row, those of a row by sample."""
 
     rows_R: Tensor
+    """Rows that have a pair, ascending."""
     starts_R: Tensor
+    """Where each row's pairs begin in ``order_P``."""
     counts_R: Tensor
     order_P: Tensor
+    """Which pair stands in each place."""
+    samples_P: Tensor
+    """Of which sample it is."""
 
 
 Terms: TypeAlias = tuple[Tensor, Tensor]
@@ -41,12 +46,13 @@ def mostly_on(pairs: int, samples: int, rows: int) -> bool:
     return pairs > _DENSE_SHARE * samples * rows
 
 
-def group_by_row(latents_P: Tensor, rows: int) -> Groups:
+def group_by_row(latents_P: Tensor, offsets_B: Tensor, rows: int) -> Groups:
     """Sort pairs by latent, of which there are ``rows``, keeping sample order within a latent."""
     del rows  # a sort need not know
     sorted_P, order_P = latents_P.sort(stable=True)
     rows_R, counts_R = torch.unique_consecutive(sorted_P, return_counts=True)
-    return Groups(rows_R, counts_R.cumsum(0) - counts_R, counts_R, order_P)
+    samples_P = samples_of_pairs(offsets_B, len(latents_P))[order_P]
+    return Groups(rows_R, counts_R.cumsum(0) - counts_R, counts_R, order_P, samples_P)
 
 
 def decode(latents_P: Tensor, values_P: Tensor, offsets_B: Tensor, weight_LD: Tensor) -> Tensor:
@@ -64,8 +70,9 @@ def samples_of_pairs(offsets_B: Tensor, pairs: int) -> Tensor:
     return torch.repeat_interleave(counts_B, output_size=pairs)
 
 
-def sampled_products(left_BD: Tensor, weight_LD: Tensor, samples_P: Tensor, latents_P: Tensor) -> Tensor:
+def sampled_products(latents_P: Tensor, offsets_B: Tensor, left_BD: Tensor, weight_LD: Tensor) -> Tensor:
     """``left[sample] . weight[latent]`` for every pair, (P,)."""
+    samples_P = samples_of_pairs(offsets_B, len(latents_P))
     if mostly_on(len(latents_P), len(left_BD), len(weight_LD)):
         return (left_BD @ weight_LD.T)[samples_P, latents_P]
     step = max(1, _BLOCK // weight_LD.shape[1])
@@ -76,21 +83,20 @@ def sampled_products(left_BD: Tensor, weight_LD: Tensor, samples_P: Tensor, late
     return torch.cat(parts)
 
 
-def row_gradient(samples_P: Tensor, groups: Groups, first: Terms, second: Terms | None = None) -> Tensor:
+def row_gradient(groups: Groups, first: Terms, second: Terms | None = None) -> Tensor:
     """Sum of ``value * left[sample]`` over each row's pairs, (R, D); of both terms, if there are two."""
-    total_RD = _row_gradient(samples_P, groups, *first)
-    return total_RD if second is None else total_RD.add_(_row_gradient(samples_P, groups, *second))
+    total_RD = _row_gradient(groups, *first)
+    return total_RD if second is None else total_RD.add_(_row_gradient(groups, *second))
 
 
-def _row_gradient(samples_P: Tensor, groups: Groups, values_P: Tensor, left_BD: Tensor) -> Tensor:
-    rows_R, starts_R, counts_R, order_P = groups
+def _row_gradient(groups: Groups, values_P: Tensor, left_BD: Tensor) -> Tensor:
+    rows_R, starts_R, counts_R, order_P, samples_P = groups
     if mostly_on(len(values_P), len(left_BD), len(rows_R)):
         place_P = torch.repeat_interleave(counts_R, output_size=len(values_P))
         values_RB = values_P.new_zeros(len(rows_R), len(left_BD))
-        values_RB[place_P, samples_P[order_P]] = values_P[order_P]
+        values_RB[place_P, samples_P] = values_P[order_P]
         return values_RB @ left_BD
-    weights_P = values_P[order_P]
-    return F.embedding_bag(samples_P[order_P], left_BD, starts_R, mode="sum", per_sample_weights=weights_P)
+    return F.embedding_bag(samples_P, left_BD, starts_R, mode="sum", per_sample_weights=values_P[order_P])
 
 
 def row_sum(values_P: Tensor, groups: Groups) -> Tensor:

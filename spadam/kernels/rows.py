@@ -36,7 +36,7 @@ def update(
     rows: Whole,
     rest: bool,
     grad_RD: Reals,
-    factors: Reals,
+    factors: Any,
     step_size: Reals,
     eps: Reals,
     decay1: Reals,
@@ -57,7 +57,6 @@ def update(
         for r in range(len(rows)):
             places_L[rows[r]] = r
     nothing_1D = np.zeros((1, weight_LD.shape[1]), grad_RD.dtype)
-    f = (factors[0], factors[1], factors[2], factors[3])
     for u in prange(len(weight_LD) if scattered else len(grad_RD)):
         n = (_of(step_size, u), _of(eps, u), _of(decay1, u), _of(decay2, u), _of(scale, u))
         if not scattered and u + 1 < len(rows) and rows[u + 1] != rows[u] + 1:  # else it comes by itself
@@ -66,11 +65,13 @@ def update(
             if len(m_LD) > 0:
                 ask_for_row(m_LD, rows[u + 1])
         if not scattered:
-            _update_row(weight_LD, m_LD, v_LC, np.int64(u) if len(rows) == 0 else rows[u], grad_RD, np.int64(u), f, n)
+            _update_row(
+                weight_LD, m_LD, v_LC, np.int64(u) if len(rows) == 0 else rows[u], grad_RD, np.int64(u), factors, n
+            )
         elif places_L[u] >= 0:
-            _update_row(weight_LD, m_LD, v_LC, np.int64(u), grad_RD, places_L[u], f, n)
+            _update_row(weight_LD, m_LD, v_LC, np.int64(u), grad_RD, places_L[u], factors, n)
         else:
-            _update_row(weight_LD, m_LD, v_LC, np.int64(u), nothing_1D, 0, f, n)
+            _update_row(weight_LD, m_LD, v_LC, np.int64(u), nothing_1D, 0, factors, n)
 
 
 @compiled()

@@ -25,7 +25,7 @@ class Due(NamedTuple):
 
     def rows_of(self, rows: int) -> Tensor | None:
         """The rows as `row_update` wants them: None for all there are, which need not be gathered then."""
-        return None if len(self.rows_R) == rows else self.rows_R
+        return None if self.rows_R.shape[0] == rows else self.rows_R
 
 
 def take_due(listing: Listing, state: dict[str, Any], samples: int, rows: int, *, active: bool) -> Due:

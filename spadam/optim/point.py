@@ -114,7 +114,7 @@ class PointAdam(RowOptimizer):
             weight_LD,
             m_LD,
             v_LD,
-            due.rows_of(len(weight_LD)),
+            due.rows_of(weight_LD.shape[0]),
             due.grad_RD,
             beta1=beta1,
             beta2=beta2,

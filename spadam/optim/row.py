@@ -76,7 +76,7 @@ class RowOptimizer(Optimizer, ABC):
             state["step"] = 0
             self._begin(state, param, group)
         state["step"] += 1
-        due = take_due(listing, state, samples, len(weight_LD), active=self.active)
+        due = take_due(listing, state, samples, weight_LD.shape[0], active=self.active)
         before = param._version
         self._update(weight_LD, state, group, due)
         if weight_LD.data_ptr() != param.data_ptr():  # a layout that cannot be viewed as rows: this was a copy

@@ -27,7 +27,7 @@ class Case:
             mask[::2] = False
         elif name == "most":
             mask = torch.rand(samples, rows, generator=generator) < 0.7
-        self.samples, self.latents = mask.nonzero(as_tuple=True)
+        self.latents = mask.nonzero()[:, 1].contiguous()
         counts = mask.sum(1)
         self.offsets = counts.cumsum(0) - counts
         self.rows = rows
@@ -36,14 +36,14 @@ class Case:
         self.x, self.grad = (torch.randn(samples, features, generator=generator, dtype=dtype) for _ in range(2))
 
     def run(self, kernels: Any) -> dict[str, Tensor]:
-        groups = kernels.group_by_row(self.latents, self.rows)
+        groups = kernels.group_by_row(self.latents, self.offsets, self.rows)
         gradient, first, second = kernels.row_gradient, (self.values, self.x), (self.more, self.grad)
         return {
             **{f"groups {name}": value for name, value in groups._asdict().items()},
             "decode": kernels.decode(self.latents, self.values, self.offsets, self.weight),
-            "products": kernels.sampled_products(self.x, self.weight, self.samples, self.latents),
-            "gradient": gradient(self.samples, groups, first),
-            "two gradients": gradient(self.samples, groups, first, second),
+            "products": kernels.sampled_products(self.latents, self.offsets, self.x, self.weight),
+            "gradient": gradient(groups, first),
+            "two gradients": gradient(groups, first, second),
             "sum": kernels.row_sum(self.values, groups),
         }
 

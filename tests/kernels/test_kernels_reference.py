@@ -64,26 +64,24 @@ def test_sampled_products_either_way(
 ) -> None:
     monkeypatch.setattr(reference, "_DENSE_SHARE", dense_share)
     monkeypatch.setattr(reference, "_BLOCK", block)
-    products = reference.sampled_products(pairs["x"], pairs["weight"], pairs["samples"], pairs["latents"])
+    products = reference.sampled_products(pairs["latents"], pairs["offsets"], pairs["x"], pairs["weight"])
     close(products, (pairs["x"] @ pairs["weight"].T)[pairs["mask"]])
 
 
 def test_groups_and_row_sums(pairs: dict[str, Any]) -> None:
-    groups = reference.group_by_row(pairs["latents"], L)
+    groups = reference.group_by_row(pairs["latents"], pairs["offsets"], L)
     rows = pairs["mask"].any(0).nonzero()[:, 0]
     assert torch.equal(groups.rows_R, rows)
     assert torch.equal(groups.counts_R, pairs["mask"].sum(0)[rows])
+    assert torch.equal(groups.samples_P, pairs["samples"][groups.order_P])
     close(reference.row_sum(pairs["values"], groups), pairs["dense"].sum(0)[rows])
-    gradient = reference.row_gradient(pairs["samples"], groups, (pairs["values"], pairs["x"]))
+    gradient = reference.row_gradient(groups, (pairs["values"], pairs["x"]))
     close(gradient, (pairs["dense"].T @ pairs["x"])[rows])
 
 
 def test_the_same_arguments_give_the_same_bits(pairs: dict[str, Any]) -> None:
-    groups = reference.group_by_row(pairs["latents"], L)
-    first, second = (
-        reference.row_gradient(pairs["samples"], groups, (pairs["values"].float(), pairs["x"].float()))
-        for _ in range(2)
-    )
+    groups = reference.group_by_row(pairs["latents"], pairs["offsets"], L)
+    first, second = (reference.row_gradient(groups, (pairs["values"].float(), pairs["x"].float())) for _ in range(2))
     assert torch.equal(first, second)
 
 
