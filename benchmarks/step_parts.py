@@ -21,7 +21,7 @@ import torch
 from spadam import kernels
 from spadam.bench.machine import describe
 from spadam.bench.steps import LARGE, SMALL, Floor, Ours, Size, draw
-from spadam.selection.speed import fast_bf16
+from spadam.selection.speed import fast_type
 from spadam.surroundings import arithmetic
 
 SIZES = (SMALL, LARGE)
@@ -32,7 +32,7 @@ PARTS = {
     "settle": "candidates scored in float32",
     "find_best": "the rest of the search: rounding the batch, bounds, memory",
     "exhaust": "samples without proof, done again",
-    "round_rows": "shadow rows and batch rounded to bf16, measured",
+    "round_rows": "shadow rows and batch rounded and measured",
     "measure_rows": "rows and batch measured",
     "group_by_row": "pairs sorted by row",
     "decode": "sparse decode",
@@ -113,7 +113,7 @@ def measure(size: Size, selection: str, steps: int) -> dict[str, float]:
 
 def table(quick: bool = False) -> str:
     """The parts as a table in Markdown, for both ways to choose a code."""
-    ways = ("float32", "certified") if fast_bf16() else ("float32",)
+    ways = ("float32", "certified") if fast_type() is not None else ("float32",)
     sizes = SIZES[:1] if quick else SIZES
     columns = {(size, way): measure(size, way, 20 if quick else 100) for size in sizes for way in ways}
     names = [f"{size.latents}, {way}" for size, way in columns]

@@ -16,7 +16,7 @@ from pathlib import Path
 from spadam.bench.machine import describe
 from spadam.bench.steps import AT_BATCH_128, Floor, Naive, Ours, Size, draw
 from spadam.bench.timing import timed
-from spadam.selection.speed import fast_bf16
+from spadam.selection.speed import fast_type
 from spadam.surroundings import arithmetic
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +34,7 @@ def measure(size: Size, steps: int) -> dict[str, float]:
         FLOOR: Floor(size, batches).step,
         FLOAT32: Ours(size, batches, "float32").step,
     }
-    if fast_bf16():
+    if fast_type() is not None:
         sides[CERTIFIED] = Ours(size, batches, "certified").step
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(3 + steps):

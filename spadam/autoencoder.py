@@ -45,8 +45,8 @@ class AutoencoderSpec(Spec):
     evaluation: Literal["native", "per_sample_k"] = "native"
     """The evaluation code: the rule's own, or k latents per sample whatever the rule."""
     selection: Wish = "auto"
-    """How each sample's best latents are found. `certified`: candidates by products in bfloat16, proven to hold every
-    winner; `auto` does so on a CPU where such products are fast. Nothing but speed depends on it there."""
+    """How each sample's best latents are found. `certified`: candidates by products in int8 or bfloat16, proven to hold
+    every winner; `auto` does so on a CPU where such products are fast. Nothing but speed depends on it there."""
     eval_factor: Annotated[float, Field(gt=0)] = 3.0  # the article's code base
     """The probe sees round(k x eval_factor) latents per sample, or all of them where that is more."""
     reduction: Literal["mean", "sample"] = "mean"

@@ -152,14 +152,13 @@ def _check_kernels(asked: Asked) -> Finding:
     import torch
 
     from spadam import kernels
-    from spadam.selection.speed import fast_bf16
+    from spadam.selection.speed import fast_type
 
     if torch.cuda.is_available():
         return Finding("ok", "torch operations on the GPU")
     kernels.prepare(torch.device("cpu"))
-    codes = (
-        "proven by products in bfloat16" if fast_bf16() else "chosen in float32: products in bfloat16 are not faster"
-    )
+    small = str(fast_type()).removeprefix("torch.")
+    codes = "chosen in float32: no smaller type is faster" if fast_type() is None else f"proven by products in {small}"
     return Finding("ok", f"compiled loops, kept in {kernels.cache_folder()}; codes are {codes}")
 
 

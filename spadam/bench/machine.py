@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from spadam import kernels
-from spadam.selection.speed import fast_bf16
+from spadam.selection.speed import fast_type
 
 
 class Machine(NamedTuple):
@@ -23,29 +23,28 @@ class Machine(NamedTuple):
     threads: int
     """Of torch and the compiled loops."""
     kernels: str
-    bf16: bool
-    """Products in bfloat16 are clearly faster than in float32."""
+    products: str
+    """The type of the fastest products: int8, bfloat16 or float32."""
     torch: str
     numba: str
     python: str
 
     def __str__(self) -> str:
-        bf16 = "fast" if self.bf16 else "no faster than float32"
         versions = f"torch {self.torch}, numba {self.numba}, Python {self.python}"
         return (
             f"{self.processor}, {self.cores} cores, {self.threads} torch threads, {self.kernels} kernels, "
-            f"bf16 products {bf16}, {versions}"
+            f"fastest products {self.products}, {versions}"
         )
 
 
 def describe() -> Machine:
-    """What this machine has, and the threads that torch has now. Timing bf16 products takes some milliseconds."""
+    """What this machine has, and the threads that torch has now. Timing products takes some milliseconds."""
     return Machine(
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         threads=torch.get_num_threads(),
         kernels=kernels.name(torch.device("cpu")),
-        bf16=fast_bf16(),
+        products=str(fast_type() or torch.float32).removeprefix("torch."),
         torch=torch.__version__,
         numba=version("numba"),
         python=platform.python_version(),

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from spadam.bench.case import Case, Measured, NotRun, Settings, last_line
-from spadam.selection.speed import fast_bf16
+from spadam.selection.speed import fast_type
 
 LATENTS, K, BATCH, FEATURES = 65536, 32, 128, 784
 SAMPLES = 2560
@@ -79,18 +79,18 @@ def train_and_measure(selection: str, latents: int) -> dict[str, int]:
 
 
 def floor(selection: str, latents: int) -> int:
-    """Weights and two moments, one batch of pre-activations, and the shadow in bf16 where there is one, in bytes."""
+    """Weights and two moments, one batch of pre-activations, and the shadow where there is one, in bytes."""
     weights = latents * FEATURES + latents + FEATURES
-    certified = selection == "certified" or (selection == "auto" and fast_bf16())
-    return 4 * (3 * weights + BATCH * latents) + (2 * latents * FEATURES if certified else 0)
+    small = None if selection == "float32" else fast_type()
+    return 4 * (3 * weights + BATCH * latents) + (small.itemsize * latents * FEATURES if small else 0)
 
 
 def peak_over_floor(selection: str, settings: Settings) -> Measured:
     """The peak of a training in a fresh process over its floor."""
     if not _RESET.exists():
         raise NotRun("the peak is read from /proc, which only Linux has")
-    if selection == "certified" and not fast_bf16():
-        raise NotRun("this processor has no fast bf16 products")
+    if selection == "certified" and fast_type() is None:
+        raise NotRun("this processor has no fast products of int8 or bfloat16")
     latents = LATENTS // 16 if settings.effort.quick else LATENTS
     command = [sys.executable, "-m", "spadam.bench.memory", selection, str(latents)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -111,7 +111,7 @@ CASES = tuple(
         measure=partial(peak_over_floor, selection),
         seconds=40,
     )
-    for selection, shadow in (("float32", ""), ("certified", ", and the bf16 shadow of the weights"))
+    for selection, shadow in (("float32", ""), ("certified", ", and the shadow of the weights in int8 or bfloat16"))
 )
 
 

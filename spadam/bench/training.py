@@ -7,7 +7,7 @@ from functools import partial
 from spadam.bench.case import Case, Measured, NotRun, Settings, measured
 from spadam.bench.steps import HUGE, LARGE, LONG, MIDDLE, SMALL, Floor, Naive, Ours, Size, draw
 from spadam.bench.timing import alternate
-from spadam.selection.speed import fast_bf16
+from spadam.selection.speed import fast_type
 
 FLOAT32 = {SMALL: 1.45, MIDDLE: 1.25, LARGE: 1.25, HUGE: 1.25, LONG: 1.30}
 CERTIFIED = {SMALL: 1.25, MIDDLE: 0.75, LARGE: 0.45, HUGE: 0.32, LONG: 0.50}
@@ -19,8 +19,8 @@ _SECONDS = {SMALL: 6, MIDDLE: 6, LARGE: 8, HUGE: 18, LONG: 25}
 
 def over_floor(size: Size, selection: str, settings: Settings) -> Measured:
     """Our whole step over the float32 product and top-k."""
-    if selection == "certified" and not fast_bf16():
-        raise NotRun("this processor has no fast bf16 products")
+    if selection == "certified" and fast_type() is None:
+        raise NotRun("this processor has no fast products of int8 or bfloat16")
     batches = draw(size)
     ours = Ours(size, batches, selection)
     found = alternate(ours.step, Floor(size, batches).step, settings.effort)

@@ -156,7 +156,7 @@ def _selection() -> list[Metric]:
             "selection/certified",
             "share",
             "training samples since the last report",
-            "Samples whose winners were proven from products in bfloat16; the others were done again in float32. "
+            "Samples whose winners were proven from products in int8 or bfloat16; the others were done in float32. "
             "Missing where everything is scored in float32. Nothing but speed depends on it.",
             searchable=False,
         ),

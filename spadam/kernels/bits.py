@@ -1,4 +1,4 @@
-"""Bits in compiled loops: a float32 as its bits, a bfloat16 as the number it stands for, and sets of lanes.
+"""Bits in compiled loops: a float32 as its bits, the numbers that products come in, and sets of lanes.
 
 Numba's own operators make 64 bits of everything; these keep 32, so that a loop over lanes becomes vector instructions.
 """
@@ -39,14 +39,14 @@ def float_as_bits(_: Any, value: Any) -> Any:
 
 @intrinsic
 def number(_: Any, value: Any) -> Any:
-    """``value`` itself, or what it stands for where it holds the bits of a bfloat16 (uint16)."""
+    """``value`` as a floating-point number; uint16 are the bits of a bfloat16."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if value != types.uint16:
-            return args[0]
-        return builder.bitcast(builder.shl(builder.zext(args[0], _WORD), ir.Constant(_WORD, 16)), ir.FloatType())
+        if value == types.uint16:
+            return builder.bitcast(builder.shl(builder.zext(args[0], _WORD), ir.Constant(_WORD, 16)), ir.FloatType())
+        return builder.sitofp(args[0], ir.FloatType()) if value == types.int32 else args[0]
 
-    return (types.float32 if value == types.uint16 else value)(value), generate
+    return (types.float32 if isinstance(value, types.Integer) else value)(value), generate
 
 
 @intrinsic

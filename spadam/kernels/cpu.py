@@ -15,7 +15,7 @@ from torch import Tensor
 from spadam.kernels import pairs, reference
 from spadam.kernels.compiling import TYPES, follow_torch
 from spadam.kernels.cpu_rows import row_update
-from spadam.kernels.cpu_search import exhaust, find_best, measure_rows, round_rows
+from spadam.kernels.cpu_search import exhaust, find_best, round_rows
 from spadam.kernels.reference import Groups, Terms
 
 
@@ -92,7 +92,6 @@ __all__ = [
     "exhaust",
     "find_best",
     "group_by_row",
-    "measure_rows",
     "round_rows",
     "row_gradient",
     "row_sum",

@@ -8,22 +8,18 @@ import torch
 
 from spadam.kernels import cpu
 from spadam.kernels.denormals import flush_denormals
-from spadam.kernels.search import Approximation, Bounds
+from spadam.kernels.search import Rounded
 
 
 @cache
 def prepare() -> None:
     """Call every loop once in a process, on a few float32 numbers."""
     x_BD, weight_LD, bias_L = torch.ones(2, 2), torch.ones(9, 2), torch.zeros(9)
-    low_LD, bounds_L = (
-        torch.empty_like(weight_LD, dtype=torch.bfloat16),
-        Bounds.empty(9, torch.float32, weight_LD.device),
-    )
-    cpu.round_rows(weight_LD, None, low_LD, bounds_L)
-    cpu.measure_rows(weight_LD, None, bounds_L)
     cpu.exhaust(x_BD, weight_LD, bias_L, 1)
-    for rows_LD in (weight_LD, low_LD):
-        cpu.find_best(x_BD, weight_LD, bias_L, Approximation(rows_LD, bounds_L), 1)
+    for dtype in (torch.float32, torch.bfloat16, torch.int8):
+        rounded = Rounded.like(weight_LD, dtype)
+        cpu.round_rows(weight_LD, None, rounded)
+        cpu.find_best(x_BD, weight_LD, bias_L, rounded, 1)
     latents_P, offsets_B, values_P = torch.tensor([3, 5]), torch.tensor([0, 1]), torch.ones(2)
     groups = cpu.group_by_row(latents_P, offsets_B, 64)
     sparse_LD = torch.ones(64, 2)

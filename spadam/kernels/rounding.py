@@ -1,4 +1,7 @@
-"""Rounding rows to bfloat16 in compiled loops, and measuring how far the rounded row is from its source.
+"""Rounding rows in compiled loops, and finding out what their products may be off.
+
+:func:`spadam.kernels.search.round_rows` says what is meant, and is the twin. Of each row ``known_4N`` gets the length,
+the error, the step and the shift.
 
 Shapes: N rows, D features, R rows listed.
 """
@@ -14,14 +17,18 @@ from numpy.typing import NDArray
 
 from spadam.kernels.bits import bits_as_float, float_as_bits
 from spadam.kernels.compiling import compiled
+from spadam.kernels.search import SLACK, SMALLEST, STEPS
 
 Array = NDArray[Any]
 Whole = NDArray[np.int64]
 
 
 @compiled(sums=True)
-def _round_row(source_D: Any, low_D: Any) -> Any:
-    """Round a row to the nearest bfloat16, ties to even; the squared lengths of source, rounded and difference."""
+def _to_bfloat16(source_D: Any, low_D: Any) -> Any:
+    """Round a row to the nearest bfloat16, ties to even; the squared lengths of source, rounded and difference.
+
+    A NaN may become an infinity; its lengths are NaN either way.
+    """
     size = low_size = distance = 0.0
     for d in range(source_D.shape[0]):
         value = source_D[d]
@@ -36,6 +43,38 @@ def _round_row(source_D: Any, low_D: Any) -> Any:
     return size, low_size, distance
 
 
+@compiled()
+def _reach(source_D: Any, centred: bool) -> Any:
+    """The center and the step of a row."""
+    least = most = source_D[0]
+    for d in range(source_D.shape[0]):
+        least = source_D[d] if source_D[d] < least else least
+        most = source_D[d] if source_D[d] > most else most
+    real = source_D.dtype.type
+    center = (least + most) * real(0.5) if centred else real(0)
+    step = max(most - center, center - least) / real(STEPS)
+    return center, step if step >= SMALLEST else real(0)
+
+
+@compiled(sums=True)
+def _to_int8(source_D: Any, low_D: Any, center: Any, step: Any) -> Any:
+    """Round a row to steps; the squared lengths of source, rounded and difference, and the sum of the steps."""
+    size = low_size = distance = 0.0
+    total = np.int32(0)
+    for d in range(source_D.shape[0]):
+        steps = np.rint(np.divide(source_D[d] - center, step)) if step > 0 else source_D.dtype.type(0)
+        steps = steps if steps > -STEPS else source_D.dtype.type(-STEPS)  # NaN too, its lengths tell
+        steps = steps if steps < STEPS else source_D.dtype.type(STEPS)
+        low_D[d] = np.int8(steps)
+        total += np.int32(steps)
+        low = np.float64(center) + np.float64(steps) * np.float64(step)
+        exact = np.float64(source_D[d])
+        size += exact * exact
+        low_size += low * low
+        distance += (exact - low) * (exact - low)
+    return size, low_size, distance, total
+
+
 @compiled(sums=True)
 def _square(source_D: Any) -> Any:
     total = 0.0
@@ -45,39 +84,63 @@ def _square(source_D: Any) -> Any:
 
 
 @compiled()
-def _bound(length_N: Array, error_N: Array, n: Any, size: Any, distance: Any, known: Any) -> None:
-    """What :mod:`spadam.kernels.search` says of one row, ``known``: γ, the slack, and what is least."""
-    share, slack, least = known
-    length_N[n] = size * slack + least
-    error_N[n] = (distance + share * size) * slack + least
+def _note(known_4N: Array, n: Any, size: Any, distance: Any, other: Any, step: Any, shift: Any, limits: Any) -> None:
+    """Put down what is known of a row, from squared lengths; ``limits``: γ, and what is least."""
+    length = math.sqrt(size)
+    known_4N[0, n] = length * SLACK + limits[1]
+    known_4N[1, n] = (math.sqrt(distance) + limits[0] * length + other) * SLACK + limits[1]
+    known_4N[2, n], known_4N[3, n] = step, shift
 
 
 @compiled(parallel=True)
-def round_rows(source_ND: Array, rows_R: Whole, low_ND: Array, length_N: Array, error_N: Array, known: Any) -> None:
-    """Round the rows listed, or all if none is, to bfloat16, and bound them; rows beyond the source's become zeros.
-
-    A NaN may become an infinity; its lengths are NaN either way.
-    """
+def to_bfloat16(source_ND: Array, rows_R: Whole, low_ND: Array, known_4N: Array, limits: Any) -> None:
+    """Round the rows listed, or all if none is, to the bits of bfloat16; rows beyond the source's become zeros."""
     rows = len(rows_R) if len(rows_R) > 0 else len(low_ND)
     for r in prange(rows):
         n = rows_R[r] if len(rows_R) > 0 else np.int64(r)
         if n < len(source_ND):
-            size, low_size, distance = _round_row(source_ND[n], low_ND[n])
-            longest = low_size if low_size > size else size
-            _bound(length_N, error_N, n, math.sqrt(longest), math.sqrt(distance), known)
+            size, low_size, distance = _to_bfloat16(source_ND[n], low_ND[n])
+            _note(known_4N, n, low_size if low_size > size else size, distance, 0.0, 1, 0, limits)
         else:
-            for d in range(low_ND.shape[1]):
-                low_ND[n, d] = 0
-            length_N[n] = error_N[n] = 0
+            _clear(low_ND, known_4N, n)
 
 
 @compiled(parallel=True)
-def measure_rows(source_ND: Array, rows_R: Whole, length_N: Array, error_N: Array, known: Any) -> None:
-    """Bound the rows listed, or all if none is, as they are; rows beyond the source's are zeros."""
-    rows = len(rows_R) if len(rows_R) > 0 else len(length_N)
+def to_int8(
+    source_ND: Array, rows_R: Whole, low_ND: Array, known_4N: Array, samples: bool, limits: Any, unit: float
+) -> None:
+    """The same to int8; ``unit`` is the type's."""
+    rows = len(rows_R) if len(rows_R) > 0 else len(low_ND)
     for r in prange(rows):
         n = rows_R[r] if len(rows_R) > 0 else np.int64(r)
         if n < len(source_ND):
-            _bound(length_N, error_N, n, math.sqrt(_square(source_ND[n])), 0.0, known)
+            center, step = _reach(source_ND[n], samples)
+            size, low_size, distance, total = _to_int8(source_ND[n], low_ND[n], center, step)
+            longer = low_size if low_size > size else size
+            of_center = 2 * abs(np.float64(center)) * math.sqrt(source_ND.shape[1])
+            shift = np.float64(center) if samples else np.float64(step) * total
+            _note(known_4N, n, longer, distance, 4 * unit * (math.sqrt(longer) + of_center), step, shift, limits)
         else:
-            length_N[n] = error_N[n] = 0
+            _clear(low_ND, known_4N, n)
+
+
+@compiled(parallel=True)
+def measure(source_ND: Array, rows_R: Whole, known_4N: Array, limits: Any) -> None:
+    """The rows listed, or all if none is, as they are."""
+    rows = len(rows_R) if len(rows_R) > 0 else known_4N.shape[1]
+    for r in prange(rows):
+        n = rows_R[r] if len(rows_R) > 0 else np.int64(r)
+        if n < len(source_ND):
+            _note(known_4N, n, _square(source_ND[n]), 0.0, 0.0, 1, 0, limits)
+        else:
+            _clear(source_ND[:0], known_4N, n)
+
+
+@compiled()
+def _clear(low_ND: Array, known_4N: Array, n: Any) -> None:
+    """Padding: a row of zeros."""
+    if len(low_ND) > 0:
+        for d in range(low_ND.shape[1]):
+            low_ND[n, d] = 0
+    known_4N[0, n] = known_4N[1, n] = known_4N[3, n] = 0
+    known_4N[2, n] = 1

@@ -1,7 +1,7 @@
 """Compiled loops that find each sample's k best latents from scores known up to a bound.
 
-Shapes: B samples (a multiple of :data:`LANES`, the last ones may be padding), N latents of a block, L latents, D
-features, C candidates kept a sample, k winners.
+Shapes: B samples, P samples and padding (a multiple of :data:`LANES`), N latents of a block, L latents, D features, C
+candidates kept a sample, k winners.
 
 A score s of a latent is known as an interval, ``low <= s <= high``. At least k scores are at least T, the k-th largest
 ``low`` so far; so a latent whose ``high`` is below T cannot be among the k best, and every other one is a candidate.
@@ -60,58 +60,53 @@ def kth_largest(values: Array, k: int) -> Any:
     return values[wanted]
 
 
-@compiled()
-def _off(score: Any, length_b: Any, error_b: Any, base: Any, length: Any, error: Any, share: Any) -> Any:
-    """How far a score may be off."""
-    return (base + share * abs(score)) + (error_b * length + length_b * error)
-
-
 # Vectors are handed on whole, with the number of the first lane: a view of some lanes would be counted in and out of
 # use, by all threads in the same place. Numbers that cannot be negative need not be looked at for that.
 
 
 @compiled()
-def _high_lanes(
-    block_NB: Array, n: Any, lane: Any, bar_P: Array, length_P: Array, error_P: Array, latent: Any, share: Any
-) -> Any:
+def _interval(raw: Any, b: Any, known_4P: Array, latent: Any) -> Any:
+    """The score by product ``raw`` of sample b, and how far it may be off; ``latent`` is what :func:`_of` gives."""
+    bias, base, share, length, error, step, total = latent
+    score = number(raw) * known_4P[np.uintp(2), b] * step + known_4P[np.uintp(3), b] * total
+    off = (base + share * abs(score)) + (known_4P[np.uintp(1), b] * length + known_4P[np.uintp(0), b] * error)
+    return score + bias, off
+
+
+@compiled()
+def _of(n: Any, bias_L: Array, known_4L: Array, shares: Any) -> Any:
+    """What the interval of a score needs of latent n."""
+    base = abs(bias_L[n]) * shares[1] + shares[2]
+    return bias_L[n], base, shares[0], known_4L[0, n], known_4L[1, n], known_4L[2, n], known_4L[3, n]
+
+
+@compiled()
+def _high_lanes(block_NP: Array, n: Any, lane: Any, bar_P: Array, known_4P: Array, latent: Any) -> Any:
     """The samples whose ``high`` is not below their bar (NaN is not). A loop without branches: it vectorises."""
-    bias, base, length, error = latent
     found = np.uint32(0)
     for s in range(LANES):
         b = np.uintp(lane) + np.uintp(s)
-        score = number(block_NB[np.uintp(n), b])
-        high = score + bias + _off(score, length_P[b], error_P[b], base, length, error, share)
-        found = with_lane(found, s, not (high < bar_P[b]))
+        score, off = _interval(block_NP[np.uintp(n), b], b, known_4P, latent)
+        found = with_lane(found, s, not (score + off < bar_P[b]))
     return found
 
 
 @compiled()
 def _first_bars(
-    block_NB: Array,
-    lane: Any,
-    k: int,
-    bias_L: Array,
-    length_L: Array,
-    error_L: Array,
-    shares: Any,
-    length_P: Array,
-    error_P: Array,
-    bar_P: Array,
+    block_NP: Array, lane: Any, k: int, bias_L: Array, known_4L: Array, shares: Any, known_4P: Array, bar_P: Array
 ) -> None:
     """Bars before anything was collected: the k-th largest among the best ``low`` of 2k groups.
 
     The best of a group is one latent, so k of these are k different latents.
     """
     groups = 2 * k
-    best = np.full((groups, LANES), -np.inf, dtype=length_P.dtype)
-    for n in range(len(block_NB)):
-        bias, length, error = bias_L[n], length_L[n], error_L[n]
-        base, group = abs(bias) * shares[1] + shares[2], np.uintp(n % groups)
+    best = np.full((groups, LANES), -np.inf, dtype=bar_P.dtype)
+    for n in range(len(block_NP)):
+        latent, group = _of(n, bias_L, known_4L, shares), np.uintp(n % groups)
         for s in range(LANES):
             b = np.uintp(lane) + np.uintp(s)
-            score = number(block_NB[np.uintp(n), b])
-            low = score + bias - _off(score, length_P[b], error_P[b], base, length, error, shares[0])
-            best[group, np.uintp(s)] = max(low, best[group, np.uintp(s)])
+            score, off = _interval(block_NP[np.uintp(n), b], b, known_4P, latent)
+            best[group, np.uintp(s)] = max(score - off, best[group, np.uintp(s)])
     for s in range(LANES):
         bar_P[lane + s] = max(bar_P[lane + s], kth_largest(best[:, s].copy(), k))
 
@@ -130,18 +125,16 @@ def _shrink(low_C: Array, high_C: Array, latent_C: Array, k: int) -> Any:
 
 @compiled(parallel=True)
 def search_block(
-    block_NB: Array,
+    block_NP: Array,
     first: int,
     last: bool,
     k: int,
     x_BD: Array,
     weight_LD: Array,
     bias_L: Array,
-    length_L: Array,
-    error_L: Array,
+    known_4L: Array,
     shares: Any,
-    length_P: Array,
-    error_P: Array,
+    known_4P: Array,
     tile: int,
     bar_P: Array,
     count_P: Array,
@@ -151,36 +144,33 @@ def search_block(
     scores_Bk: Array,
     latents_Bk: Array,
 ) -> None:
-    """Collect the candidates of one block of scores without bias, and settle with the ``last`` block what was found.
+    """Collect the candidates of one block of products, and settle with the ``last`` block what was found.
 
-    ``first`` is the number of the block's first latent, P the samples and their padding. A score of latent n for sample
-    b is off by at most ``s0 |score| + s1 |bias| + s2 + error_b length_n + length_b error_n``. Between blocks ``bar_P``
-    holds T, and ``count_P`` how many candidates stand in the first columns of the others. A sample whose candidates do
-    not fit, or that has a NaN, gets the bar infinity and the count OPEN, one of which an exact score lay outside of its
-    interval the count UNSOUND. The bits of a sample's result depend neither on ``tile`` nor on the samples beside it.
+    ``first`` is the number of the block's first latent. :func:`spadam.kernels.search.bounded_scores` says how a score
+    and what it may be off follow from what is known of its latent and its sample. Between blocks ``bar_P`` holds T, and
+    ``count_P`` how many candidates stand in the first columns of the others. A sample whose candidates do not fit, or
+    that has a NaN, gets the bar infinity and the count OPEN, one of which an exact score lay outside of its interval
+    the count UNSOUND. The bits of a sample's result depend neither on ``tile`` nor on the samples beside it.
     """
-    samples, most = block_NB.shape[1], low_PC.shape[1]
+    samples, most = block_NP.shape[1], low_PC.shape[1]
     for number_of_tile in prange((samples + tile - 1) // tile):
         start = number_of_tile * tile
         end = min(samples, start + tile)
-        if first == 0 and len(block_NB) >= 4 * k:
+        if first == 0 and len(block_NP) >= 4 * k:
             for lane in range(start, end, LANES):
-                _first_bars(block_NB, lane, k, bias_L, length_L, error_L, shares, length_P, error_P, bar_P)
-        for n in range(len(block_NB)):
-            bias, length, error = bias_L[first + n], length_L[first + n], error_L[first + n]
-            base = abs(bias) * shares[1] + shares[2]
+                _first_bars(block_NP, lane, k, bias_L, known_4L, shares, known_4P, bar_P)
+        for n in range(len(block_NP)):
+            latent = _of(first + n, bias_L, known_4L, shares)
             for lane in range(start, end, LANES):
-                latent = (bias, base, length, error)
-                found = _high_lanes(block_NB, n, lane, bar_P, length_P, error_P, latent, shares[0])
+                found = _high_lanes(block_NP, n, lane, bar_P, known_4P, latent)
                 while found != 0:
                     b = lane + first_lane(found)
                     found = without_first_lane(found)
                     c = count_P[b]
                     if c < 0:
                         continue
-                    score = number(block_NB[n, b])
-                    off = _off(score, length_P[b], error_P[b], base, length, error, shares[0])
-                    low, high = score + bias - off, score + bias + off
+                    score, off = _interval(block_NP[n, b], np.uintp(b), known_4P, latent)
+                    low, high = score - off, score + off
                     if c == most:
                         c, bar_P[b] = _shrink(low_PC[b], high_PC[b], latent_PC[b], k)
                     if c == most or not (low <= high):

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from spadam.kernels import choose, reference
-from spadam.kernels.search import Approximation, Found
+from spadam.kernels.search import MOST_FEATURES, Found, Rounded
 from spadam.selection.shadow import Shadow
-from spadam.selection.speed import fast_bf16
+from spadam.selection.speed import fast_type
 
 Wish = Literal["auto", "float32", "certified"]
 
@@ -50,10 +50,11 @@ class Counts(NamedTuple):
 class Selector:
     """Finds the k best latents of each sample.
 
-    `certified` takes candidates from products in bfloat16, scores them in float32 and proves by an error bound that no
-    winner was missed (:mod:`spadam.kernels.search`); samples without proof are done again with products in float32, as
-    `float32` does them all, and what these leave open by scoring everything. `auto` is `certified` on a CPU with fast
-    products in bfloat16. With compiled kernels the numbers are the same to the last bit whichever way was taken.
+    `certified` takes candidates from products in int8 or bfloat16, scores them in float32 and proves by an error bound
+    that no winner was missed (:mod:`spadam.kernels.search`); samples without proof are done again with products in
+    float32, as `float32` does them all, and what these leave open by scoring everything. `auto` is `certified` on a CPU
+    where one of these types has fast products. With compiled kernels the numbers are the same to the last bit whichever
+    way was taken.
 
     It follows one weight matrix at a time. ``counts`` goes on counting; whoever reports sets it back.
     """
@@ -62,7 +63,7 @@ class Selector:
         self.wish: Wish = wish
         self.counts = Counts()
         self.room = 1
-        self._shadow = Shadow(rounded=False)
+        self._shadow = Shadow(torch.float32)
 
     def way(self, weight_LD: Tensor) -> Literal["float32", "certified"]:
         """What is done for these weights. Only those in float32 have the choice."""
@@ -71,7 +72,7 @@ class Selector:
         if self.wish == "certified":
             return "certified"
         compiled = choose(weight_LD.device) is not reference
-        return "certified" if compiled and fast_bf16() else "float32"
+        return "certified" if compiled and fast_type() is not None else "float32"
 
     def forget(self) -> None:
         """Look at every row again; needed after a change that torch does not count (``weight.data``, NumPy)."""
@@ -94,19 +95,20 @@ class Selector:
     def _find(self, kernels: ModuleType, x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, k: int) -> tuple[Best, bool]:
         """The best, and whether the shadow is one of these weights."""
         rounded = self.way(weight_LD) == "certified"
-        if self._shadow.rounded != rounded:
-            self._shadow = Shadow(rounded)
+        dtype = _small_type(kernels, weight_LD.shape[1]) if rounded else weight_LD.dtype
+        if self._shadow.dtype != dtype:
+            self._shadow = Shadow(dtype)
         self._shadow.follow(weight_LD, kernels)
         weights_LD = weight_LD.detach()
 
-        def find(x_OD: Tensor, ways: Sequence[Callable[[Tensor], Approximation]]) -> tuple[Best, bool]:
+        def find(x_OD: Tensor, ways: Sequence[Callable[[Tensor], Rounded]]) -> tuple[Best, bool]:
             """The first of the ways, and the others for what it leaves open."""
             if not ways:
                 return Best(*kernels.exhaust(x_OD, weights_LD, bias_L, k)), True
             cheap = ways[0](weight_LD)
             found: Found = kernels.find_best(x_OD, weights_LD, bias_L, cheap, k, self.room)
             best, sound = Best(found.scores_Bk, found.latents_Bk), found.sound
-            if cheap.rounded:
+            if not cheap.exact:
                 self._count(len(x_OD), found.left_open)
             if found.left_open:
                 open_O = (~found.settled_B).nonzero()[:, 0]
@@ -129,3 +131,9 @@ def _kernels(weight_LD: Tensor) -> ModuleType:
     """Compiled loops take rows that lie one after another, of float32 or float64."""
     fits = weight_LD.dtype in (torch.float32, torch.float64) and weight_LD.is_contiguous()
     return choose(weight_LD.device) if fits else reference
+
+
+def _small_type(kernels: ModuleType, features: int) -> torch.dtype:
+    """What rows are rounded to: torch operations and very long rows take bfloat16."""
+    fast = fast_type() if kernels is not reference and features <= MOST_FEATURES else None
+    return fast or torch.bfloat16

@@ -1,4 +1,4 @@
-"""A copy of the encoder's rows in bfloat16, with what bounds its products, kept up to date row by row.
+"""A copy of the encoder's rows in a smaller type, with what bounds its products, kept up to date row by row.
 
 Shapes: L latents, D features.
 """
@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spadam.kernels.search import Approximation, Bounds, exact_bounds
+from spadam.kernels.search import Rounded, as_they_are
 from spadam.optim.changes import row_changes
 
 
 class Shadow:
-    """Follows one weight matrix: measures its rows, and rounds them to bfloat16 if ``rounded``.
+    """Follows one weight matrix: rounds its rows to ``dtype``, or only measures them if that is their own.
 
     A matrix is known by the tensor that it is: an address may be used again. Every change of a tensor raises its
     version, which torch counts. When an optimizer has said which rows the last change touched
@@ -26,8 +26,8 @@ class Shadow:
     (``weight.data``, a NumPy view) is not seen: :meth:`forget` then.
     """
 
-    def __init__(self, rounded: bool) -> None:
-        self.rounded = rounded
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
         self.forget()
 
     def forget(self) -> None:
@@ -46,24 +46,18 @@ class Shadow:
         rows_R = self._changed(weight_LD)
         source_LD = weight_LD.detach()
         if self._seen is None or self._seen[:3] != seen[:3]:
-            self._bounds_L = Bounds.empty(len(weight_LD), weight_LD.dtype, weight_LD.device)
-            self._low_LD = torch.empty_like(source_LD, dtype=torch.bfloat16) if self.rounded else None
-        if self._low_LD is not None:
-            kernels.round_rows(source_LD, rows_R, self._low_LD, self._bounds_L)
-        else:
-            kernels.measure_rows(source_LD, rows_R, self._bounds_L)
+            self._rounded = Rounded.like(source_LD, self.dtype)
+        kernels.round_rows(source_LD, rows_R, self._rounded)
         self._seen = seen
 
-    def exact(self, weight_LD: Tensor) -> Approximation:
+    def exact(self, weight_LD: Tensor) -> Rounded:
         """The weights as they are: products in their own type."""
-        bounds_L = exact_bounds(self._bounds_L, weight_LD.shape[1]) if self.rounded else self._bounds_L
-        return Approximation(weight_LD.detach(), bounds_L)
+        return self._rounded if self._rounded.exact else as_they_are(weight_LD.detach(), self._rounded)
 
-    def low(self, weight_LD: Tensor) -> Approximation:
+    def low(self, weight_LD: Tensor) -> Rounded:
         """The rounded rows."""
         del weight_LD  # their products stand for its
-        assert self._low_LD is not None
-        return Approximation(self._low_LD, self._bounds_L)
+        return self._rounded
 
     def _changed(self, weight_LD: Tensor) -> Tensor | None:
         """The rows to look at again; None for all."""
@@ -77,7 +71,7 @@ class Shadow:
 
     def __getstate__(self) -> dict[str, Any]:
         """It can be made again from the weights, so it is neither copied nor saved with them."""
-        return {"rounded": self.rounded, "_seen": None, "_weight": _nothing}
+        return {"dtype": self.dtype, "_seen": None, "_weight": _nothing}
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""Whether products of bfloat16 are worth their trouble on this processor."""
+"""Whether products of rounded rows are worth their trouble on this processor, and of which."""
 
 from __future__ import annotations
 
@@ -7,34 +7,38 @@ from functools import cache
 
 import torch
 
+from spadam.kernels.search import product
+
 _ROWS, _FEATURES, _SAMPLES = 1024, 784, 128
 _TIMES = 7
 
 _WORTH = 1.25
-"""So much faster must they be. Where a processor has them they are 2-3 times as fast, where not, slower."""
+"""So much faster must they be. Where a processor has them they are 2-5 times as fast, where not, slower."""
 
 
-def fast_bf16() -> bool:
-    """Whether a product of bfloat16 is clearly faster than one of float32, with torch's number of threads.
+def fast_type() -> torch.dtype | None:
+    """int8 or bfloat16, whichever has the faster products; None when neither is clearly faster than float32.
 
-    Timed once per process: about 10 ms. Nothing but speed depends on the answer.
+    Timed once per process, with torch's number of threads: about 10 ms. Nothing but speed depends on the answer.
     """
-    return _fast_bf16(torch.get_num_threads())
+    return _fast_type(torch.get_num_threads())
 
 
 @cache
-def _fast_bf16(threads: int) -> bool:
-    left, right = torch.ones(_ROWS, _FEATURES), torch.ones(_FEATURES, _SAMPLES)
-    exact = _seconds(left, right)
-    return _WORTH * _seconds(left.bfloat16(), right.bfloat16()) < exact
+def _fast_type(threads: int) -> torch.dtype | None:
+    exact = _seconds(torch.float32, torch.inf)
+    taken = {dtype: _seconds(dtype, exact) for dtype in (torch.int8, torch.bfloat16)}
+    best = min(taken, key=lambda dtype: taken[dtype])
+    return best if _WORTH * taken[best] < exact else None
 
 
-def _seconds(left: torch.Tensor, right: torch.Tensor) -> float:
-    """The fastest of several products: what else the machine does only adds."""
-    out = torch.empty(_ROWS, _SAMPLES, dtype=left.dtype)
-    taken = []
-    for _ in range(_TIMES):
+def _seconds(dtype: torch.dtype, enough: float) -> float:
+    """The fastest of several products: what else the machine does only adds. One is enough if it is far too slow."""
+    left, right = torch.ones(_ROWS, _FEATURES, dtype=dtype), torch.ones(_SAMPLES, _FEATURES, dtype=dtype)
+    out = torch.empty(_ROWS, _SAMPLES, dtype=torch.int32 if dtype == torch.int8 else dtype)
+    taken: list[float] = []
+    while len(taken) < _TIMES and not (taken and taken[0] > 9 * enough):
         start = time.perf_counter()
-        torch.mm(left, right, out=out)
+        product(left, right, out)
         taken.append(time.perf_counter() - start)
     return min(taken)

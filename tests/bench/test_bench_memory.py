@@ -28,11 +28,11 @@ def test_the_floor_is_weights_moments_and_scores(monkeypatch: pytest.MonkeyPatch
     model = AutoencoderSpec(latents=96).build(memory.FEATURES, seeded("weights", 0))
     weights = sum(parameter.nbytes for parameter in model.parameters())
     assert floor("float32", 96) == 3 * weights + 4 * memory.BATCH * 96
-    shadow = model.encoder_weight.nbytes // 2
-    assert floor("certified", 96) == floor("float32", 96) + shadow
-    for fast in (False, True):
-        monkeypatch.setattr(memory, "fast_bf16", lambda fast=fast: fast)
-        assert floor("auto", 96) == floor("float32", 96) + fast * shadow
+    for fast, shadow in ((None, 0), (torch.bfloat16, 2), (torch.int8, 1)):
+        monkeypatch.setattr(memory, "fast_type", lambda fast=fast: fast)
+        assert (
+            floor("auto", 96) == floor("certified", 96) == floor("float32", 96) + shadow * model.encoder_weight.numel()
+        )
 
 
 def test_a_training_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,8 +61,8 @@ def test_a_training_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_cannot_be_measured_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "fast_bf16", lambda: False)
-    with pytest.raises(NotRun, match="bf16"):
+    monkeypatch.setattr(memory, "fast_type", lambda: None)
+    with pytest.raises(NotRun, match="int8"):
         peak_over_floor("certified", Settings(FULL))
     monkeypatch.setattr(memory, "_RESET", Path("/nowhere"))
     with pytest.raises(NotRun, match="Linux"):

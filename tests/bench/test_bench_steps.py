@@ -64,7 +64,7 @@ def test_the_gradients_of_a_step_are_row_sparse() -> None:
 
 @pytest.mark.parametrize("selection", ["float32", "certified"])
 def test_cases_run(selection: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spadam.bench.training.fast_bf16", lambda: True)
+    monkeypatch.setattr("spadam.bench.training.fast_type", lambda: torch.int8)
     found = over_floor(TINY, selection, ONCE)
     assert found.ratio == pytest.approx(found.of / found.over)
     assert "of 96 rows touched" in found.note
@@ -73,8 +73,8 @@ def test_cases_run(selection: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_certified_is_not_measured_without_fast_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spadam.bench.training.fast_bf16", lambda: False)
-    with pytest.raises(NotRun, match="no fast bf16"):
+    monkeypatch.setattr("spadam.bench.training.fast_type", lambda: None)
+    with pytest.raises(NotRun, match="no fast products"):
         over_floor(TINY, "certified", Settings(FULL))
 
 

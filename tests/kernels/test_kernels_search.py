@@ -9,28 +9,25 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from spadam.kernels import cpu_search, search
-from spadam.kernels.search import Approximation, Bounds, exact_bounds
-
-CPU = torch.device("cpu")
+from spadam.kernels.search import STEPS, Rounded, as_they_are, bounded_scores, summing
 
 
 def normal(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
-def rounded(weight: Tensor, kernels: Any = cpu_search) -> Approximation:
-    low, bounds = torch.empty_like(weight, dtype=torch.bfloat16), Bounds.empty(len(weight), weight.dtype, CPU)
-    kernels.round_rows(weight, None, low, bounds)
-    return Approximation(low, bounds)
+def rounded(weight: Tensor, dtype: torch.dtype, kernels: Any = cpu_search) -> Rounded:
+    rows = Rounded.like(weight, dtype)
+    kernels.round_rows(weight, None, rows)
+    return rows
 
 
-def exact(weight: Tensor, kernels: Any = cpu_search) -> Approximation:
-    bounds = Bounds.empty(len(weight), weight.dtype, CPU)
-    kernels.measure_rows(weight, None, bounds)
-    return Approximation(weight, bounds)
-
-
-WAYS = {"rounded": rounded, "exact": exact}
+WAYS = {
+    "int8": lambda weight, kernels=cpu_search: rounded(weight, torch.int8, kernels),
+    "bfloat16": lambda weight, kernels=cpu_search: rounded(weight, torch.bfloat16, kernels),
+    "exact": lambda weight, kernels=cpu_search: rounded(weight, weight.dtype, kernels),
+}
+SMALL = ["int8", "bfloat16"]
 
 
 def same(a: Tensor, b: Tensor) -> bool:
@@ -63,7 +60,8 @@ def test_it_finds_what_scoring_everything_finds(batch: int, latents: int, featur
 def test_everything_may_be_asked_for() -> None:
     x, weight, bias = normal(9, 5, seed=0), normal(40, 5, seed=1), normal(40, seed=2)
     assert check(x, weight, bias, 40, "exact").all()
-    assert check(x, weight, bias, 40, "rounded").all()
+    assert check(x, weight, bias, 40, "bfloat16").all()
+    assert check(x, weight, bias, 40, "int8").all()
 
 
 def test_scoring_everything_is_a_product_and_a_sort() -> None:
@@ -158,7 +156,8 @@ def test_hard_cases_are_right_or_left_open(name: str, way: str, room: int) -> No
 
 @pytest.mark.parametrize("name", ["huge and tiny rows", "one huge row", "bias decides"])
 def test_a_bound_for_each_latent_settles_what_one_for_all_would_not(name: str) -> None:
-    assert check(*hard(name), 10, "rounded").all()
+    assert check(*hard(name), 10, "bfloat16").all()
+    assert check(*hard(name), 10, "int8", 2).all()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -188,10 +187,11 @@ def test_among_equals_the_lower_latent_wins() -> None:
     assert torch.equal(latents, want)
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bfloat16])
 @pytest.mark.parametrize("kernels", [cpu_search, search])
-def test_a_candidate_far_from_its_shadow_is_noticed(kernels: Any) -> None:
+def test_a_candidate_far_from_its_shadow_is_noticed(kernels: Any, dtype: torch.dtype) -> None:
     x, weight, bias = normal(40, 64, seed=0), normal(600, 64, seed=1), torch.zeros(600)
-    stale = rounded(weight)
+    stale = rounded(weight, dtype)
     assert kernels.find_best(x, weight, bias, stale, 10).sound
     weight[int((x[0] @ weight.T).argmax())] *= -3
     assert not kernels.find_best(x, weight, bias, stale, 10).sound
@@ -217,77 +217,111 @@ def test_the_bound_holds_and_the_winners_are_the_winners(data: st.DataObject) ->
     for way in WAYS:
         check(x, weight, bias, k, way)
 
-    cheap, low, bounds = rounded(weight), torch.empty_like(x, dtype=torch.bfloat16), Bounds.empty(batch, x.dtype, CPU)
-    search.round_rows(x, None, low, bounds)
-    score, known = (low @ cheap.rows_LD.T).float(), search.shares(cheap)
-    off = score.abs() * known.of_score + bias.abs() * known.of_bias + known.least
-    off = off + bounds.error_N[:, None] * cheap.bounds_L.length_N + bounds.length_N[:, None] * cheap.bounds_L.error_N
     true = x.double() @ weight.double().T + bias.double()
-    assert ((score.double() + bias.double() - true).abs() <= off.double()).all()
+    for dtype in (torch.int8, torch.bfloat16):
+        samples = Rounded.like(x, dtype)
+        search.round_rows(x, None, samples, samples=True)
+        score, off = bounded_scores(samples, bias, rounded(weight, dtype))
+        assert ((score.double() - true).abs() <= off.double()).all()
 
 
-@pytest.mark.parametrize("source", [normal(50, 784, seed=3), hard("huge and tiny rows")[1], hard("denormals")[1]])
-def test_rounding_and_measuring_equal_the_reference(source: Tensor) -> None:
-    rows = torch.arange(0, len(source), 2)
-    low, bounds = torch.zeros_like(source, dtype=torch.bfloat16), Bounds(*torch.zeros(2, len(source)))
-    want, want_bounds = torch.zeros_like(low), Bounds(*torch.zeros(2, len(source)))
-    cpu_search.round_rows(source, rows, low, bounds)
-    search.round_rows(source, rows, want, want_bounds)
-    assert torch.equal(low.view(torch.int16), want.view(torch.int16))
-    assert not low[1::2].any()
-    for a, b in zip(bounds, want_bounds, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=0)
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("samples", [True, False])
+@pytest.mark.parametrize(
+    "source",
+    [normal(50, 784, seed=3), normal(9, 7, seed=3).relu(), hard("huge and tiny rows")[1], hard("denormals")[1]],
+)
+def test_rounding_and_measuring_equal_the_reference(source: Tensor, samples: bool, dtype: torch.dtype) -> None:
+    rows, found = torch.arange(0, len(source), 2), []
     for kernels in (cpu_search, search):
-        measured = exact(source, kernels).bounds_L
-        torch.testing.assert_close(measured.length_N[::2], want_bounds.length_N[::2], rtol=2.0**-8, atol=1e-37)
-        for a, b in zip(measured, exact_bounds(measured, source.shape[1]), strict=True):
-            torch.testing.assert_close(a, b, rtol=2.0**-9, atol=1e-37)
+        low = Rounded.like(source, dtype)
+        low.known_4N.zero_()
+        if dtype != torch.float32:
+            low.rows_ND.zero_()
+        kernels.round_rows(source, rows, low, samples=samples)
+        found.append(low)
+    assert torch.equal(found[0].rows_ND, found[1].rows_ND)
+    assert not found[0].known_4N[:, 1::2].any()
+    scale = source.abs().amax(1) * source.shape[1]
+    for a, b in zip(found[0].known_4N, found[1].known_4N, strict=True):
+        assert ((a - b).abs() <= 1e-6 * (a.abs() + scale)).all()
+    torch.testing.assert_close(found[0].known_4N[1], found[1].known_4N[1], rtol=1e-5, atol=0)
 
 
-def test_rows_beyond_the_sources_become_zeros() -> None:
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bfloat16])
+def test_what_is_known_of_rows_is_true(dtype: torch.dtype) -> None:
+    for samples in (True, False):
+        source = normal(50, 784, seed=3) * torch.logspace(-3, 3, 50)[:, None] + 1
+        low = Rounded.like(source, dtype)
+        cpu_search.round_rows(source, None, low, samples=samples)
+        length, error, step, shift = low.known_4N.double()
+        center = shift if samples and dtype == torch.int8 else torch.zeros_like(shift)
+        value = low.rows_ND.double() * step[:, None] + center[:, None]
+        exact = source.double()
+        assert (torch.maximum(exact.norm(dim=1), value.norm(dim=1)) <= length).all()
+        least = (exact - value).norm(dim=1) + summing(784, torch.float32) * length
+        assert (least <= error * 1.001).all()
+        assert (error <= least * 1.2).all()
+        if dtype == torch.int8:
+            assert (low.rows_ND.int().abs().amax(1) == STEPS).all()
+            if not samples:
+                torch.testing.assert_close(shift, value.sum(1), rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_known_of_rows_themselves_follows_from_their_rounded_ones() -> None:
+    weight = normal(20, 784, seed=0)
+    for way in SMALL:
+        torch.testing.assert_close(
+            as_they_are(weight, WAYS[way](weight)).known_4N, WAYS["exact"](weight).known_4N, rtol=2.0**-6, atol=0
+        )
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bfloat16])
+def test_rows_beyond_the_sources_become_zeros(dtype: torch.dtype) -> None:
     source = normal(3, 8, seed=0)
-    low, bounds = torch.ones(5, 8, dtype=torch.bfloat16), Bounds(*torch.ones(2, 5))
-    cpu_search.round_rows(source, None, low, bounds)
-    assert torch.equal(low, torch.cat((source.bfloat16(), torch.zeros(2, 8))))
-    assert not any(bound[3:].any() for bound in bounds)
-    cpu_search.measure_rows(source, None, bounds)
-    assert not any(bound[3:].any() for bound in bounds)
+    low = Rounded(torch.ones(5, 8, dtype=dtype), torch.full((4, 5), 7.0))
+    cpu_search.round_rows(source, None, low)
+    assert low.rows_ND[:3].any()
+    assert not low.rows_ND[3:].any()
+    assert torch.equal(low.known_4N[:, 3:], torch.tensor([0.0, 0.0, 1.0, 0.0])[:, None].expand(4, 2))
 
 
-def test_no_row_listed_is_not_every_row() -> None:
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kernels", [cpu_search, search])
+def test_no_row_listed_is_not_every_row(kernels: Any, way: str) -> None:
     source, none = normal(3, 8, seed=0), torch.empty(0, dtype=torch.int64)
-    low, bounds = torch.zeros(3, 8, dtype=torch.bfloat16), Bounds(*torch.zeros(2, 3))
-    for kernels in (cpu_search, search):
-        kernels.round_rows(source, none, low, bounds)
-        kernels.measure_rows(source, none, bounds)
-    assert not low.any()
-    assert not any(bound.any() for bound in bounds)
+    low = WAYS[way](source)
+    before = low.known_4N.clone()
+    kernels.round_rows(source * 2, none, low)
+    assert torch.equal(low.known_4N, before)
 
 
 class TestTorchOperations:
     """The twin: a float32 product is what it holds for exact, so scores agree up to the rounding of sums."""
 
+    @pytest.mark.parametrize("way", SMALL)
     @pytest.mark.parametrize("name", ["random", *HARD])
-    def test_settled_samples_have_the_winners(self, name: str) -> None:
+    def test_settled_samples_have_the_winners(self, name: str, way: str) -> None:
         x, weight, bias = hard(name)
-        found = search.find_best(x, weight, bias, rounded(weight, search), 10)
+        found = search.find_best(x, weight, bias, WAYS[way](weight, search), 10)
         scores, latents = search.exhaust(x, weight, bias, 10)
         settled = found.settled_B
-        if name == "random":
+        if name == "random" and way == "bfloat16":
             assert settled.float().mean() > 0.9
         tie = 1e-5 * (x.norm(dim=1)[:, None] * weight.norm(dim=1)[latents] + bias[latents].abs())
         assert ((found.scores_Bk - scores).abs() <= tie)[settled].all()
         assert found.sound
 
+    @pytest.mark.parametrize("way", SMALL)
     @pytest.mark.parametrize("name", BROKEN)
-    def test_what_is_not_a_number_is_left_open(self, name: str) -> None:
+    def test_what_is_not_a_number_is_left_open(self, name: str, way: str) -> None:
         x, weight, bias = hard(name)
         broken = ~(x @ weight.T + bias).isfinite().all(1)
-        assert not search.find_best(x, weight, bias, rounded(weight, search), 10).settled_B[broken].any()
+        assert not search.find_best(x, weight, bias, WAYS[way](weight, search), 10).settled_B[broken].any()
 
     def test_weights_that_were_not_rounded_are_scored_at_once(self) -> None:
         x, weight, bias = hard("random")
-        found = search.find_best(x, weight, bias, exact(weight, search), 10)
+        found = search.find_best(x, weight, bias, WAYS["exact"](weight, search), 10)
         want = torch.addmm(bias, x, weight.T).topk(10, 1)
         assert torch.equal(found.latents_Bk, want.indices)
         assert found.settled_B.all()

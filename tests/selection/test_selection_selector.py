@@ -39,23 +39,26 @@ def check(selector: Selector, x: Tensor, weight: Tensor, bias: Tensor) -> None:
     assert torch.equal(found.scores_Bk.nan_to_num(7), scores.nan_to_num(7))
 
 
-@pytest.fixture(params=["float32", "certified", "auto"])
-def selector(request: pytest.FixtureRequest) -> Selector:
-    return Selector(request.param)
+@pytest.fixture(params=["float32", "bfloat16", "int8", "auto"])
+def selector(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Selector:
+    """Each way, and whatever this processor is fast at."""
+    if request.param in ("float32", "auto"):
+        return Selector(request.param)
+    monkeypatch.setattr(selecting, "fast_type", lambda: getattr(torch, request.param))
+    return Selector("certified")
 
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows of the weights (not samples) were rounded or measured, call by call."""
     rows: list[int] = []
-    for name in ("round_rows", "measure_rows"):
-        plain = getattr(cpu, name)
+    plain = cpu.round_rows
 
-        def note(source: Tensor, rows_R: Tensor | None, *rest: Any, plain: Any = plain) -> None:
-            rows.append(len(source if rows_R is None else rows_R))
-            plain(source, rows_R, *rest)
+    def note(source: Tensor, rows_R: Tensor | None, *rest: Any, **more: Any) -> None:
+        rows.append(len(source if rows_R is None else rows_R))
+        plain(source, rows_R, *rest, **more)
 
-        monkeypatch.setattr(cpu, name, note)
+    monkeypatch.setattr(cpu, "round_rows", note)
     return rows
 
 
@@ -175,8 +178,8 @@ def test_only_the_certified_way_is_counted() -> None:
 
 
 def test_auto_asks_how_fast_products_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    for fast, way in ((True, "certified"), (False, "float32")):
-        monkeypatch.setattr(selecting, "fast_bf16", lambda fast=fast: fast)
+    for fast, way in ((torch.int8, "certified"), (torch.bfloat16, "certified"), (None, "float32")):
+        monkeypatch.setattr(selecting, "fast_type", lambda fast=fast: fast)
         assert Selector("auto").way(weights()) == way
         assert Selector("auto").way(weights().double()) == "float32"
         with kernels.use("reference"):
