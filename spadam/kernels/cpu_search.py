@@ -17,8 +17,11 @@ from spadam.kernels import rounding, scan
 from spadam.kernels.compiling import follow_torch
 from spadam.kernels.search import Found, Rounded, product, shares, summing
 
-_BLOCK = 1 << 19
-"""Scores of a block: in the processor's second cache, or not far from it."""
+_BLOCK = 1 << 20
+"""Scores of a block: not far from the processor."""
+
+_SAMPLES = 512
+"""Samples of a block, at most: a row of scores stays within a page of memory."""
 
 _FEWEST = 256
 """Latents of a block, at least: products of fewer rows are slow."""
@@ -59,6 +62,9 @@ def find_best(x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, cheap: Rounded, k
 
     That is room for what comes before the bar is high: few of them are left when every block has been seen.
     """
+    if x_BD.shape[0] > _SAMPLES:
+        split = torch.split(x_BD, _SAMPLES)
+        return _joined([find_best(part_BD, weight_LD, bias_L, cheap, k, room) for part_BD in split])
     (batch, features), latents, real = x_BD.shape, weight_LD.shape[0], bias_L.numpy().dtype.type
     padded = -(-batch // scan.LANES) * scan.LANES
     rounded = Rounded.like(x_BD, cheap.rows_ND.dtype, padded)
@@ -89,6 +95,13 @@ def find_best(x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, cheap: Rounded, k
     left_open = batch - int(np.count_nonzero(settled_B))
     sound = left_open == 0 or not bool((count_P == scan.UNSOUND).any())
     return Found(scores_Bk, latents_Bk, torch.from_numpy(settled_B), left_open, sound)
+
+
+def _joined(parts: list[Found]) -> Found:
+    tensors = [(part.scores_Bk, part.latents_Bk, part.settled_B) for part in parts]
+    scores_Bk, latents_Bk, settled_B = map(torch.cat, zip(*tensors, strict=True))
+    left_open, sound = sum(part.left_open for part in parts), all(part.sound for part in parts)
+    return Found(scores_Bk, latents_Bk, settled_B, left_open, sound)
 
 
 def _tile(padded: int) -> int:

@@ -88,8 +88,9 @@ def test_bits_depend_neither_on_threads_nor_on_blocks(way: str, monkeypatch: pyt
     cheap, before = WAYS[way](weight), torch.get_num_threads()
     want = cpu_search.exhaust(x, weight, bias, 20)
     try:
-        for threads, fewest, block in ((1, 256, 1 << 19), (2, 7, 1), (2, 100, 1), (1, 900, 1)):
+        for threads, fewest, block, most in ((1, 256, 1 << 19, 512), (2, 7, 1, 512), (2, 100, 1, 70), (1, 900, 1, 1)):
             torch.set_num_threads(threads)
+            monkeypatch.setattr(cpu_search, "_SAMPLES", most)
             monkeypatch.setattr(cpu_search, "_FEWEST", fewest)
             monkeypatch.setattr(cpu_search, "_BLOCK", block)
             found = cpu_search.find_best(x, weight, bias, cheap, 20, 2)
