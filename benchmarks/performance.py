@@ -20,6 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from spadam.pages import ask_for_large_pages
+
+ask_for_large_pages()  # before torch is imported, as the command line does
+
 import break_even
 import step_parts
 import step_time

@@ -58,11 +58,14 @@ class Copy:
         state = stepper.optimizer.state[table].values()
         self.moments = sum(1 for value in state if isinstance(value, Tensor) and value.shape == table.shape)
         elements = (2 * self.moments + 3) * rows * table.shape[1]
-        self.source, self.target = torch.zeros(2, elements // 2).unbind()
+        self.pairs = torch.ones(_GRADIENTS, 2, elements // 2)  # zeros would need no memory until written
+        self.nbytes = self.pairs[0].nbytes
+        self._turns = itertools.cycle(self.pairs)
 
     def run(self) -> None:
-        """Copy."""
-        self.target.copy_(self.source)
+        """Copy; not what was copied a moment ago, since a step has other rows too."""
+        source, target = next(self._turns)
+        target.copy_(source)
 
 
 def draw_gradients(latents: int, rows: int = ROWS, features: int = FEATURES) -> list[Tensor]:
@@ -97,8 +100,8 @@ def step_over_copy(spec: type[BaseOptimizerSpec], latents: int, settings: Settin
     stepper = _stepper(spec().build, latents)
     copy = Copy(stepper, ROWS)
     found = alternate(stepper.step, copy.run, settings.effort)
-    copied = 2 * copy.source.nbytes
-    return measured(found, f"{copied / 1e6:.0f} MB read and written; the copy {copied / found.over / 1e9:.1f} GB/s")
+    speed = copy.nbytes / found.over
+    return measured(found, f"{copy.nbytes / 1e6:.0f} MB read and written; the copy {speed / 1e9:.1f} GB/s")
 
 
 def masked_over_lazy(latents: int, settings: Settings) -> Measured:

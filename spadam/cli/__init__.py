@@ -10,6 +10,7 @@ import typer
 from spadam import __version__
 from spadam.cli import bench, dashboard, doctor, listing, report, schema, sweep, train
 from spadam.cli.options import error_console
+from spadam.pages import ask_for_large_pages
 from spadam.spec import InputError
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ def root(version: Version = False) -> None:
 
 def main() -> None:
     """Run the command line. Wrong input is told in one message, with exit code 2."""
+    ask_for_large_pages()
     try:
         app()
     except InputError as error:

@@ -58,7 +58,7 @@ def exhaust(x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, k: int) -> tuple[Te
 
 
 def find_best(x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, cheap: Rounded, k: int, room: int = 1) -> Found:
-    """The k best latents of each sample, by at most 6 k ``room`` candidates each.
+    """The k best latents of each sample, by at most 10 k ``room`` candidates each.
 
     That is room for what comes before the bar is high: few of them are left when every block has been seen.
     """
@@ -72,7 +72,7 @@ def find_best(x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, cheap: Rounded, k
     left_PD = rounded.rows_ND
     if rounded.exact and padded > batch:
         left_PD = torch.cat((x_BD, x_BD.new_zeros(padded - batch, features)))
-    most = min(latents, 6 * k * room)
+    most = min(latents, 10 * k * room)
     bar_P, count_P = np.full(padded, -np.inf, real), np.zeros(padded, np.int64)
     bar_P[batch:], count_P[batch:] = np.inf, scan.OPEN
     low_PC, high_PC = np.empty((padded, most), real), np.empty((padded, most), real)

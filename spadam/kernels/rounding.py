@@ -25,11 +25,11 @@ Whole = NDArray[np.int64]
 
 @compiled(sums=True)
 def _to_bfloat16(source_D: Any, low_D: Any) -> Any:
-    """Round a row to the nearest bfloat16, ties to even; the squared lengths of source, rounded and difference.
+    """Round a row to the nearest bfloat16, ties to even; the squared lengths of the source and of the difference.
 
     A NaN may become an infinity; its lengths are NaN either way.
     """
-    size = low_size = distance = 0.0
+    size = distance = 0.0
     for d in range(source_D.shape[0]):
         value = source_D[d]
         bits = float_as_bits(value)
@@ -38,9 +38,8 @@ def _to_bfloat16(source_D: Any, low_D: Any) -> Any:
         low = np.float64(bits_as_float(bits << np.uint32(16)))
         exact = np.float64(value)
         size += exact * exact
-        low_size += low * low
         distance += (exact - low) * (exact - low)
-    return size, low_size, distance
+    return size, distance
 
 
 @compiled()
@@ -58,11 +57,12 @@ def _reach(source_D: Any, centred: bool) -> Any:
 
 @compiled(sums=True)
 def _to_int8(source_D: Any, low_D: Any, center: Any, step: Any) -> Any:
-    """Round a row to steps; the squared lengths of source, rounded and difference, and the sum of the steps."""
-    size = low_size = distance = 0.0
-    total = np.int32(0)
+    """Round a row to steps; the squared lengths of the source and of the difference, and the sum of the steps."""
+    size = distance = 0.0
+    total, zero = np.int32(0), source_D.dtype.type(0)
+    rate = np.divide(source_D.dtype.type(1), step) if step > 0 else zero
     for d in range(source_D.shape[0]):
-        steps = np.rint(np.divide(source_D[d] - center, step)) if step > 0 else source_D.dtype.type(0)
+        steps = np.rint((source_D[d] - center) * rate)
         steps = steps if steps > -STEPS else source_D.dtype.type(-STEPS)  # NaN too, its lengths tell
         steps = steps if steps < STEPS else source_D.dtype.type(STEPS)
         low_D[d] = np.int8(steps)
@@ -70,9 +70,8 @@ def _to_int8(source_D: Any, low_D: Any, center: Any, step: Any) -> Any:
         low = np.float64(center) + np.float64(steps) * np.float64(step)
         exact = np.float64(source_D[d])
         size += exact * exact
-        low_size += low * low
         distance += (exact - low) * (exact - low)
-    return size, low_size, distance, total
+    return size, distance, total
 
 
 @compiled(sums=True)
@@ -85,10 +84,10 @@ def _square(source_D: Any) -> Any:
 
 @compiled()
 def _note(known_4N: Array, n: Any, size: Any, distance: Any, other: Any, step: Any, shift: Any, limits: Any) -> None:
-    """Put down what is known of a row, from squared lengths; ``limits``: γ, and what is least."""
-    length = math.sqrt(size)
+    """Put down what is known of a row, of its length and its distance; ``limits``: γ, and what is least."""
+    length = size + distance
     known_4N[0, n] = length * SLACK + limits[1]
-    known_4N[1, n] = (math.sqrt(distance) + limits[0] * length + other) * SLACK + limits[1]
+    known_4N[1, n] = (distance + limits[0] * length + other) * SLACK + limits[1]
     known_4N[2, n], known_4N[3, n] = step, shift
 
 
@@ -99,8 +98,8 @@ def to_bfloat16(source_ND: Array, rows_R: Whole, low_ND: Array, known_4N: Array,
     for r in prange(rows):
         n = rows_R[r] if len(rows_R) > 0 else np.int64(r)
         if n < len(source_ND):
-            size, low_size, distance = _to_bfloat16(source_ND[n], low_ND[n])
-            _note(known_4N, n, low_size if low_size > size else size, distance, 0.0, 1, 0, limits)
+            size, distance = _to_bfloat16(source_ND[n], low_ND[n])
+            _note(known_4N, n, math.sqrt(size), math.sqrt(distance), 0.0, 1, 0, limits)
         else:
             _clear(low_ND, known_4N, n)
 
@@ -115,11 +114,12 @@ def to_int8(
         n = rows_R[r] if len(rows_R) > 0 else np.int64(r)
         if n < len(source_ND):
             center, step = _reach(source_ND[n], samples)
-            size, low_size, distance, total = _to_int8(source_ND[n], low_ND[n], center, step)
-            longer = low_size if low_size > size else size
+            size, distance, total = _to_int8(source_ND[n], low_ND[n], center, step)
+            size, distance = math.sqrt(size), math.sqrt(distance)
             of_center = 2 * abs(np.float64(center)) * math.sqrt(source_ND.shape[1])
             shift = np.float64(center) if samples else np.float64(step) * total
-            _note(known_4N, n, longer, distance, 4 * unit * (math.sqrt(longer) + of_center), step, shift, limits)
+            other = 4 * unit * (size + distance + of_center)
+            _note(known_4N, n, size, distance, other, step, shift, limits)
         else:
             _clear(low_ND, known_4N, n)
 
@@ -131,7 +131,7 @@ def measure(source_ND: Array, rows_R: Whole, known_4N: Array, limits: Any) -> No
     for r in prange(rows):
         n = rows_R[r] if len(rows_R) > 0 else np.int64(r)
         if n < len(source_ND):
-            _note(known_4N, n, _square(source_ND[n]), 0.0, 0.0, 1, 0, limits)
+            _note(known_4N, n, math.sqrt(_square(source_ND[n])), 0.0, 0.0, 1, 0, limits)
         else:
             _clear(source_ND[:0], known_4N, n)
 

@@ -13,9 +13,10 @@ any order, is off by at most γ |x| |w| with γ = Du/(1-Du) and u half a unit in
 Stability of Numerical Algorithms", section 3.1), the cheap one as well as the exact one it stands for. So with
 
 .. math::
-    ℓ = \max(|x|, |x'|) \qquad e = |x - x'| + γ ℓ
+    ℓ = |x| + |x - x'| \qquad e = |x - x'| + γ ℓ
 
-of each sample and of each row of weights, a score is off by at most :math:`e_x ℓ_w + ℓ_x e_w`. The result is rounded
+of each sample and of each row of weights (ℓ is not below either length), a score is off by at most
+:math:`e_x ℓ_w + ℓ_x e_w`. The result is rounded
 to the type of the product (a share of itself), the bias is added with a rounding, and a number too small for a normal
 one may become zero. So each score lies in an interval, and a latent whose upper end is below the k-th largest lower end
 cannot be among the k best: that is certain, not likely. The others are scored exactly.
@@ -140,8 +141,9 @@ def round_rows(source_ND: Tensor, rows_R: Tensor | None, rounded: Rounded, *, sa
             rows_ND[part] = source_RD.to(rows_ND.dtype)
             low_RD = rows_ND[part].double()
         sum_R, low_RD = low_RD.sum(1), low_RD + center_R.double()[:, None]
-        size_R = torch.maximum(_lengths(exact_RD), _lengths(low_RD))
-        error_R = _lengths(exact_RD - low_RD) + summing(source_ND.shape[1], source_ND.dtype) * size_R
+        distance_R = _lengths(exact_RD - low_RD)
+        size_R = _lengths(exact_RD) + distance_R
+        error_R = distance_R + summing(source_ND.shape[1], source_ND.dtype) * size_R
         if step_R is not None:
             of_center_R = 2 * center_R.double().abs() * source_ND.shape[1] ** 0.5
             error_R += 4 * torch.finfo(source_ND.dtype).eps * (size_R + of_center_R)
@@ -168,7 +170,9 @@ def _steps(source_RD: Tensor, *, centred: bool) -> tuple[Tensor, Tensor, Tensor]
     center_R = (least_R + most_R) * 0.5 if centred else torch.zeros_like(least_R)
     step_R = torch.maximum(most_R - center_R, center_R - least_R) / STEPS
     step_R = step_R.where(step_R >= SMALLEST, 0)
-    steps_RD = ((source_RD - center_R[:, None]) / step_R[:, None]).round().nan_to_num(0).clamp(-STEPS, STEPS)
+    steps_RD = (
+        ((source_RD - center_R[:, None]) * step_R[:, None].reciprocal()).round().nan_to_num(0).clamp(-STEPS, STEPS)
+    )
     return steps_RD.where(step_R[:, None] > 0, 0), center_R, step_R
 
 

@@ -5,7 +5,7 @@ Shapes: B samples, L latents, D features, k winners.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
 from typing import Literal, NamedTuple
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from spadam.kernels import choose, reference
-from spadam.kernels.search import MOST_FEATURES, Found, Rounded
+from spadam.kernels.search import MOST_FEATURES, Found
 from spadam.selection.shadow import Shadow
 from spadam.selection.speed import fast_type
 
@@ -100,24 +100,14 @@ class Selector:
             self._shadow = Shadow(dtype)
         self._shadow.follow(weight_LD, kernels)
         weights_LD = weight_LD.detach()
-
-        def find(x_OD: Tensor, ways: Sequence[Callable[[Tensor], Rounded]]) -> tuple[Best, bool]:
-            """The first of the ways, and the others for what it leaves open."""
-            if not ways:
-                return Best(*kernels.exhaust(x_OD, weights_LD, bias_L, k)), True
-            cheap = ways[0](weight_LD)
-            found: Found = kernels.find_best(x_OD, weights_LD, bias_L, cheap, k, self.room)
-            best, sound = Best(found.scores_Bk, found.latents_Bk), found.sound
-            if not cheap.exact:
-                self._count(len(x_OD), found.left_open)
+        found: Found = kernels.find_best(x_BD, weights_LD, bias_L, self._shadow.rounded, k, self.room)
+        if rounded:
+            self._count(x_BD.shape[0], found.left_open)
             if found.left_open:
-                open_O = (~found.settled_B).nonzero()[:, 0]
-                others, also_sound = find(x_OD[open_O], ways[1:])
-                best.scores_Bk[open_O], best.latents_Bk[open_O] = others
-                sound = sound and also_sound
-            return best, sound
-
-        return find(x_BD, (self._shadow.low, self._shadow.exact) if rounded else (self._shadow.exact,))
+                found = _fill(found, x_BD, lambda x: kernels.find_best(x, weights_LD, bias_L, self._shadow.exact(), k))
+        if found.left_open:
+            found = _fill(found, x_BD, lambda x: _certain(*kernels.exhaust(x, weights_LD, bias_L, k)))
+        return Best(found.scores_Bk, found.latents_Bk), found.sound
 
     def _count(self, samples: int, left_open: int) -> None:
         widen = left_open > _OPEN * samples and self.room < _MOST_ROOM
@@ -137,3 +127,17 @@ def _small_type(kernels: ModuleType, features: int) -> torch.dtype:
     """What rows are rounded to: torch operations and very long rows take bfloat16."""
     fast = fast_type() if kernels is not reference and features <= MOST_FEATURES else None
     return fast or torch.bfloat16
+
+
+def _fill(found: Found, x_BD: Tensor, find: Callable[[Tensor], Found]) -> Found:
+    """What was found, and for the samples that it leaves open what ``find`` finds."""
+    open_O = (~found.settled_B).nonzero()[:, 0]
+    others = find(x_BD[open_O])
+    for whole, part in zip(found[:3], others[:3], strict=True):
+        whole[open_O] = part
+    return found._replace(left_open=others.left_open, sound=found.sound and others.sound)
+
+
+def _certain(scores_Bk: Tensor, latents_Bk: Tensor) -> Found:
+    settled_B = torch.ones_like(latents_Bk[:, 0], dtype=torch.bool)
+    return Found(scores_Bk, latents_Bk, settled_B, left_open=0, sound=True)

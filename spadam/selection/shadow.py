@@ -46,18 +46,15 @@ class Shadow:
         rows_R = self._changed(weight_LD)
         source_LD = weight_LD.detach()
         if self._seen is None or self._seen[:3] != seen[:3]:
-            self._rounded = Rounded.like(source_LD, self.dtype)
-        kernels.round_rows(source_LD, rows_R, self._rounded)
+            self.rounded = Rounded.like(source_LD, self.dtype)
+        kernels.round_rows(source_LD, rows_R, self.rounded)
         self._seen = seen
 
-    def exact(self, weight_LD: Tensor) -> Rounded:
+    def exact(self) -> Rounded:
         """The weights as they are: products in their own type."""
-        return self._rounded if self._rounded.exact else as_they_are(weight_LD.detach(), self._rounded)
-
-    def low(self, weight_LD: Tensor) -> Rounded:
-        """The rounded rows."""
-        del weight_LD  # their products stand for its
-        return self._rounded
+        weight_LD = self._weight()
+        assert weight_LD is not None
+        return as_they_are(weight_LD.detach(), self.rounded)
 
     def _changed(self, weight_LD: Tensor) -> Tensor | None:
         """The rows to look at again; None for all."""

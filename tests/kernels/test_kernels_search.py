@@ -273,7 +273,7 @@ def test_what_is_known_of_rows_themselves_follows_from_their_rounded_ones() -> N
     weight = normal(20, 784, seed=0)
     for way in SMALL:
         torch.testing.assert_close(
-            as_they_are(weight, WAYS[way](weight)).known_4N, WAYS["exact"](weight).known_4N, rtol=2.0**-6, atol=0
+            as_they_are(weight, WAYS[way](weight)).known_4N, WAYS["exact"](weight).known_4N, rtol=2.0**-5, atol=0
         )
 
 
