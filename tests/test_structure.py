@@ -35,7 +35,7 @@ WALLS = {
 }
 
 LAYERS = [
-    {"spec"},
+    {"spec", "pages"},
     {"kernels", "ledger", "lock", "tracking"},
     {"sparsity", "optim", "data"},
     {"selection", "execution"},
