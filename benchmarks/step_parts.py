@@ -28,12 +28,10 @@ SIZES = (SMALL, LARGE)
 
 PARTS = {
     "product": "dense product of a block of latents",
-    "collect": "candidates from a block of scores",
-    "settle": "candidates scored in float32",
-    "find_best": "the rest of the search: rounding the batch, bounds, memory",
+    "search_block": "candidates from a block of scores, scored in float32 at the end",
+    "find_best": "the rest of the search: memory, Python",
     "exhaust": "samples without proof, done again",
     "round_rows": "shadow rows and batch rounded and measured",
-    "measure_rows": "rows and batch measured",
     "group_by_row": "pairs sorted by row",
     "decode": "sparse decode",
     "sampled_products": "products of the error with chosen rows",
@@ -76,9 +74,9 @@ def watched(watch: Stopwatch, ours: Ours) -> Iterator[None]:
 
     chosen = kernels.choose(torch.device("cpu"))
     places = [(chosen, name, name) for name in chosen.__all__ if name in PARTS]
-    places += [(scan, name, name) for name in ("collect", "settle", "exhaust")]
-    places += [(cpu_search, name, name) for name in ("round_rows", "measure_rows")]
-    places += [(torch, "mm", "product"), (ours.optimizer, "step", "optimizer"), (torch.Tensor, "backward", "backward")]
+    places += [(scan, "search_block", "search_block"), (scan, "exhaust", "exhaust")]
+    places += [(cpu_search, "round_rows", "round_rows"), (cpu_search, "product", "product")]
+    places += [(ours.optimizer, "step", "optimizer"), (torch.Tensor, "backward", "backward")]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     try:
         for owner, name, part in places:
