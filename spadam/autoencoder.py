@@ -133,7 +133,8 @@ class SparseAutoencoder(nn.Module):
     @property
     def latent_parameters(self) -> list[nn.Parameter]:
         """The parameters with one row a latent."""
-        return [p for p in self.parameters() if p is not self.decoder_bias]
+        encoder = [self.encoder_weight, self.encoder_bias]
+        return encoder if self.spec.tied else [*encoder, self.decoder_weight]
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, mean_D: Tensor | None = None) -> None:
