@@ -16,7 +16,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 import numba.core.config
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +57,14 @@ def follow_torch(elements: int = 1 << 62) -> None:
     numba.set_num_threads(min(threads, config.NUMBA_NUM_THREADS, max(1, elements // _WORTH)))
     if torch.get_num_threads() != threads:  # both may use one OpenMP: Numba's first start sets its number for all
         torch.set_num_threads(threads)
+
+
+_ALL = np.empty(0, np.int64)
+
+
+def listed_rows(rows_R: torch.Tensor | None) -> NDArray[np.int64]:
+    """The rows that a loop is to go through; none listed stands for all, which None means."""
+    return _ALL if rows_R is None else rows_R.numpy()
 
 
 @cache

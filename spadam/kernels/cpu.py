@@ -32,7 +32,7 @@ def group_by_row(latents_P: Tensor, offsets_B: Tensor, rows: int) -> Groups:
 
 def decode(latents_P: Tensor, values_P: Tensor, offsets_B: Tensor, weight_LD: Tensor) -> Tensor:
     """Sum of ``value * weight[latent]`` over each sample's pairs, (B, D)."""
-    if not _fits(weight_LD) or _mostly_on(latents_P, offsets_B.shape[0], weight_LD.shape[0]):
+    if not _fits(weight_LD) or _mostly_on(latents_P.shape[0], offsets_B.shape[0], weight_LD.shape[0]):
         return reference.decode(latents_P, values_P, offsets_B, weight_LD)
     out_BD = weight_LD.new_empty(offsets_B.shape[0], weight_LD.shape[1])
     follow_torch(latents_P.shape[0] * weight_LD.shape[1])
@@ -42,7 +42,7 @@ def decode(latents_P: Tensor, values_P: Tensor, offsets_B: Tensor, weight_LD: Te
 
 def sampled_products(latents_P: Tensor, offsets_B: Tensor, left_BD: Tensor, weight_LD: Tensor) -> Tensor:
     """``left[sample] . weight[latent]`` for every pair, (P,)."""
-    if not _fits(weight_LD) or _mostly_on(latents_P, left_BD.shape[0], weight_LD.shape[0]):
+    if not _fits(weight_LD) or _mostly_on(latents_P.shape[0], left_BD.shape[0], weight_LD.shape[0]):
         return reference.sampled_products(latents_P, offsets_B, left_BD, weight_LD)
     out_P = left_BD.new_empty(latents_P.shape[0])
     follow_torch(latents_P.shape[0] * weight_LD.shape[1])
@@ -53,7 +53,7 @@ def sampled_products(latents_P: Tensor, offsets_B: Tensor, left_BD: Tensor, weig
 def row_gradient(groups: Groups, first: Terms, second: Terms | None = None) -> Tensor:
     """Sum of ``value * left[sample]`` over each row's pairs, (R, D); of both terms, if there are two."""
     values_P, left_BD = first
-    if not _fits(left_BD) or _mostly_on(values_P, left_BD.shape[0], groups.rows_R.shape[0]):
+    if not _fits(left_BD) or _mostly_on(values_P.shape[0], left_BD.shape[0], groups.rows_R.shape[0]):
         return reference.row_gradient(groups, first, second)
     more_P, more_BD = second or (values_P[:0], left_BD)
     rows_R, *grouped = groups
@@ -73,9 +73,9 @@ def row_sum(values_P: Tensor, groups: Groups) -> Tensor:
     return out_R
 
 
-def _mostly_on(of_P: Tensor, samples: int, rows: int) -> bool:
+def _mostly_on(pairs: int, samples: int, rows: int) -> bool:
     """Whether products of whole matrices are cheaper: each pair costs about three times what it does there."""
-    return 3 * of_P.shape[0] > samples * rows
+    return 3 * pairs > samples * rows
 
 
 def _fits(tensor: Tensor) -> bool:

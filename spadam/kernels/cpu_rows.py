@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from spadam.kernels import reference, rows
-from spadam.kernels.compiling import TYPES, follow_torch
+from spadam.kernels.compiling import TYPES, follow_torch, listed_rows
 
 
 def row_update(
@@ -63,17 +63,13 @@ def row_update(
         weight,
         moments[0] if moments else np.empty((0, 0), real),
         v,
-        _ALL if rows_R is None else rows_R.numpy(),
+        listed_rows(rows_R),
         rest,
         grad_RD.detach().contiguous().numpy(),
         (real(beta1), real(1 - beta1), real(beta2), real(1 - beta2 if gain2 is None else gain2)),
         *(_array(x, real) for x in numbers),
     )
     torch.autograd.graph.increment_version(changed)  # torch does not see what is written to its memory from outside
-
-
-_ALL = np.empty(0, np.int64)
-"""What stands for a list of every row."""
 
 
 def _fit(changed: tuple[Tensor, ...], rows_R: Tensor | None, grad_RD: Tensor) -> bool:

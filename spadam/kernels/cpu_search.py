@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from spadam.kernels import rounding, scan
-from spadam.kernels.compiling import follow_torch
+from spadam.kernels.compiling import follow_torch, listed_rows
 from spadam.kernels.search import Found, Rounded, product, shares, summing
 
 _BLOCK = 1 << 20
@@ -26,9 +26,6 @@ _SAMPLES = 512
 _FEWEST = 256
 """Latents of a block, at least: products of fewer rows are slow."""
 
-_ALL = np.empty(0, np.int64)
-"""What stands for a list of every row."""
-
 
 def round_rows(source_ND: Tensor, rows_R: Tensor | None, rounded: Rounded, *, samples: bool = False) -> None:
     """Round the rows listed (None: all) as ``rounded`` has it, and find out what their products may be off.
@@ -38,7 +35,7 @@ def round_rows(source_ND: Tensor, rows_R: Tensor | None, rounded: Rounded, *, sa
     if rows_R is not None and not rows_R.shape[0]:
         return
     (rows_ND, known), source, dtype = rounded, source_ND.numpy(), source_ND.dtype
-    listed, known_4N = _ALL if rows_R is None else rows_R.numpy(), known.numpy()
+    listed, known_4N = listed_rows(rows_R), known.numpy()
     limits = (summing(source.shape[1], dtype), torch.finfo(dtype).tiny)
     follow_torch((len(listed) or known_4N.shape[1]) * source.shape[1])
     if rows_ND.dtype == torch.int8:
@@ -91,10 +88,8 @@ def find_best(x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, cheap: Rounded, k
         product(cheap.rows_ND[first : first + here], left_PD, block_NP[:here])
         last = first + here == latents
         scan.search_block(scores_NP[:here], first, last, k, *exact, *known, tile, *found, *result)
-    settled_B = count_P[:batch] >= 0
-    left_open = batch - int(np.count_nonzero(settled_B))
-    sound = left_open == 0 or not bool((count_P == scan.UNSOUND).any())
-    return Found(scores_Bk, latents_Bk, torch.from_numpy(settled_B), left_open, sound)
+    settled_B, sound = count_P[:batch] != scan.OPEN, not bool((count_P == scan.UNSOUND).any())
+    return Found(scores_Bk, latents_Bk, torch.from_numpy(settled_B), batch - int(np.count_nonzero(settled_B)), sound)
 
 
 def _joined(parts: list[Found]) -> Found:

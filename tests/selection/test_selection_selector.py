@@ -171,6 +171,15 @@ def test_the_certified_way_counts_and_makes_room() -> None:
     assert (widenings, selector.room) == (3, 8), "room for eight times as many, no more"
 
 
+def test_weights_that_changed_unseen_need_no_more_room() -> None:
+    selector, weight, bias, x = Selector("certified"), weights(), torch.zeros(L), samples()
+    check(selector, x, weight, bias)
+    weight.data[int((x[0] @ weight.T).argmax())] *= -3
+    check(selector, x, weight, bias)
+    assert selector.counts == Counts(120, 120, 0)
+    assert selector.room == 1
+
+
 def test_only_the_certified_way_is_counted() -> None:
     selector = Selector("float32")
     check(selector, samples(), weights(), torch.zeros(L))
