@@ -22,8 +22,8 @@ test: $(INSTALLED)
 	$(BIN)/pytest -n 2 $(if $(LEFT_OUT),-m "not ($(subst $(space), or ,$(LEFT_OUT)))")
 
 docs: $(INSTALLED)
-	$(BIN)/python -m spadam.diagnostics.metrics > docs/metrics.md
-	$(BIN)/python -m spadam.manual > docs/sweeps.md
+	PYTHONPATH=docs $(BIN)/python -m make.metrics > docs/metrics.md
+	PYTHONPATH=docs $(BIN)/python -m make.sweeps > docs/sweeps.md
 	$(BIN)/spadam schema run > docs/schema/run.json
 	$(BIN)/spadam schema sweep > docs/schema/sweep.json
 

@@ -16,15 +16,15 @@ from typing import NamedTuple
 
 import torch
 
-from spadam.autoencoder import AutoencoderSpec
 from spadam.bench.machine import describe
 from spadam.bench.optimizers import FEATURES, Stepper, draw_gradients
 from spadam.bench.steps import LR, Ours, Size, Step, draw
 from spadam.bench.timing import FULL, QUICK, Comparison, Effort, alternate
 from spadam.data.splits import seeded
-from spadam.module import AutoencoderModule
+from spadam.kernels.arithmetic import arithmetic
+from spadam.models.spec import AutoencoderSpec
 from spadam.optim import AdamSpec, LazyAdam
-from spadam.surroundings import arithmetic
+from spadam.training.module import AutoencoderModule
 
 LATENTS = 16384
 SHARES = (0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)

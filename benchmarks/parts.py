@@ -44,17 +44,18 @@ def main() -> None:
         "spadam --help": fresh(help_),
         "import torch": fresh("import torch"),
         "import spadam.config": fresh("import spadam.config"),
-        "import spadam.train": fresh("import spadam.train"),
+        "import spadam.training.run": fresh("import spadam.training.run"),
     }
 
     import torch
 
-    from spadam import train
     from spadam.config import RunConfig
     from spadam.data.splits import seeded
+    from spadam.diagnostics.probe_regression import baseline_pixels, refit
     from spadam.diagnostics.reconstruction import evaluate, evaluate_training_code
-    from spadam.probe import baseline_pixels, refit
     from spadam.spec import Document, validate
+    from spadam.training.progress import Progress
+    from spadam.training.run import run
 
     torch.set_num_threads(1)
     digits = not Path(options.root).is_dir()
@@ -77,11 +78,11 @@ def main() -> None:
         start = time.perf_counter()
         first: list[float] = []
 
-        def watch(progress: train.Progress) -> None:
+        def watch(progress: Progress) -> None:
             if progress.step and not first:
                 first.append(time.perf_counter() - start)
 
-        result = train.run(config, out / "run", phase="search", progress=watch)
+        result = run(config, out / "run", phase="search", progress=watch)
         figures["run: start to first step told"] = first[0]
         figures["run: whole, 2 epochs, search"] = time.perf_counter() - start
     rows = result.evaluations

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spadam.pages import ask_for_large_pages
+from spadam.cli.large_pages import ask_for_large_pages
 
 ask_for_large_pages()  # before torch is imported, as the command line does
 
@@ -30,7 +30,7 @@ import step_time
 
 from spadam.bench.case import SIGNS
 from spadam.bench.machine import describe
-from spadam.surroundings import arithmetic
+from spadam.kernels.arithmetic import arithmetic
 
 ROOT = Path(__file__).parents[1]
 PAGE, PLOT = ROOT / "docs" / "performance.md", ROOT / "docs" / "images" / "step_time.png"

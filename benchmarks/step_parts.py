@@ -21,8 +21,8 @@ import torch
 from spadam import kernels
 from spadam.bench.machine import describe
 from spadam.bench.steps import LARGE, SMALL, Floor, Ours, Size, draw
-from spadam.selection.speed import fast_type
-from spadam.surroundings import arithmetic
+from spadam.encoding.speed import fast_type
+from spadam.kernels.arithmetic import arithmetic
 
 SIZES = (SMALL, LARGE)
 
@@ -70,12 +70,12 @@ class Stopwatch:
 @contextmanager
 def watched(watch: Stopwatch, ours: Ours) -> Iterator[None]:
     """Let ``watch`` time the parts of the steps of ``ours``."""
-    from spadam.kernels import cpu_search, scan
+    from spadam.kernels.cpu import scan, topk_ops
 
     chosen = kernels.choose(torch.device("cpu"))
     places = [(chosen, name, name) for name in chosen.__all__ if name in PARTS]
     places += [(scan, "search_block", "search_block"), (scan, "exhaust", "exhaust")]
-    places += [(cpu_search, "round_rows", "round_rows"), (cpu_search, "product", "product")]
+    places += [(topk_ops, "round_rows", "round_rows"), (topk_ops, "product", "product")]
     places += [(ours.optimizer, "step", "optimizer"), (torch.Tensor, "backward", "backward")]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     try:

@@ -17,8 +17,8 @@ from pathlib import Path
 from spadam.bench.machine import describe
 from spadam.bench.steps import AT_BATCH_128, Floor, Naive, Ours, Size, draw
 from spadam.bench.timing import timed
-from spadam.selection.speed import fast_type
-from spadam.surroundings import arithmetic
+from spadam.encoding.speed import fast_type
+from spadam.kernels.arithmetic import arithmetic
 
 ROOT = Path(__file__).parents[1]
 

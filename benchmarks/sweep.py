@@ -19,8 +19,8 @@ from spadam.bench.workers import TRIALS, describe_sweep, measure_sweep
 def page(spec: Path, out: Path) -> dict[str, float]:
     from spadam import report
     from spadam.spec import load
-    from spadam.sweep.standing import recall
-    from spadam.sweep.storage import open_file
+    from spadam.sweep.outcome.progress import recall
+    from spadam.sweep.store.connection import open_file
 
     name = load(spec).data["name"]
     with open_file(out / name / "sweep.db") as storage:

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from spadam.autoencoder import AutoencoderSpec, SparseAutoencoder
 from spadam.data import Dataset, DatasetSpec
 from spadam.data.splits import seeded
 from spadam.kernels import Wish
+from spadam.models.autoencoder import SparseAutoencoder
+from spadam.models.spec import AutoencoderSpec, ProbeSpec
 from spadam.optim import OptimizerSpec
-from spadam.probe import ProbeSpec
 from spadam.spec import InputError, Spec
 from spadam.tracking import TrackingSpec
 

@@ -152,7 +152,7 @@ def _check_kernels(asked: Asked) -> Finding:
     import torch
 
     from spadam import kernels
-    from spadam.selection.speed import fast_type
+    from spadam.encoding.speed import fast_type
 
     if torch.cuda.is_available():
         return Finding("ok", "torch operations on the GPU")
@@ -194,7 +194,7 @@ def _check_wandb(asked: Asked) -> Finding:
 
 
 def _check_storage(asked: Asked) -> Finding:
-    from spadam.sweep.storage import holds_studies, open_address
+    from spadam.sweep.store.connection import holds_studies, open_address
 
     assert asked.storage is not None
     if not holds_studies(asked.storage):

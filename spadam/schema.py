@@ -1,7 +1,7 @@
 """JSON schemas of the two files that a person writes: a run's configuration, and a sweep.
 
 An editor that knows them completes keys, shows what each one means, and underlines what is wrong; docs/sweeps.md is
-made from them (:mod:`spadam.manual`). They are made from the models, so they say what the models say. What lies between
+made from them (:mod:`make.sweeps`). They are made from the models, so they say what the models say. What lies between
 keys (``k <= latents``, an eps for an optimizer without one in a sweep's base) only the models check.
 """
 
@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from spadam.config import RunConfig
 from spadam.diagnostics.metrics import METRICS
-from spadam.sweep.spec import SweepSpec
+from spadam.sweep.definition.spec import SweepSpec
 
 Json = dict[str, Any]
 

@@ -15,9 +15,9 @@ from spadam.data import DATASETS
 from spadam.optim import OPTIMIZERS
 from spadam.sparsity import RULES
 from spadam.spec import Document, InputError, assign, load, merge, parse, validate
-from spadam.sweep.reading import check
+from spadam.sweep.definition.reading import check
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 SWEEPS = sorted((ROOT / "sweeps").glob("*.yaml"))
 SCHEMAS = {"run": schema.run(), "sweep": schema.sweep()}
 

@@ -8,14 +8,13 @@ import torch
 
 from spadam.config import RunConfig
 from spadam.data import Batches, Dataset
-from spadam.diagnostics.reconstruction import evaluate
-from spadam.diagnostics.telemetry import EVALUATED_TRAIN
-from spadam.module import AutoencoderModule
-from spadam.probe import LinearProbe
+from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, evaluate
+from spadam.models.probe import LinearProbe
+from spadam.training.module import AutoencoderModule
 
 
 class BareLoop:
-    """Makes the very steps of :func:`spadam.train.run`, the probe's included, and ends with the same weights."""
+    """Makes the very steps of :func:`spadam.training.run.run`, the probe's included, and ends with the same weights."""
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
         self.dataset = dataset

@@ -19,7 +19,8 @@ from typing_extensions import override
 
 from spadam.data import Dataset
 from spadam.data.splits import seeded
-from spadam.surroundings import arithmetic, quiet
+from spadam.kernels.arithmetic import arithmetic
+from spadam.training.lightning import quiet
 
 _SIDE = 28
 

@@ -1,8 +1,8 @@
 """Cases of an epoch: through the whole platform over a bare loop, and a plain Lightning baseline over the platform.
 
-The platform is :func:`spadam.train.run` into a folder: Lightning, ledger, diagnostics, checkpoints, W&B offline, the
-probe. The bare loop makes the very same steps. It has its turn whenever the platform has finished an epoch and says so
-through ``progress``: the two alternate within one training, and end with the same weights.
+The platform is :func:`spadam.training.run.run` into a folder: Lightning, ledger, diagnostics, checkpoints, W&B offline,
+the probe. The bare loop makes the very same steps. It has its turn whenever the platform has finished an epoch and says
+so through ``progress``: the two alternate within one training, and end with the same weights.
 
 An epoch is timed from the end of its first step to the end of its last, or whole: with the evaluations before it and
 the checkpoint, where the bare loop makes the evaluations too.
@@ -18,18 +18,18 @@ from typing import NamedTuple
 
 import torch
 
-from spadam import train
-from spadam.autoencoder import AutoencoderSpec, SparseAutoencoder
 from spadam.bench.bare import BareLoop
 from spadam.bench.baseline import Baseline
 from spadam.bench.case import Case, Measured, Settings, measured
 from spadam.bench.images import Images, find_images
 from spadam.bench.timing import compare, timed
 from spadam.config import RunConfig, TrainerSpec
-from spadam.diagnostics.telemetry import Progress
+from spadam.models.autoencoder import SparseAutoencoder
+from spadam.models.spec import AutoencoderSpec, ProbeSpec
 from spadam.optim import LazyAdamSpec
-from spadam.probe import ProbeSpec
 from spadam.tracking import TrackingSpec
+from spadam.training.progress import Progress
+from spadam.training.run import run
 
 LATENTS, K = 1000, 25
 
@@ -97,7 +97,7 @@ def through_platform(config: RunConfig, other: Other = lambda: None) -> tuple[li
     turns = _Turns(other)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "run"
-        train.run(config, out, phase="search", progress=turns)
+        run(config, out, phase="search", progress=turns)
         if len(turns.epochs) != config.trainer.epochs:
             raise RuntimeError("the epochs are too short: the training did not tell of a step in each")
         return turns.epochs, SparseAutoencoder.load(out)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from spadam import kernels
-from spadam.selection.speed import fast_type
+from spadam.encoding.speed import fast_type
 
 
 class Machine(NamedTuple):

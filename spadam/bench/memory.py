@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from spadam.bench.case import Case, Measured, NotRun, Settings, last_line
-from spadam.selection.speed import fast_type
+from spadam.encoding.speed import fast_type
 
 LATENTS, K, BATCH, FEATURES = 65536, 32, 128, 784
 SAMPLES = 2560
@@ -65,16 +65,16 @@ def train_and_measure(selection: str, latents: int) -> dict[str, int]:
 
     The training is one through the whole platform: evaluations, diagnostics, a checkpoint, the weights written.
     """
-    from spadam import train
     from spadam.config import RunConfig
+    from spadam.training.run import run
 
     small, large = (RunConfig.model_validate(configure(selection, n)) for n in (64, latents))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        train.run(small, Path(folder) / "small", phase="search")  # imports and compiles all there is, loads the data
+        run(small, Path(folder) / "small", phase="search")  # imports and compiles all there is, loads the data
         give_back()
         before = resident("VmRSS")
         reset_peak()
-        train.run(large, Path(folder) / "large", phase="search")
+        run(large, Path(folder) / "large", phase="search")
     return {"peak": resident("VmHWM") - before, "floor": floor(selection, latents)}
 
 

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 
 from spadam.bench.case import Case, NotRun, Row, Settings
+from spadam.kernels.arithmetic import arithmetic
 from spadam.spec import InputError
-from spadam.surroundings import arithmetic
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from spadam.autoencoder import AutoencoderSpec, SparseAutoencoder
 from spadam.data.splits import seeded
-from spadam.module import AutoencoderModule
+from spadam.models.autoencoder import SparseAutoencoder
+from spadam.models.spec import AutoencoderSpec
 from spadam.optim import LazyAdam, LazyAdamSpec
+from spadam.training.module import AutoencoderModule
 
 LR = 1e-6
 

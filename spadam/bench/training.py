@@ -7,7 +7,7 @@ from functools import partial
 from spadam.bench.case import Case, Measured, NotRun, Settings, measured
 from spadam.bench.steps import HUGE, LARGE, LONG, MIDDLE, SMALL, Floor, Naive, Ours, Size, draw
 from spadam.bench.timing import alternate
-from spadam.selection.speed import fast_type
+from spadam.encoding.speed import fast_type
 
 FLOAT32 = {SMALL: 1.45, MIDDLE: 1.25, LARGE: 1.25, HUGE: 1.25, LONG: 1.30}
 CERTIFIED = {SMALL: 1.25, MIDDLE: 0.75, LARGE: 0.45, HUGE: 0.32, LONG: 0.50}

@@ -56,7 +56,7 @@ def describe_sweep(trials: int = TRIALS, epochs: int = 5) -> dict[str, Any]:
 
 def mark_training(task: Any, progress: Callable[[Any], None]) -> Any:
     """A training of a sweep that writes down when it began, made its first step, and ended."""
-    from spadam.sweep.training import train
+    from spadam.sweep.running.task import train
 
     marks = {"begin": time.time()}
 
@@ -76,7 +76,7 @@ def run_quietly(workers: int, spec: Path, out: Path) -> int:
     """Run the sweep in this process; its exit code."""
     from rich.console import Console
 
-    from spadam.sweep.agent import run_sweep
+    from spadam.sweep.running.agent import run_sweep
 
     quiet = Console(file=io.StringIO())
     return run_sweep(spec, out, None, quiet, progress=quiet, workers=workers, train=mark_training)

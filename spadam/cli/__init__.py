@@ -9,8 +9,8 @@ import typer
 
 from spadam import __version__
 from spadam.cli import bench, dashboard, doctor, listing, report, schema, sweep, train
+from spadam.cli.large_pages import ask_for_large_pages
 from spadam.cli.options import error_console
-from spadam.pages import ask_for_large_pages
 from spadam.spec import InputError
 
 app = typer.Typer(

@@ -41,7 +41,7 @@ def bench(
     _check_target(json)
     from spadam.bench import CASES, FULL, QUICK, Settings, choose
     from spadam.bench.machine import describe
-    from spadam.surroundings import arithmetic
+    from spadam.kernels.arithmetic import arithmetic
 
     chosen = choose(CASES, only or [])
     settings = Settings(QUICK if quick else FULL, fashion=fashion)
@@ -57,7 +57,7 @@ def bench(
     if quick:
         out_console.print("a quick run: few repetitions, small sizes; leave --quick out for figures to rely on")
     if json is not None:
-        from spadam.ledger import strict_json, write_atomic
+        from spadam.files import strict_json, write_atomic
 
         write_atomic(json, strict_json([row.plain(settings, str(machine)) for row in rows], indent=1) + "\n")
     raise typer.Exit(1 if any(row.failed for row in rows) else 0)

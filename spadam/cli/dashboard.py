@@ -23,7 +23,7 @@ def dashboard(
     It listens on this machine only (127.0.0.1): it has no passwords, and whoever reaches it can rename and delete
     studies. For a sweep on another machine, tunnel: `ssh -L 8080:127.0.0.1:8080 host`.
     """
-    from spadam.sweep.dashboard import HOST, open_storage, serve
+    from spadam.sweep.store.dashboard import HOST, open_storage, serve
 
     with open_storage(folder, storage) as opened, serve(opened, port) as server:
         out_console.print(f"http://{HOST}:{server.server_port}/", markup=False)

@@ -27,6 +27,6 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for results.", show_def
 
 def write_json(value: object) -> None:
     """Print ``value`` as strict JSON."""
-    from spadam.ledger import strict_json
+    from spadam.files import strict_json
 
     sys.stdout.write(strict_json(value, indent=1) + "\n")

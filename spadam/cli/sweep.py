@@ -36,7 +36,7 @@ def run(
     """
     with error_console.status("starting"):  # torch takes its time to import
         from spadam import report
-        from spadam.sweep.agent import run_sweep
+        from spadam.sweep.running.agent import run_sweep
 
     chosen = None if variants is None else [name.strip() for name in variants.split(",")]
     code = run_sweep(spec, out, chosen, out_console, progress=error_console, workers=workers, write_page=report.write)
@@ -46,9 +46,9 @@ def run(
 @app.command()
 def status(spec: SpecFile, out: Out = Path("runs"), json: Json = False) -> None:
     """Say how far a sweep is, from any terminal."""
-    from spadam.sweep.results import status
-    from spadam.sweep.standing import read
-    from spadam.view import show_status
+    from spadam.sweep.outcome.progress import read
+    from spadam.sweep.outcome.table import status
+    from spadam.terminal.sweep import show_status
 
     found = status(*read(spec, out))
     if json:
@@ -67,10 +67,10 @@ def results(
     ] = None,
 ) -> None:
     """Show what a sweep found so far."""
-    from spadam.sweep.results import best_config, rows
-    from spadam.sweep.standing import read
-    from spadam.sweep.summary import summarise
-    from spadam.sweep.view import show
+    from spadam.sweep.outcome.progress import read
+    from spadam.sweep.outcome.summary import summarise
+    from spadam.sweep.outcome.table import best_config, rows
+    from spadam.terminal.sweep import show
 
     sweep, searches = read(spec, out)
     if best is not None:
@@ -94,15 +94,15 @@ def plan(
 
     Nothing of the sweep is trained, and nothing is written into --out.
     """
-    from spadam.sweep.agent import choose
-    from spadam.sweep.standing import read
+    from spadam.sweep.outcome.progress import read
+    from spadam.sweep.running.agent import choose
 
     sweep, searches = read(spec, out)
     chosen = choose(sweep, None if variants is None else [name.strip() for name in variants.split(",")])
     # Here, because they import what trains: a wrong file is told before that.
-    from spadam.sweep.forecast import forecast, plain
-    from spadam.sweep.forecast_view import Waiting, show_centres, show_forecast
-    from spadam.sweep.pilot import measure_centres, plain_centres
+    from spadam.sweep.forecast.forecast import forecast, plain
+    from spadam.sweep.forecast.lr_pilot import measure_centres, plain_centres
+    from spadam.terminal.forecast import Waiting, show_centres, show_forecast
 
     with Waiting(error_console, "rehearsing") as told:
         found = forecast(sweep, [search for search in searches if search.variant in chosen], out, told, workers)

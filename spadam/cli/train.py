@@ -31,9 +31,9 @@ def train(
 
     run_config = validate(RunConfig, _with_sets(load(config), sets or []))
 
-    from spadam.result import read_result
+    from spadam.terminal.training import TrainingProgress, show_result
     from spadam.tracking import settle
-    from spadam.view import TrainingProgress, show_result
+    from spadam.training.result import read_result
 
     finished = read_result(run_config, out)
     if finished is not None:
@@ -46,9 +46,9 @@ def train(
     run_config = run_config.model_copy(update={"tracking": tracking})
     try:
         with TrainingProgress(error_console) as progress:
-            from spadam import train as training
+            from spadam.training.run import run
 
-            result = training.run(run_config, out, progress=progress.update)
+            result = run(run_config, out, progress=progress.update)
     except KeyboardInterrupt:
         error_console.print("interrupted: the same command goes on from the last checkpoint")
         raise typer.Exit(1) from None

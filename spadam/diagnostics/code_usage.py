@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spadam.execution import Code
+from spadam.encoding.execution import Code
 
 EDGES = np.arange(-24, 1) / 4
 """Edges of the bins of log10 density: from one sample in a million to all, four bins a decade."""

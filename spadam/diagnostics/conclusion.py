@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 
-from spadam.autoencoder import SparseAutoencoder
 from spadam.config import RunConfig
 from spadam.data import Dataset
-from spadam.diagnostics.reconstruction import evaluate, evaluate_training_code
-from spadam.diagnostics.telemetry import EVALUATED_TRAIN
-from spadam.probe import baseline_pixels, baseline_untrained, refit
+from spadam.diagnostics.probe_regression import baseline_pixels, baseline_untrained, refit
+from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, evaluate, evaluate_training_code
+from spadam.models.autoencoder import SparseAutoencoder
 
 
 def measure(

@@ -1,13 +1,12 @@
 """The one registry of metric names: what each number is, in which unit, over what, by which formula.
 
-Objectives are checked against it before anything is trained, and docs/metrics.md is made from it:
-``python -m spadam.diagnostics.metrics > docs/metrics.md``. It imports nothing heavy.
+Objectives are checked against it before anything is trained, and docs/metrics.md is made from it. It imports nothing
+heavy.
 """
 
 from __future__ import annotations
 
 import difflib
-import sys
 from typing import NamedTuple
 
 from spadam.spec import InputError
@@ -248,33 +247,3 @@ def lookup(name: str, argument: str = "metric") -> Metric:
         remedy = f"did you mean {close[0]}?" if close else "docs/metrics.md lists them"
         raise InputError(argument, name, "no metric has this name", remedy)
     return metric
-
-
-_HEAD = """\
-# Metrics
-
-Made from `spadam/diagnostics/metrics.py` by `python -m spadam.diagnostics.metrics > docs/metrics.md`.
-
-A share lies in [0, 1]. A number that is not finite is `null` in JSON. A metric that a run cannot have (no labels, an
-optimizer without a denominator, no validation samples) is absent. Arrays stand under `arrays`. Step 0 is evaluated too;
-values are those of the last epoch. *Objective*: whether a search may be judged by it; `unpruned` is measured once, at
-the end of a training, so no pruner can look at it. Nothing is ever chosen on the test split; test metrics are not even
-computed in a search.
-"""
-
-
-def as_markdown() -> str:
-    """The registry as a page, one table a group."""
-    parts = [_HEAD]
-    for group in dict.fromkeys(name.partition("/")[0] for name in METRICS):
-        parts.append(f"\n## {group}/\n\n| name | unit | over | formula | objective |\n|---|---|---|---|---|\n")
-        for metric in METRICS.values():
-            if metric.name.startswith(group + "/"):
-                objective = "yes" if metric.prunable else "unpruned" if metric.searchable else "no"
-                cells = (f"`{metric.name}`", metric.unit, metric.over, metric.formula, objective)
-                parts.append(f"| {' | '.join(cells)} |\n")
-    return "".join(parts)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(as_markdown())

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from spadam.autoencoder import SparseAutoencoder
     from spadam.data import Dataset
+    from spadam.models.autoencoder import SparseAutoencoder
 
 Picture = NDArray[np.uint8]
 

@@ -12,11 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from spadam.autoencoder import SparseAutoencoder
 from spadam.diagnostics.code_usage import CodeUsage, UsageCounts
+from spadam.models.autoencoder import SparseAutoencoder
 
 Take = Callable[[Tensor], Tensor]
 """Gives the samples (B, D) at int64 indices (B,)."""
+
+EVALUATED_TRAIN = 10_000
+"""Of the training split, at most so many samples are evaluated: the first ones of its (seeded) order."""
 
 _BLOCK = 1 << 20
 """Scores or features worked on at a time: they stay in cache. It decides last digits, so it is no argument."""

@@ -47,12 +47,12 @@ def use(wish: Wish) -> Iterator[None]:
 def prepare(device: torch.device) -> None:
     """Get the kernels of ``device`` ready: the first time on a machine, compiling takes some seconds."""
     if choose(device) is not reference:
-        importlib.import_module("spadam.kernels.preparing").prepare()
+        importlib.import_module("spadam.kernels.cpu.warmup").prepare()
 
 
 def cache_folder() -> str:
     """Where compiled loops are kept."""
-    found: str = importlib.import_module("spadam.kernels.compiling").cache_folder()
+    found: str = importlib.import_module("spadam.kernels.cpu.compiling").cache_folder()
     return found
 
 
@@ -64,7 +64,7 @@ def flushes_denormals() -> bool:
 def follow_denormals() -> None:
     """Let all threads of compiled loops treat denormal numbers as the calling thread does."""
     if choose(torch.device("cpu")) is not reference:
-        importlib.import_module("spadam.kernels.denormals").flush_denormals()
+        importlib.import_module("spadam.kernels.cpu.denormals").flush_denormals()
 
 
 def name(device: torch.device) -> Literal["compiled", "reference"]:

@@ -9,15 +9,16 @@ from pydantic import Field
 
 from spadam.optim.active_adam import ActiveAdam, ActiveAdamSpec
 from spadam.optim.adagrad import Adagrad, AdagradSpec
-from spadam.optim.counting import count_rows
 from spadam.optim.custom import CustomSpec
+from spadam.optim.inspection import View, view
 from spadam.optim.lazy_adam import LazyAdam, LazyAdamSpec
-from spadam.optim.listing import RowSamples
 from spadam.optim.masked_adam import MaskedAdam, MaskedAdamSpec
 from spadam.optim.native import AdamSpec, AdamWSpec, SGDSpec
 from spadam.optim.rmsprop import RMSprop, RMSpropSpec
-from spadam.optim.row import RowOptimizer
 from spadam.optim.row_clock_adam import RowClockAdam, RowClockAdamSpec
+from spadam.optim.rows.count_rows import count_rows
+from spadam.optim.rows.optimizer import RowOptimizer
+from spadam.optim.rows.touched import RowSamples
 from spadam.optim.rowwise_adagrad import RowwiseAdagrad, RowwiseAdagradSpec
 from spadam.optim.rowwise_adam import RowwiseAdam, RowwiseAdamSpec
 from spadam.optim.schedule import Schedule
@@ -25,7 +26,6 @@ from spadam.optim.selective_adam import SelectiveAdam, SelectiveAdamSpec
 from spadam.optim.signum import Signum, SignumSpec
 from spadam.optim.spec import BaseOptimizerSpec
 from spadam.optim.tf_sparse_adam import TFSparseAdam, TFSparseAdamSpec
-from spadam.optim.view import View, view
 
 OptimizerSpec = Annotated[
     AdamSpec

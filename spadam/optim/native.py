@@ -15,7 +15,7 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
-from spadam.optim.point import BETAS, EPS, LR
+from spadam.optim.rows.adam_family import BETAS, EPS, LR
 from spadam.optim.spec import BaseOptimizerSpec, Betas
 
 

@@ -12,10 +12,10 @@ from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
 from spadam import kernels
-from spadam.optim.accumulation import Due
-from spadam.optim.deferral import catch_up, decay_of, defer, take_decays
-from spadam.optim.listing import as_rows
-from spadam.optim.row import RowOptimizer
+from spadam.optim.rows.accumulation import Due
+from spadam.optim.rows.deferred_decay import catch_up, decay_of, defer, take_decays
+from spadam.optim.rows.optimizer import RowOptimizer
+from spadam.optim.rows.touched import as_rows
 from spadam.optim.spec import BaseOptimizerSpec
 from spadam.spec import InputError
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal, final
 
-from spadam.optim.point import ENTERS, Epsilon, Point, PointAdam, PointAdamSpec
+from spadam.optim.rows.adam_family import ENTERS, Epsilon, Point, PointAdam, PointAdamSpec
 
 
 @final

@@ -11,9 +11,9 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
-from spadam.optim.accumulation import Due
-from spadam.optim.listing import as_rows
-from spadam.optim.row import RowOptimizer
+from spadam.optim.rows.accumulation import Due
+from spadam.optim.rows.optimizer import RowOptimizer
+from spadam.optim.rows.touched import as_rows
 from spadam.optim.spec import BaseOptimizerSpec
 
 LR, MOMENTUM = 1e-4, 0.9  # of the paper's ImageNet runs

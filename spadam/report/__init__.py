@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spadam.sweep.spec import Sweep
-    from spadam.sweep.standing import Search
+    from spadam.sweep.definition.spec import Sweep
+    from spadam.sweep.outcome.progress import Search
 
 
 def write(
@@ -25,15 +25,15 @@ def write(
 ) -> Path:
     """Write report.html and trials.csv; returns the page's path.
 
-    ``attributes`` are what :meth:`spadam.sweep.study.Studies.attributes` gives. ``folder`` holds the folders of the
-    trainings (for pictures), None when they are not at hand. The files go to ``out``, by default to ``folder``. Raises
-    OSError when nothing can be written there.
+    ``attributes`` are what :meth:`spadam.sweep.store.studies.Studies.attributes` gives. ``folder`` holds the folders of
+    the trainings (for pictures), None when they are not at hand. The files go to ``out``, by default to ``folder``.
+    Raises OSError when nothing can be written there.
     """
-    from spadam.ledger import write_atomic
+    from spadam.files import write_atomic
     from spadam.report.appendix import CSV
     from spadam.report.outcome import Outcome
     from spadam.report.page import page
-    from spadam.sweep.results import write_csv
+    from spadam.sweep.outcome.table import write_csv
 
     outcome = Outcome(sweep, searches, attributes, folder)
     target = out or folder or Path()

@@ -8,9 +8,9 @@ from typing import Any
 from spadam.report.drawing import Section
 from spadam.report.markup import Html, fold, join, paragraph, table, tag
 from spadam.report.outcome import Outcome
-from spadam.report.scale import number
 from spadam.spec import dump
-from spadam.sweep.space import Range
+from spadam.sweep.definition.space import Range
+from spadam.text import number
 
 CSV = "trials.csv"
 

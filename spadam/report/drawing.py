@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from spadam.report.axis import Scale
 from spadam.report.markup import Html, fold, paragraph, table, tag
-from spadam.report.scale import Scale
 
 COLOURS = 8
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from spadam.report.markup import Html, join, paragraph, tag
 from spadam.report.outcome import Outcome
-from spadam.sweep.view import count
+from spadam.text import count, duration
 
 INTERVALS = "No verdict is drawn here; intervals are 95 % (Student's t over seeds) and each stands for itself."
 
@@ -61,16 +61,9 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
         first, last = min(start for start, _ in begun), max(start + timedelta(seconds=long) for start, long in begun)
         when = f"{_moment(first)} to {_moment(last)} UTC"
     on = [f"{p['device']}, {p['threads']} thread{'s' * (p['threads'] != 1)}" for p in provenance if "device" in p]
-    each = f"{_duration(sum(seconds) / len(seconds))} a training, {_duration(sum(seconds))} in all" if seconds else ""
+    each = f"{duration(sum(seconds) / len(seconds))} a training, {duration(sum(seconds))} in all" if seconds else ""
     return [("Trained", when), ("On", "; ".join(dict.fromkeys(on))), ("Time", each)]
 
 
 def _moment(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -12,13 +12,13 @@ from typing import Any
 from optuna.storages import BaseStorage
 
 from spadam.spec import InputError
-from spadam.sweep.results import rows, status
-from spadam.sweep.spec import Sweep
-from spadam.sweep.standing import Search, recall, value_of
-from spadam.sweep.storage import open_address, open_file
-from spadam.sweep.study import Record
-from spadam.sweep.summary import Line, summarise
-from spadam.sweep.view import short
+from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.progress import Search, recall, value_of
+from spadam.sweep.outcome.summary import Line, summarise
+from spadam.sweep.outcome.table import rows, status
+from spadam.sweep.store.connection import open_address, open_file
+from spadam.sweep.store.studies import Record
+from spadam.text import short
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Outcome:
     sweep: Sweep
     searches: Sequence[Search]
     attributes: Mapping[str, Any]
-    """What the sweep was created from; see :func:`spadam.sweep.standing.recall`."""
+    """What the sweep was created from; see :func:`spadam.sweep.outcome.progress.recall`."""
     folder: Path | None
     """Where the folders of the trainings lie; None when only the storage is at hand."""
 

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from spadam.report.axis import Scale
 from spadam.report.outcome import Outcome, setting
-from spadam.report.scale import Scale, number
-from spadam.sweep.derived import key_of
-from spadam.sweep.spec import Variant
-from spadam.sweep.study import Record
+from spadam.sweep.definition.relative_axes import key_of
+from spadam.sweep.definition.spec import Variant
+from spadam.sweep.store.studies import Record
+from spadam.text import number
 
 LR, EPS = "optimizer.lr", "optimizer.eps"
 

@@ -1,28 +1,9 @@
 import shutil
-import sqlite3
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
 
-sys.path.append(str(Path(__file__).parents[1] / "sweep"))  # a page is made of a sweep: its bench, its bowl
-
-from report_bench import Desk
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _hasty_disk() -> Iterator[None]:
-    """SQLite that does not wait for the disk: no power is cut here."""
-
-    def hurry(connection: object, _: object) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute("PRAGMA synchronous = OFF")
-
-    event.listen(Engine, "connect", hurry)
-    yield
-    event.remove(Engine, "connect", hurry)
+from support.report_bench import Desk
 
 
 @pytest.fixture

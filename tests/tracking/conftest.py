@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wandb_desk import Desk
-from wandb_server import WandbServer
+
+from support.wandb_desk import Desk
+from support.wandb_server import WandbServer
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from spadam.report.axis import Scale
 from spadam.report.drawing import SQUARE, Panel, Section, colour, dots, draw, gap, layout, line, swatch, symbol, words
 from spadam.report.markup import Html, tag
 from spadam.report.outcome import Outcome, judged
-from spadam.report.scale import Scale, number
+from spadam.text import number
 
 _ANCHOR, _TITLE = "codes", "Training code against evaluation code"
 _SPLITS = {"train": "training samples", "test": "test samples"}

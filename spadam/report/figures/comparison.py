@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from spadam.report.axis import Scale
 from spadam.report.drawing import Panel, Section, colour, dots, draw, gap, line, rowed, swatch, symbol
 from spadam.report.markup import Html, join, paragraph, table, tag
 from spadam.report.outcome import Outcome
-from spadam.report.scale import Scale, interval, number
-from spadam.sweep.standing import Search
-from spadam.sweep.summary import Estimate, Line, estimate
+from spadam.statistics.interval import Estimate, estimate
+from spadam.sweep.outcome.progress import Search
+from spadam.sweep.outcome.summary import Line
+from spadam.text import interval, number
 
 _ANCHOR, _TITLE = "comparison", "Tuned comparison"
 _TEST, _PROBE = "test/fvu", "probe/test_accuracy"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from spadam.report.axis import Scale
 from spadam.report.drawing import Panel, Section, colour, dots, draw, gap, line, rowed, symbol
 from spadam.report.outcome import Outcome, judged
-from spadam.report.scale import Scale, number
-from spadam.sweep.standing import Search
+from spadam.sweep.outcome.progress import Search
+from spadam.text import number
 
 _ANCHOR, _TITLE = "density", "Latents on, and rows touched"
 _TRAINED, _JUDGED, _TOUCHED = "sparsity/l0_train", "sparsity/l0_eval", "sparsity/rows_touched"

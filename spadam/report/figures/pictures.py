@@ -14,16 +14,16 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from spadam.autoencoder import AutoencoderSpec
 from spadam.data import Array
 from spadam.data.splits import seeded
 from spadam.diagnostics.pictures import decoder_picture
+from spadam.models.spec import AutoencoderSpec
 from spadam.report.drawing import Section, gap, heading
 from spadam.report.markup import Html, paragraph, tag
 from spadam.report.outcome import Outcome, judged, setting
-from spadam.report.scale import number
 from spadam.spec import Document, InputError, validate
-from spadam.sweep.study import Record
+from spadam.sweep.store.studies import Record
+from spadam.text import number
 
 _ANCHOR, _TITLE = "pictures", "What the best models have learnt"
 _MOST = 64

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from spadam.report.axis import Scale
 from spadam.report.drawing import Panel, Section, colour, crosses, dots, draw, gap, heading, layout, line, ring, symbol
 from spadam.report.outcome import Outcome
-from spadam.report.scale import Scale, number
 from spadam.report.trials import EPS, Trial, count_missing, ranked, scale_of, searched, trials
+from spadam.text import number
 
 _ANCHOR = "response"
 _HEIGHT = 250

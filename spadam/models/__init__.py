@@ -1,0 +1,1 @@
+"""What is trained: the autoencoder, and the probe on its codes."""

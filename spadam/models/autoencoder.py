@@ -1,0 +1,222 @@
+"""The sparse autoencoder: pre-activations, a rule that chooses latents, and a code that costs only what is on.
+
+Shapes: B samples, D features, L latents, P pairs (sample, latent) that are on, R rows touched, U rows in the union of a
+batch's masks. Every weight matrix is latent-major, (L, D): a row is a latent's weights.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from spadam.encoding import Best, Selector, execution
+from spadam.encoding.execution import Code, Scored
+from spadam.kernels import choose, reference
+from spadam.kernels.reference import mostly_on
+from spadam.models.spec import AutoencoderSpec
+from spadam.optim.rows.touched import RowSamples, set_row_samples
+from spadam.sparsity import Selection
+from spadam.spec import Document, load, validate
+
+
+class Output(NamedTuple):
+    """What a pass gives: the reconstruction (B, D), and the code."""
+
+    reconstruction_BD: Tensor
+    code: Code
+    probe_code: Code | None = None
+    """The code that the probe sees, without gradient, where it was asked for."""
+
+
+class SparseAutoencoder(nn.Module):
+    r"""A sparse autoencoder with latent-major weights.
+
+    .. math:: s = x W_{enc}^T + b_{enc} \qquad z = act(s \cdot mask) \qquad \hat x = z W_{dec} + b_{dec}
+
+    In training mode a call uses the rule's training code and lets the rule learn; the weights' gradients are COO in the
+    `sparse` and `gathered` executions, dense in `dense`; and every parameter is told which of its rows were touched:
+    ``param.row_samples = (rows, counts, batch)``. In evaluation mode a call uses the evaluation code.
+
+    There is no pre-encoder bias. The encoder bias (L,) follows the weights row by row; the decoder bias (1, D) is one
+    row, always touched. Untied, the decoder starts as a copy of the encoder.
+    """
+
+    def __init__(self, spec: AutoencoderSpec, features: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.features = features
+        self.encoder_weight = nn.Parameter(torch.zeros(spec.latents, features))
+        self.encoder_bias = nn.Parameter(torch.zeros(spec.latents))
+        if not spec.tied:
+            self.decoder_weight = nn.Parameter(torch.zeros(spec.latents, features))
+        self.decoder_bias = nn.Parameter(torch.zeros(1, features))
+        self.rule = spec.rule.build(spec.latents)
+        self.selector = Selector(spec.selection)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> SparseAutoencoder:
+        """The trained model of a run's folder, from its model.safetensors and config.yaml, in evaluation mode."""
+        folder = Path(folder)
+        document = load(folder / "config.yaml")
+        model = document.data.get("model", {})
+        spec = validate(AutoencoderSpec, Document(model, {}, str(folder / "config.yaml")), within="model.")
+        tensors = load_file(folder / "model.safetensors")
+        autoencoder = cls(spec, tensors["encoder_weight"].shape[1])
+        autoencoder.load_state_dict(tensors)
+        return autoencoder.eval()
+
+    @property
+    def decoder_rows(self) -> nn.Parameter:
+        """The decoder matrix (L, D); the encoder's own when tied."""
+        return self.encoder_weight if self.spec.tied else self.decoder_weight
+
+    @property
+    def latent_parameters(self) -> list[nn.Parameter]:
+        """The parameters with one row a latent."""
+        encoder = [self.encoder_weight, self.encoder_bias]
+        return encoder if self.spec.tied else [*encoder, self.decoder_weight]
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator, mean_D: Tensor | None = None) -> None:
+        """Draw the rows from N(0, 1/features); biases become 0, the decoder's ``mean_D`` where given."""
+        self.encoder_weight.normal_(generator=generator).div_(self.features**0.5)
+        self.encoder_bias.zero_()
+        self.decoder_bias.zero_()
+        if mean_D is not None:
+            self.decoder_bias.copy_(mean_D[None])
+        if not self.spec.tied:
+            self.decoder_weight.copy_(self.encoder_weight)
+        self.normalise()
+
+    def forward(self, x_BD: Tensor, probe: bool = False) -> Output:
+        """Reconstruct ``x_BD`` with the training code in training mode, with the evaluation code otherwise.
+
+        ``probe`` asks for the code that the probe sees, too; the pre-activations are computed once for both.
+        """
+        if not self.training:
+            probe_code = self.encode(x_BD, self.spec.probe_k) if probe else None
+            return self._run(x_BD, self._evaluated(x_BD, None), "sparse", probe_code)
+        scored, probed = self._trained(x_BD, probe, observe=True)
+        output = self._run(x_BD, scored, self.spec.execution, probed)
+        self._tell_touched(output.code)
+        return output
+
+    @torch.no_grad()
+    def reconstruct_as_trained(self, x_BD: Tensor) -> Output:
+        """Reconstruct with the training code, in any mode, and change nothing."""
+        scored, _ = self._trained(x_BD, probe=False, observe=False)
+        return self._run(x_BD, scored, self.spec.execution)
+
+    @torch.no_grad()
+    def scores(self, x_BD: Tensor) -> Tensor:
+        """Pre-activations (B, L), without gradient."""
+        return torch.addmm(self.encoder_bias, x_BD, self.encoder_weight.T)
+
+    @torch.no_grad()
+    def encode(self, x_BD: Tensor, k: int | None = None) -> Code:
+        """The evaluation code of ``x_BD``; ``k`` overrides how many latents per sample are on."""
+        return self._code(self._evaluated(x_BD, k))
+
+    def decode(self, code: Code) -> Tensor:
+        """The reconstruction (B, D) of a code."""
+        latents_P, offsets_B = code.selection
+        sum_BD: Tensor = reference.decode(latents_P, code.values_P, offsets_B, self.decoder_rows)
+        return sum_BD + self.decoder_bias
+
+    @torch.no_grad()
+    def normalise(self, rows_R: Tensor | None = None) -> None:
+        """With `decoder_norm: unit`, give the decoder rows (all, or those listed) length 1 again."""
+        if self.spec.decoder_norm == "unit":
+            rows = slice(None) if rows_R is None else rows_R
+            old_RD = self.decoder_weight[rows]
+            self.decoder_weight[rows] = old_RD / old_RD.norm(dim=1, keepdim=True).clamp_min(1e-12)
+
+    @torch.no_grad()
+    def project_gradient(self) -> None:
+        """With `decoder_norm: unit`, take the part along each decoder row out of its gradient."""
+        if self.spec.decoder_norm != "unit" or self.decoder_weight.grad is None:
+            return
+        grad = self.decoder_weight.grad
+        if grad.is_sparse:
+            rows_RD, grad_RD = self.decoder_weight[grad._indices()[0]], grad._values()
+        else:
+            rows_RD, grad_RD = self.decoder_weight, grad
+        grad_RD.sub_((grad_RD * rows_RD).sum(1, keepdim=True) * rows_RD)
+
+    @torch.no_grad()
+    def _trained(self, x_BD: Tensor, probe: bool, observe: bool) -> tuple[Scored, Code | None]:
+        """The training code's selection, and the probe's code."""
+        k, probe_k = self.rule.training_k, self.spec.probe_k
+        if k is not None and self._few(k):  # whatever the probe sees: it must not change a bit of the code
+            if not probe:
+                return _scored(self._best(x_BD, k)), None
+            assert probe_k is not None
+            if not self._few(probe_k):
+                return _scored(self._best(x_BD, k)), self.encode(x_BD, probe_k)
+            best = self._best(x_BD, max(k, probe_k))
+            return _scored(best.first(k)), self._code(_scored(best.first(probe_k)))
+        scores_BL = self.scores(x_BD)
+        scored = _look_up(scores_BL, self.rule.training_selection(scores_BL))
+        if observe:
+            self.rule.observe(scored.selection, scored.scores_P)
+        if not probe:
+            return scored, None
+        selection = self.rule.evaluation_selection(scores_BL, self._forced(probe_k))
+        return scored, self._code(_look_up(scores_BL, selection))
+
+    @torch.no_grad()
+    def _evaluated(self, x_BD: Tensor, k: int | None) -> Scored:
+        """The evaluation code's selection."""
+        k = self._forced(k)
+        best_k = self.rule.evaluation_k(k)
+        if best_k is not None and self._few(best_k):
+            return _scored(self._best(x_BD, best_k))
+        scores_BL = self.scores(x_BD)
+        return _look_up(scores_BL, self.rule.evaluation_selection(scores_BL, k))
+
+    def _forced(self, k: int | None) -> int | None:
+        """The k that is asked for, or that `evaluation: per_sample_k` forces."""
+        return self.rule.k if k is None and self.spec.evaluation == "per_sample_k" else k
+
+    def _few(self, k: int) -> bool:
+        """Whether the k best are so few that they are better searched for than scored with all the others."""
+        return not mostly_on(k, 1, self.spec.latents)
+
+    def _best(self, x_BD: Tensor, k: int) -> Best:
+        return self.selector.best(x_BD, self.encoder_weight, self.encoder_bias, k)
+
+    def _code(self, scored: Scored) -> Code:
+        selection, scores_P = scored
+        return Code(selection, scores_P.relu() if self.spec.activation == "relu" else scores_P)
+
+    def _run(self, x_BD: Tensor, scored: Scored, how: str, probe_code: Code | None = None) -> Output:
+        weights = execution.Weights(
+            self.encoder_weight, self.encoder_bias, self.decoder_rows, relu=self.spec.activation == "relu"
+        )
+        sum_BD, code = execution.MODES[how](x_BD, scored, weights)
+        return Output(sum_BD + self.decoder_bias, code, probe_code)
+
+    def _tell_touched(self, code: Code) -> None:
+        (latents_P, offsets_B), batch = code.selection, len(code.selection.offsets_B)
+        groups = code.groups or choose(latents_P.device).group_by_row(latents_P, offsets_B, self.spec.latents)
+        samples = RowSamples(groups.rows_R, groups.counts_R, batch)
+        for parameter in self.latent_parameters:
+            set_row_samples(parameter, samples)
+        one_row = offsets_B.new_zeros(1)
+        set_row_samples(self.decoder_bias, RowSamples(one_row, one_row + batch, batch))
+
+
+def _scored(best: Best) -> Scored:
+    """The same for every sample: k latents."""
+    scores_Bk, latents_Bk = best
+    batch, k = latents_Bk.shape
+    offsets_B = torch.arange(0, batch * k, k, device=latents_Bk.device)
+    return Scored(Selection(latents_Bk.reshape(-1), offsets_B), scores_Bk.reshape(-1))
+
+
+def _look_up(scores_BL: Tensor, selection: Selection) -> Scored:
+    return Scored(selection, scores_BL[selection.samples(), selection.latents_P])

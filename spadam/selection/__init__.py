@@ -1,5 +1,0 @@
-"""Finding each sample's k best latents without scoring all of them exactly, and yet without a doubt."""
-
-from spadam.selection.selector import Best, Selector, Wish
-
-__all__ = ["Best", "Selector", "Wish"]

@@ -1,0 +1,31 @@
+"""A mean over seeds, and how far it may be from the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+LEVEL = 0.95
+
+
+class Estimate(NamedTuple):
+    """A mean over seeds, with half the width of its interval; None when one seed gives no interval."""
+
+    mean: float
+    half: float | None
+    n: int
+
+
+def estimate(values: Sequence[float]) -> Estimate | None:
+    """Mean and 95 % interval of a sample from a normal distribution: half = t_{n-1, .975} s / sqrt(n)."""
+    n = len(values)
+    if n == 0:
+        return None
+    mean = math.fsum(values) / n
+    if n == 1:
+        return Estimate(mean, None, n)
+    from scipy.special import stdtrit  # here, because reading a sweep should not wait for it
+
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    return Estimate(mean, float(stdtrit(n - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(n), n)

@@ -1,0 +1,99 @@
+"""What may change in the file of a sweep that has begun: it may grow, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from spadam.spec import InputError, Path_
+from spadam.sweep.definition.range_ends import configurations
+from spadam.sweep.definition.relative_axes import key_of
+from spadam.sweep.definition.space import Axis
+from spadam.sweep.definition.spec import Sweep
+
+GROWING: tuple[Path_, ...] = (("search", "trials"), ("search", "studies"), ("repeat", "seeds"))
+"""Numbers that may become larger."""
+
+
+def facts(sweep: Sweep) -> dict[str, Any]:
+    """What determines the results of a sweep, as plain values; what was left to a default is spelled out."""
+    variants = {}
+    for name, variant in sweep.variants.items():
+        config = next(configurations(variant.document, variant.axes)).facts()
+        for axis in variant.axes:
+            _drop(config, key_of(axis.name))
+        space = {axis.name: _axis_facts(sweep, axis) for axis in variant.axes}
+        variants[name] = {"config": config, "space": space}
+    search = {**sweep.spec.search.model_dump(mode="json"), "trials": sweep.trials}
+    return {
+        "objective": sweep.spec.objective.model_dump(mode="json"),
+        "search": search,
+        "repeat": sweep.spec.repeat.model_dump(mode="json"),
+        "variants": variants,
+    }
+
+
+def _axis_facts(sweep: Sweep, axis: Axis) -> dict[str, Any]:
+    """What an axis tries. Around which centre it was written is no fact: its bounds are."""
+    found = axis.range.model_dump(mode="json", exclude={"around", "decades"})
+    return found | ({"dimension": axis.dimension} if sweep.spec.search.sampler == "qmc" else {})
+
+
+def check_extends(sweep: Sweep, stored: Mapping[str, Any]) -> None:
+    """Raise :class:`InputError` unless ``sweep`` is what it was created as, ``stored``, or more of it."""
+    old, new = dict(_leaves(stored)), dict(_leaves(facts(sweep)))
+    added = {name for name in sweep.variants if name not in stored["variants"]}
+    # An axis that came or went has left its trace in the configuration too: it is told as the axis that it is.
+    for path in sorted(dict.fromkeys((*old, *new)), key=lambda path: path[2:3] == ("config",)):
+        before, now = old.get(path, _ABSENT), new.get(path, _ABSENT)
+        if before == now or (path[0] == "variants" and path[1] in added):
+            continue
+        if path in GROWING and isinstance(before, int) and isinstance(now, int) and now > before:
+            continue
+        raise _changed(sweep, path, before, now)
+
+
+_ABSENT = object()
+
+
+def _changed(sweep: Sweep, path: Path_, before: object, now: object) -> InputError:
+    """What has changed at ``path``, as a person wrote it."""
+    remedy = "put it back, or begin another sweep with another `name` or --out"
+    value = None if now is _ABSENT else "null" if now is None else now
+    was = "without it" if before is _ABSENT else f"with {'null' if before is None else before}"
+    rule = f"the sweep was created {was}" + (", and may only grow" if path in GROWING else "")
+    if path[0] != "variants":
+        return InputError(".".join(map(str, path)), value, rule, remedy, sweep.document.where(path))
+    variant, part, inner = str(path[1]), path[2], tuple(map(str, path[3:]))
+    if variant not in sweep.variants:
+        remedy += "; to run some variants only, use --variants"
+        return InputError(f"variants.{variant}", None, "the sweep was created with this variant", remedy)
+    document = sweep.variants[variant].document
+    if part == "config":
+        return InputError(f"variant {variant}: {'.'.join(inner)}", value, rule, remedy, document.where(inner))
+    if inner[-1:] == ("dimension",) and not (before is _ABSENT or now is _ABSENT):
+        rule = (
+            f"the sampler qmc numbers a variant's own axes in the order of the file, and this one had number {before}"
+        )
+        remedy = "put new variants after those that were there"
+    if before is _ABSENT or now is _ABSENT:  # a whole axis came or went
+        value, inner = None, inner[:1]
+        rule = f"the sweep was created {'without' if before is _ABSENT else 'with'} this axis"
+    where = document.where(tuple(inner[0].split("."))) if inner else document.where(())
+    return InputError(f"variant {variant}: {'.'.join(('space', *inner))}", value, rule, remedy, where)
+
+
+def _drop(config: dict[str, Any], dotted: str) -> None:
+    """Take the key ``dotted`` out of ``config``: what an axis gives it is no fact of the configuration."""
+    *parents, key = dotted.split(".")
+    for name in parents:
+        config = config[name]
+    del config[key]
+
+
+def _leaves(data: object, path: Path_ = ()) -> Iterator[tuple[Path_, object]]:
+    if isinstance(data, Mapping) and data:
+        for key, value in data.items():
+            yield from _leaves(value, (*path, key))
+    else:
+        yield path, list(data) if isinstance(data, tuple) else data

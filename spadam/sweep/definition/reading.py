@@ -1,0 +1,163 @@
+"""Reading a sweep's file: everything in it is checked before anything is trained."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spadam.config import RunConfig
+from spadam.spec import Document, InputError, validate
+from spadam.spec import load as load_document
+from spadam.sweep.definition import range_ends, relative_axes
+from spadam.sweep.definition.space import Axis, Range
+from spadam.sweep.definition.spec import Sweep, SweepSpec, Variant
+
+FIXED = {
+    "seed": "every trial of a study has the same seed, and repeats have fresh ones",
+    "data.root": "where files lie does not change a result",
+    "tracking": "who watches does not change a result",
+    "trainer.kernels": "who runs the hot loops is decided once for the whole sweep",
+    "trainer.accelerator": "where a training runs is decided once for the whole sweep",
+}
+"""Keys that cannot be searched, and why."""
+
+
+def load(path: Path) -> Sweep:
+    """Read and check the sweep in the YAML file at ``path``; nothing is trained and no data is read.
+
+    Both ends of every range are tried for every variant. Raises :class:`InputError`, with file and line.
+    """
+    return check(load_document(path))
+
+
+def check(document: Document) -> Sweep:
+    """The sweep that ``document`` describes, after all checks; see :func:`load`."""
+    if "variants" in document.data and not document.data["variants"]:
+        remedy = "add one, such as `lazy: {optimizer: {name: lazy_adam}}`"
+        where = document.where(("variants",))
+        raise InputError("variants", None, "a sweep must have at least one variant, and there is none", remedy, where)
+    _check_ranges(document)
+    spec = validate(SweepSpec, document)
+    _check_names(spec, document)
+    _check_axes(spec, document)
+    dimensions = _number_axes(spec)
+    variants = {name: _variant(name, spec, document, dimensions) for name in spec.variants}
+    seed = next(iter(variants.values())).document.data.get("seed", RunConfig.model_fields["seed"].default)
+    sweep = Sweep(spec, variants, _count_trials(spec, variants, document), seed, document)
+    range_ends.check_objective(sweep)
+    return sweep
+
+
+def _number_axes(spec: SweepSpec) -> dict[str, int]:
+    """A number for every axis of the sweep: the shared ones by name, then the variants' own in the order of the file.
+
+    So an axis has the same number in every variant, and a variant added at the end changes none.
+    """
+    own = [axis for variant in spec.variants.values() for axis in variant.space]
+    return {axis: number for number, axis in enumerate(dict.fromkeys((*sorted(spec.space), *own)))}
+
+
+def _variant(name: str, spec: SweepSpec, document: Document, dimensions: Mapping[str, int]) -> Variant:
+    ranges: dict[str, Range | None] = {**spec.space, **spec.variants[name].space}
+    chosen = {axis: range_ for axis, range_ in ranges.items() if range_ is not None}
+    merged = range_ends.lay_over(name, spec.variants[name].overlay, chosen, document)
+    placed = relative_axes.place(name, merged, chosen)
+    whole = range_ends.check(name, merged, placed)
+    axes = (Axis(axis, range_, axis in whole, dimensions[axis]) for axis, range_ in placed.items())
+    return Variant(name, merged, tuple(axes))
+
+
+def _check_ranges(document: Document) -> None:
+    """Check every range by itself, so that a message can name its key and line."""
+    variants = document.data.get("variants")
+    spaces: list[tuple[str, ...]] = [("space",)]
+    if isinstance(variants, Mapping):
+        spaces += [("variants", name, "space") for name in variants]
+    for place in spaces:
+        space: Any = document.data
+        for key in place:
+            space = space.get(key) if isinstance(space, Mapping) else None
+        if not isinstance(space, Mapping):
+            continue
+        for axis, range_ in space.items():
+            if isinstance(range_, Mapping):
+                path = (*place, axis)
+                validate(Range, range_ends.part(document, path), within=".".join(path) + ".")
+
+
+def _check_names(spec: SweepSpec, document: Document) -> None:
+    rule = "a name may hold letters, digits, - and _, begins with a letter or digit, and has at most 48 of them"
+    for path in (("name",), *(("variants", name) for name in spec.variants)):
+        name = spec.name if path == ("name",) else path[-1]
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}", name):
+            remedy = "it names folders, studies and W&B runs: choose another"
+            raise InputError(path[0], name, rule, remedy, document.where(path))
+
+
+def _check_axes(spec: SweepSpec, document: Document) -> None:
+    """Refuse axes that cannot be searched, seeds of a variant's own, and drops of axes that are not there."""
+    places: list[tuple[str, ...]] = [("space", axis) for axis in spec.space]
+    places += [("variants", name, "space", axis) for name, variant in spec.variants.items() for axis in variant.space]
+    for path in places:
+        for key, why in FIXED.items():
+            if path[-1] == key or path[-1].startswith(key + "."):
+                remedy = "remove it, and set it in base"
+                raise InputError(
+                    ".".join(path), None, f"this key cannot be searched: {why}", remedy, document.where(path)
+                )
+    for name, variant in spec.variants.items():
+        if "seed" in variant.overlay:
+            rule, where = "all variants share their seeds", document.where(("variants", name, "seed"))
+            raise InputError(f"variants.{name}.seed", variant.overlay["seed"], rule, "set base.seed", where)
+        for axis, range_ in variant.space.items():
+            if range_ is None and axis not in spec.space:
+                rule = f"only an axis of the sweep can be dropped ({', '.join(spec.space) or 'it has none'})"
+                where = document.where(("variants", name, "space", axis))
+                raise InputError(f"variants.{name}.space.{axis}", None, rule, "remove the line", where)
+
+
+def _count_trials(spec: SweepSpec, variants: Mapping[str, Variant], document: Document) -> int:
+    """The number of search slots of every variant in a study: equal for all."""
+    if spec.search.sampler != "grid":
+        _refuse_points(variants)
+        if spec.search.trials is None:
+            rule, where = f"the sampler {spec.search.sampler} needs a number of trials", document.where(("search",))
+            raise InputError("search.trials", None, rule, "add it, such as `trials: 40`", where)
+        return spec.search.trials
+    sizes = {}
+    for name, variant in variants.items():
+        for axis in variant.axes:
+            _check_grid(axis, variant)
+        sizes[name] = math.prod(len(axis.grid()) for axis in variant.axes)
+    trials = spec.search.trials or max(sizes.values())
+    for name, size in sizes.items():
+        if size != trials:
+            rule = f"variant {name} has {size} grid points, and every variant must have as many as there are trials"
+            remedy = "set `points` so that they are equal, in `space` of the variant too, or use the sampler random"
+            raise InputError("search.trials", trials, rule, remedy, document.where(("search",)))
+    return trials
+
+
+def _refuse_points(variants: Mapping[str, Variant]) -> None:
+    for variant in variants.values():
+        for axis in variant.axes:
+            if axis.range.points is not None:
+                rule, remedy = "only the sampler grid counts points", "remove points, or set search.sampler: grid"
+                where = variant.document.where(tuple(axis.name.split(".")))
+                raise InputError(f"space.{axis.name}.points", axis.range.points, rule, remedy, where)
+
+
+def _check_grid(axis: Axis, variant: Variant) -> None:
+    where = variant.document.where(tuple(axis.name.split(".")))
+    if axis.range.choices is None and axis.range.points is None:
+        rule, remedy = "a grid needs a number of points on every range", "add it, such as `points: 5`"
+        raise InputError(f"space.{axis.name}.points", None, rule, remedy, where)
+    if axis.range.points is not None and len(axis.grid()) < axis.range.points:
+        rule = f"so many whole numbers do not lie between {axis.range.low} and {axis.range.high}"
+        if axis.range.log:
+            rule += " at equal ratios"
+        remedy = f"{len(axis.grid())} are possible, or list `choices`"
+        raise InputError(f"space.{axis.name}.points", axis.range.points, rule, remedy, where)

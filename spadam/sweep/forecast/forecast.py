@@ -1,0 +1,230 @@
+"""The forecast of a sweep: what it will train, touch, take and leave.
+
+Nothing of the sweep is trained for it, and nothing is written where the sweep lives.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spadam.sweep.definition.space import Axis, Value
+from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.forecast.costs import Costs, Sight, Told, look, reckon
+from spadam.sweep.forecast.timetable import Course, Timetable, simulate
+from spadam.sweep.forecast.warnings import Caveat, find_caveats
+from spadam.sweep.outcome.progress import Search, expected_repeats
+from spadam.sweep.running.local import default_workers, visible_devices
+from spadam.sweep.search.propose import is_ready, sees
+from spadam.sweep.search.slots import enumerate_point, search_slots
+
+
+class Load(NamedTuple):
+    """The trainings of a variant in numbers, all studies together."""
+
+    search: int
+    repeats: int
+    search_left: int
+    """Not accepted yet."""
+    repeats_left: int
+
+    @property
+    def left(self) -> int:
+        """Both phases."""
+        return self.search_left + self.repeats_left
+
+
+class Space(NamedTuple):
+    """Where variants search that search the same places."""
+
+    variants: tuple[str, ...]
+    axes: tuple[Axis, ...]
+    points: tuple[tuple[dict[str, Value], ...], ...]
+    """Of every study, the points that depend on no result."""
+    asked: int
+    """Trials of every study that the sampler proposes from the results of earlier ones."""
+
+
+class Forecast(NamedTuple):
+    """All that is known of a sweep before it runs."""
+
+    sweep: Sweep
+    loads: dict[str, Load]
+    """By variant."""
+    spaces: list[Space]
+    sights: list[Sight]
+    """The rehearsals; none when nothing is left to train."""
+    costs: dict[str, Costs]
+    """By variant; empty when nothing is left to train."""
+    workers: int
+    timetable: Timetable
+    disk: float
+    """Bytes that what is left will leave, with the checkpoints of what runs at a time."""
+    free: int
+    """Bytes that the disk has left."""
+    caveats: list[Caveat]
+
+    @property
+    def left(self) -> int:
+        """Trainings that are not accepted yet."""
+        return sum(load.left for load in self.loads.values())
+
+
+def forecast(sweep: Sweep, searches: Sequence[Search], out: Path, told: Told, workers: int | None = None) -> Forecast:
+    """What is ahead of ``searches``, the state of a sweep that lives below ``out``, with ``workers`` worker processes.
+
+    Without ``workers`` it is as many as `sweep run` takes. Raises :class:`InputError` when data is missing or sizes do
+    not fit it.
+    """
+    variants = list(dict.fromkeys(search.variant for search in searches))
+    loads = {name: _load(sweep, [search for search in searches if search.variant == name]) for name in variants}
+    free, places = _free_bytes(out), spaces(sweep, variants)
+    if not any(load.left for load in loads.values()):
+        return Forecast(sweep, loads, places, [], {}, workers or 1, Timetable(0.0, 0.0, 0.0, 0), 0.0, free, [])
+    sights = look(sweep, variants, told)
+    costs = {name: reckon(sweep, name, sights, searches) for name in variants}
+    threads, devices = max(sight.rehearsal.config.trainer.threads for sight in sights), len(visible_devices())
+    size = default_workers(threads, devices) if workers is None else max(1, workers)
+    # Workers that share cores take so much longer.
+    crowd = 1.0 if devices else max(1.0, size * threads / _cores())
+    courses = [_course(sweep, search, costs[search.variant], crowd) for search in searches]
+    caveats = find_caveats(sweep, sights)
+    if (most := _most_at_a_time(sweep, courses)) < size:
+        rule = f"{size} workers, but at most variants x studies x lag = {most} trials can run at a time"
+        caveats.append(Caveat((), f"{rule}: raise search.lag before the sweep begins, or give fewer workers"))
+    if crowd > 1:
+        caveats.append(
+            Caveat((), f"{size} workers x threads: {threads} share {_cores()} cores, which the time takes into account")
+        )
+    timetable = simulate(courses, size)
+    disk = sum(loads[name].left * cost.kept_bytes for name, cost in costs.items())
+    disk += timetable.most * max(cost.checkpoint_bytes for cost in costs.values())
+    if disk > free:
+        caveats.append(Caveat((), "what the sweep leaves will not fit on the disk of --out"))
+    return Forecast(sweep, loads, places, sights, costs, size, timetable, disk, free, caveats)
+
+
+def spaces(sweep: Sweep, variants: Sequence[str]) -> list[Space]:
+    """Where ``variants`` search, those together that have the same axes and points."""
+    found: list[Space] = []
+    for name in variants:
+        variant = sweep.variants[name]
+        points: list[list[dict[str, Value]]] = [[] for _ in range(sweep.spec.search.studies)]
+        for slot in search_slots(sweep, name):
+            if (point := enumerate_point(sweep.spec.search, variant, slot)) is not None:
+                points[slot.study].append(point)
+        mine = Space((name,), variant.axes, tuple(map(tuple, points)), sweep.trials - len(points[0]))
+        same = next((n for n, space in enumerate(found) if space[1:] == mine[1:]), None)
+        if same is None:
+            found.append(mine)
+        else:
+            found[same] = found[same]._replace(variants=(*found[same].variants, name))
+    return found
+
+
+def plain(found: Forecast) -> dict[str, Any]:
+    """A forecast as plain values; seconds and bytes are plain numbers.
+
+    - `sweep`, `workers`, `left` (trainings not accepted yet), `warnings`: a list of {`variants`, `text`}
+    - `variants`: by name `search`, `repeats`, `search_left`, `repeats_left`; and while something is left
+      `trial_seconds`, `repeat_seconds`, `kept_bytes`, `checkpoint_bytes` (of one training), `finished` (so many
+      finished trials the seconds come from; 0: from rehearsals)
+    - `spaces`: a list of {`variants`, `axes`: by name `low`, `high`, `log`, or `choices`; `points`: for every study the
+      points that are known beforehand, in order; `asked`: trials of a study that the sampler proposes later}
+    - `rows`: a list of rehearsals {`variant`, `end`: null, or the one axis that was not at its centre with its value;
+      `steps`, `status`, `rows_touched`, `rows_touched_expected`, `rows_touched_bound` (null where the rule has no k),
+      `rows_intermittent`, `step_seconds`, `evaluation_seconds`}
+    - `time`: `seconds` until all is done, `search_seconds` until the last search is, `work_seconds` of all trainings
+      one after the other, `at_a_time`: the most that run together
+    - `disk`: `bytes` that what is left will leave, `free_bytes`
+    """
+    variants: dict[str, dict[str, Any]] = {name: load._asdict() for name, load in found.loads.items()}
+    for name, cost in found.costs.items():
+        variants[name] |= cost._asdict()
+    times = found.timetable
+    return {
+        "sweep": found.sweep.name,
+        "workers": found.workers,
+        "left": found.left,
+        "variants": variants,
+        "spaces": [
+            {
+                "variants": space.variants,
+                "axes": {axis.name: axis.range.model_dump(mode="json", exclude_none=True) for axis in space.axes},
+                "points": space.points,
+                "asked": space.asked,
+            }
+            for space in found.spaces
+        ],
+        "rows": [_plain_sight(sight) for sight in found.sights],
+        "time": {
+            "seconds": times.all,
+            "search_seconds": times.search,
+            "work_seconds": times.work,
+            "at_a_time": times.most,
+        },
+        "disk": {"bytes": found.disk, "free_bytes": found.free},
+        "warnings": [caveat._asdict() for caveat in found.caveats],
+    }
+
+
+def _plain_sight(sight: Sight) -> dict[str, Any]:
+    seen = sight.rehearsal
+    return {
+        "variant": sight.variant,
+        "end": None if sight.end is None else dict([sight.end]),
+        "steps": seen.steps,
+        "status": "diverged" if seen.diverged else "complete",
+        "rows_touched": seen.rows_touched,
+        "rows_touched_expected": seen.rows_expected,
+        "rows_touched_bound": seen.rows_bound,
+        "rows_intermittent": seen.rows_intermittent,
+        "step_seconds": seen.pace.step,
+        "evaluation_seconds": seen.pace.evaluation,
+    }
+
+
+def _load(sweep: Sweep, searches: Sequence[Search]) -> Load:
+    trials = [record.state for search in searches for record in search.trials]
+    repeats = [record.state for search in searches for record in search.repeats]
+    planned = sum(expected_repeats(sweep, search) for search in searches)
+    return Load(len(trials), planned, len(trials) - trials.count("accepted"), planned - repeats.count("accepted"))
+
+
+def _course(sweep: Sweep, search: Search, cost: Costs, crowd: float) -> Course:
+    """What is left of a study, for the timetable; everything takes ``crowd`` times as long as on a core of its own."""
+    variant, gates = sweep.variants[search.variant], []
+    waiting = [record.slot for record in search.trials if record.state != "accepted"]
+    for slot in waiting:
+        free = is_ready(sweep.spec.search, variant, slot, {})
+        gates.append(0 if free else len(sees(sweep.spec.search, slot)))
+    accepted = sum(record.state == "accepted" for record in search.repeats)
+    return Course(
+        turn=list(sweep.variants).index(search.variant),
+        study=search.study,
+        slots=[slot.number for slot in waiting],
+        gates=gates,
+        repeats=list(range(accepted, expected_repeats(sweep, search))),
+        trial_seconds=cost.trial_seconds * crowd,
+        repeat_seconds=cost.repeat_seconds * crowd,
+        told={record.slot.number for record in search.trials if record.state == "accepted"},
+    )
+
+
+def _most_at_a_time(sweep: Sweep, courses: Sequence[Course]) -> float:
+    """So many trials may be under way where proposals wait for results."""
+    waits = any(gate for course in courses for gate in course.gates)
+    return sum(sweep.spec.search.lag for course in courses if course.slots) if waits else float("inf")
+
+
+def _free_bytes(out: Path) -> int:
+    """What is left on the disk where the folder ``out`` lies, or will."""
+    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    return shutil.disk_usage(there).free
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,165 @@
+"""How far a sweep is: every slot that it plans, with what was attempted, and the best of every search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from optuna.storages import BaseStorage
+
+from spadam.spec import Document, InputError
+from spadam.sweep.definition.extension import check_extends
+from spadam.sweep.definition.reading import check, load
+from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
+from spadam.sweep.store.connection import open_file
+from spadam.sweep.store.studies import Record, Studies
+
+
+@dataclass(frozen=True)
+class Search:
+    """One study of a variant, with the repeats of its best."""
+
+    variant: str
+    study: int
+    trials: tuple[Record, ...]
+    """Its search slots, in order."""
+    best: Record | None
+    """The accepted trial with the best finite value so far; of equal ones the first."""
+    repeats: tuple[Record, ...]
+    """The slots that repeat ``best``; while the search goes on, only those that are there already."""
+    superseded: tuple[Record, ...]
+    """Slots that repeat what was the best before the search was extended."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every search slot is accepted."""
+        return all(record.state == "accepted" for record in self.trials)
+
+
+def value_of(record: Record, metric: str) -> float | None:
+    """The value of ``metric`` that a slot's accepted and complete attempt has; None where it has none."""
+    if record.result is None or record.result["status"] != "complete":
+        return None
+    value = record.result["metrics"].get(metric)
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def read(spec_path: Path, out: Path) -> tuple[Sweep, list[Search]]:
+    """The sweep in the file ``spec_path`` and where it stands in the folder ``out``; nothing is made or changed.
+
+    Raises :class:`InputError` when the file is wrong, or is not that of the sweep of this name in ``out``.
+    """
+    sweep = load(spec_path)
+    path = database(sweep, out)
+    if not path.exists():
+        return sweep, survey(sweep, None)
+    with open_file(path) as storage:
+        studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
+        if "plan" in (attributes := studies.attributes()):
+            check_extends(sweep, attributes["plan"]["facts"])
+        return sweep, survey(sweep, studies)
+
+
+def recall(storage: BaseStorage, name: str) -> tuple[Sweep, list[Search], dict[str, Any]]:
+    """The sweep called ``name`` as ``storage`` alone knows it, where it stands, and what it was created from.
+
+    Raises :class:`InputError` when there is no such sweep.
+    """
+    there = Studies(storage, name, "minimize").attributes()
+    if "plan" not in there:
+        known = [study.study_name for study in storage.get_all_studies() if "/" not in study.study_name]
+        remedy = f"choose from: {', '.join(known)}" if known else "run a sweep first"
+        raise InputError("--sweep", name, "the storage must hold a sweep of this name", remedy)
+    sweep = check(Document(there["spec"], {}, f"sweep {name}"))
+    return sweep, survey(sweep, Studies(storage, name, sweep.spec.objective.direction)), there
+
+
+def database(sweep: Sweep, out: Path) -> Path:
+    """Where the storage of ``sweep`` lies below the folder ``out``."""
+    return out / sweep.name / "sweep.db"
+
+
+def survey(sweep: Sweep, studies: Studies | None, variants: Iterable[str] | None = None) -> list[Search]:
+    """Every study of every variant (or of ``variants``), in the order of the file."""
+    searches = []
+    for variant in sweep.variants if variants is None else variants:
+        records = {} if studies is None else studies.records(variant, sweep.spec.search.studies)
+        for study in range(sweep.spec.search.studies):
+            searches.append(_search(sweep, variant, study, records))
+    return searches
+
+
+def _search(sweep: Sweep, variant: str, study: int, records: dict[str, Record]) -> Search:
+    slots = [slot for slot in search_slots(sweep, variant) if slot.study == study]
+    trials = tuple(records.get(slot.id, Record(slot)) for slot in slots)
+    stored = [r for r in records.values() if r.slot.phase == "repeat" and r.slot.study == study]
+    best = _best(sweep, trials)
+    params = None if best is None else best.params(sweep.variants[variant])
+    point = None if params is None else digest(params)
+    repeats = [record for record in stored if record.slot.point == point]
+    superseded = tuple(record for record in stored if record.slot.point != point)
+    if point is not None and all(record.state == "accepted" for record in trials):
+        there = {record.slot.seed for record in repeats}
+        missing = [seed for seed in repeat_seeds(sweep, study) if seed not in there]
+        first = len(stored)
+        repeats += [Record(Slot(variant, "repeat", study, first + n, seed, point)) for n, seed in enumerate(missing)]
+    return Search(variant, study, trials, best, tuple(repeats), superseded)
+
+
+def _best(sweep: Sweep, trials: Iterable[Record]) -> Record | None:
+    metric, sign = sweep.spec.objective.metric, 1 if sweep.spec.objective.direction == "minimize" else -1
+    finite = [(sign * value, record) for record in trials if (value := value_of(record, metric)) is not None]
+    return min(finite, key=lambda pair: pair[0])[1] if finite else None
+
+
+class Tally(NamedTuple):
+    """A variant in numbers; every slot that it plans is in one of the four states."""
+
+    variant: str
+    slots: int
+    accepted: int
+    running: int
+    waiting: int
+    failed: int
+    """Slots that have failed attempts only."""
+    failures: int
+    """Attempts that failed, those at superseded slots too."""
+    best: float | None
+    """The best value that a search has found."""
+    seconds: float | None
+    """A training's mean time."""
+
+
+def tally(sweep: Sweep, searches: Iterable[Search]) -> list[Tally]:
+    """Every variant of ``searches`` in numbers."""
+    by_variant: dict[str, list[Search]] = {}
+    for search in searches:
+        by_variant.setdefault(search.variant, []).append(search)
+    return [_tally(sweep, variant, mine) for variant, mine in by_variant.items()]
+
+
+def expected_repeats(sweep: Sweep, search: Search) -> int:
+    """How many repeats the best of a search gets: none when the search has ended without a finite value."""
+    return 0 if search.complete and search.best is None else max(len(search.repeats), sweep.spec.repeat.seeds)
+
+
+def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
+    records = [record for search in searches for record in (*search.trials, *search.repeats)]
+    old = [record for search in searches for record in search.superseded]
+    states = [record.state for record in records]
+    slots = sum(len(search.trials) + expected_repeats(sweep, search) for search in searches)
+    accepted, running, failed = (states.count(state) for state in ("accepted", "running", "failed"))
+    ended = [trial for record in (*records, *old) for trial in record.attempts]
+    failures = [trial for trial in ended if trial.user_attrs.get("failure") in ("infra", "bug", "input")]
+    results = [trial.user_attrs["result"] for trial in ended if "result" in trial.user_attrs]
+    times = [seconds for result in results if (seconds := result["provenance"].get("seconds")) is not None]
+    metric, direction = sweep.spec.objective.metric, sweep.spec.objective.direction
+    values = [value for s in searches if s.best and (value := value_of(s.best, metric)) is not None]
+    best = (min if direction == "minimize" else max)(values, default=None)
+    waiting = slots - accepted - running - failed
+    mean = sum(times) / len(times) if times else None
+    return Tally(variant, slots, accepted, running, waiting, failed, len(failures), best, mean)

@@ -1,0 +1,101 @@
+"""The outcome of a sweep in one line a study: the best, and what its repeats say of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from spadam.statistics.interval import Estimate, estimate
+from spadam.sweep.definition.space import Axis, Bound, Value
+from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.progress import Search, value_of
+from spadam.sweep.store.studies import Record
+
+
+class Line(NamedTuple):
+    """A study of a variant."""
+
+    variant: str
+    study: int
+    params: dict[str, Value]
+    """Of the best trial; empty when there is none."""
+    value: float | None
+    """What the best trial had: the smallest of many, so better than it really is."""
+    repeats: Estimate | None
+    """The objective of the same parameters with fresh seeds."""
+    test: Estimate | None
+    """test/fvu of the repeats."""
+    rows_touched: float | None
+    """The mean over the repeats, or of the best trial while there are none."""
+    notes: tuple[str, ...]
+    """Warnings of its trainings with how many gave each, and what is missing."""
+    near: Mapping[str, Bound] = MappingProxyType({})
+    """The axes on which the best lies close to a bound, and which: a better one may lie beyond it."""
+
+
+def summarise(sweep: Sweep, searches: Sequence[Search]) -> list[Line]:
+    """A line for every study, in the order of the file."""
+    return [_line(sweep, search) for search in searches]
+
+
+def _line(sweep: Sweep, search: Search) -> Line:
+    metric = sweep.spec.objective.metric
+    axes = sweep.variants[search.variant].axes
+    params = (search.best.params(sweep.variants[search.variant]) if search.best else None) or {}
+    near = {axis.name: bound for axis in axes if axis.name in params and (bound := axis.near_bound(params[axis.name]))}
+    touched = _values(search.repeats, "sparsity/rows_touched")
+    if not touched and search.best:
+        touched = _values([search.best], "sparsity/rows_touched")
+    return Line(
+        search.variant,
+        search.study,
+        params,
+        value_of(search.best, metric) if search.best else None,
+        estimate(_values(search.repeats, metric)),
+        estimate(_values(search.repeats, "test/fvu")),
+        math.fsum(touched) / len(touched) if touched else None,
+        (*_notes(search, metric), *_too_narrow(axes, near)),
+        near,
+    )
+
+
+def _too_narrow(axes: Sequence[Axis], near: Mapping[str, Bound]) -> list[str]:
+    """What to do about a best near a bound; without its value, so that variants with the same range share the note."""
+    notes = []
+    for axis in axes:
+        if (bound := near.get(axis.name)) is not None:
+            edge, side = (axis.range.low, "lower") if bound == "low" else (axis.range.high, "upper")
+            notes.append(
+                f"the best {axis.name} lies within half a decade of its {side} bound {edge:g}: a better one may lie "
+                "beyond it, so widen the range"
+            )
+    return notes
+
+
+def _values(records: Sequence[Record], metric: str) -> list[float]:
+    return [value for record in records if (value := value_of(record, metric)) is not None]
+
+
+def _notes(search: Search, metric: str) -> list[str]:
+    notes = []
+    if not search.complete:
+        accepted = sum(record.state == "accepted" for record in search.trials)
+        notes.append(f"{accepted} of {len(search.trials)} trials so far")
+    if search.complete and search.best is None:
+        notes.append(f"no trial has a finite {metric}, so there is nothing to repeat")
+    results = [record.result for record in (*search.trials, *search.repeats) if record.result is not None]
+    for status, said in (("diverged", "diverged"), ("pruned", "ended early (pruned)")):
+        if count := sum(result["status"] == status for result in results):
+            notes.append(f"{count} of {len(results)} trainings {said}")
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for warning in (warning for result in results for warning in result["warnings"]):
+        kind = re.sub(r"\d+(\.\d+)?", "#", warning)  # the same but for its numbers
+        examples.setdefault(kind, warning)
+        counts[kind] += 1
+    notes += [f"{examples[kind]} ({count} of {len(results)} trainings)" for kind, count in counts.items()]
+    return notes

@@ -1,0 +1,1 @@
+"""Running a sweep: the agent, its crew, and what a worker does."""

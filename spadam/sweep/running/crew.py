@@ -1,0 +1,64 @@
+"""The crew of an agent: who trains its tasks. The contract, and the crew of nobody but the agent itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+from spadam.sweep.running.task import Step, Task, Train
+from spadam.sweep.running.worker_process import Trouble, attempt
+from spadam.sweep.search.slots import Slot
+from spadam.training.result import RunResult
+
+
+class Ending(NamedTuple):
+    """How a task ended."""
+
+    task: Task
+    outcome: RunResult | Trouble
+
+
+class Crew(Protocol):
+    """Trains tasks. All calls come from the agent's thread; as a context manager it lets everybody go at its end."""
+
+    size: int
+    """So many tasks may be under way at a time."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None: ...
+
+    def begin(self, task: Task) -> None:
+        """Have ``task`` trained; fewer than ``size`` are under way."""
+
+    def listen(self, moved: Callable[[Slot, Step], None], noted: Callable[[str], None]) -> list[Ending]:
+        """Wait a second at most, and say what has ended; ``moved`` and ``noted`` are called with what else is heard."""
+
+
+class Alone:
+    """Nobody: tasks are trained in this process, one at a time, where a debugger can look at them."""
+
+    size = 1
+
+    def __init__(self, train: Train) -> None:
+        self._train = train
+        self._task: Task | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        return None
+
+    def begin(self, task: Task) -> None:
+        """Keep it until :meth:`listen`."""
+        self._task = task
+
+    def listen(self, moved: Callable[[Slot, Step], None], noted: Callable[[str], None]) -> list[Ending]:
+        """Train the task to its end."""
+        task, self._task = self._task, None
+        assert task is not None
+        return [Ending(task, attempt(task, self._train, lambda step: moved(task.slot, step)))]

@@ -1,0 +1,183 @@
+"""The crew on this machine: worker processes.
+
+Workers come from a *fork server*, a process that has imported torch and Lightning and done nothing else: a worker is
+at its first step at once, and one that dies takes only its own training with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Self
+
+from spadam.sweep.running.crew import Ending
+from spadam.sweep.running.task import Step, Task, Train
+from spadam.sweep.running.worker_process import Message, Tick, Trouble, serve
+from spadam.sweep.search.slots import Slot
+from spadam.training.result import RunResult
+
+MOST_BY_DEFAULT = 4
+"""A worker wants about a gigabyte, and a machine may have other things to do: more of them only when asked for."""
+
+STALL_SECONDS = 1800.0
+"""A worker of which nothing is heard for so long is taken for hung. Ticks come from steps, so it covers a refit too."""
+
+_LISTEN_SECONDS = 1.0
+
+_LONGEST = 70  # /pymp-xxxxxxxx/listener-xxxxxxxx comes behind it
+
+
+class _Member:
+    """One worker, and what it is at."""
+
+    def __init__(self, process: BaseProcess, connection: Connection, number: int) -> None:
+        self.process, self.connection, self.number = process, connection, number
+        self.task: Task | None = None
+        self.heard = 0.0
+
+    def close(self) -> None:
+        """Let it go at once, whatever it is at."""
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.connection.close()
+
+
+class Workers:
+    """Up to ``size`` worker processes, each with one of ``devices`` where there are some.
+
+    A worker that dies, or of which nothing is heard for ``stall_seconds``, is trouble of kind `infra` with its task
+    only; another takes its place when there is something to train. ``train`` is imported by name in the workers.
+    """
+
+    def __init__(
+        self, size: int, train: Train, devices: Sequence[str] = (), stall_seconds: float = STALL_SECONDS
+    ) -> None:
+        self.size = size
+        self._train, self._devices, self._stall_seconds = train, devices, stall_seconds
+        self._members: list[_Member] = []
+        self._context = multiprocessing.get_context("forkserver")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for member in self._members:
+            member.close()
+        self._members.clear()
+
+    def begin(self, task: Task) -> None:
+        """Hand ``task`` to a worker that has none, or to a new one."""
+        idle = (member for member in self._members if member.task is None and member.process.is_alive())
+        member = next(idle, None) or self._hire()
+        member.task, member.heard = task, time.monotonic()
+        with contextlib.suppress(OSError):  # it has just died: listen finds that out
+            member.connection.send(task)
+
+    def listen(self, moved: Callable[[Slot, Step], None], noted: Callable[[str], None]) -> list[Ending]:
+        """Wait a second at most, and say what has ended."""
+        by_connection = {member.connection: member for member in self._members}
+        endings = []
+        for ready in wait(list(by_connection), _LISTEN_SECONDS):
+            assert isinstance(ready, Connection)
+            member = by_connection[ready]
+            message = self._receive(member)
+            member.heard = time.monotonic()
+            if isinstance(message, RunResult | Trouble):
+                assert member.task is not None
+                endings.append(Ending(member.task, message))
+                member.task = None
+            elif isinstance(message, str):
+                noted(message)
+            elif isinstance(message, Tick) and member.task is not None:
+                moved(member.task.slot, message)
+        return endings + self._give_up_stalled()
+
+    def _receive(self, member: _Member) -> Message | None:
+        """The next message of a worker; when it has died, trouble with what it was at, or None."""
+        try:
+            message: Message = member.connection.recv()
+        except (EOFError, OSError):
+            member.process.join()
+            code = member.process.exitcode
+            self._members.remove(member)
+            member.close()
+            return None if member.task is None else _died(f"its worker died ({_reason(code)})")
+        return message
+
+    def _give_up_stalled(self) -> list[Ending]:
+        now = time.monotonic()
+        stalled = [m for m in self._members if m.task is not None and now - m.heard > self._stall_seconds]
+        endings = []
+        for member in stalled:
+            self._members.remove(member)
+            member.close()
+            assert member.task is not None
+            endings.append(Ending(member.task, _died(f"nothing was heard of it for {self._stall_seconds:g} s")))
+        return endings
+
+    def _hire(self) -> _Member:
+        taken = {member.number for member in self._members}
+        number = next(number for number in range(self.size) if number not in taken)
+        device = self._devices[number % len(self._devices)] if self._devices else None
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=serve, args=(theirs, self._train, device), name=f"worker-{number}")
+        process.start()
+        theirs.close()  # so that the death of the worker is the end of what it sends
+        member = _Member(process, ours, number)
+        self._members.append(member)
+        return member
+
+
+def warm_up() -> None:
+    """Start the fork server; it imports torch and Lightning while the agent does other things."""
+    from multiprocessing import forkserver, util
+
+    with _short_temporary_folder():
+        util.get_temp_dir()  # the server's socket will lie there
+    preloaded = ["spadam.training.run", "spadam.sweep.running.worker_process"]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(preloaded)
+    forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _short_temporary_folder() -> Iterator[None]:
+    """/tmp for what would not fit below the present one: the path of a socket has at most 107 bytes."""
+    before = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST and os.access("/tmp", os.W_OK):
+        tempfile.tempdir = "/tmp"
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
+def default_workers(threads: int, devices: int) -> int:
+    """How many workers a machine gets: one a GPU, else one for every ``threads`` cores, but not more than a few."""
+    return devices or max(1, min(MOST_BY_DEFAULT, len(os.sched_getaffinity(0)) // threads))
+
+
+def visible_devices() -> list[str]:
+    """The GPUs of this machine, as CUDA_VISIBLE_DEVICES names them."""
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count()
+    return named.split(",")[:count] if named else [str(number) for number in range(count)]
+
+
+def _died(said: str) -> Trouble:
+    return Trouble("infra", said, said, said)
+
+
+def _reason(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    return f"signal {-code}" + (": out of memory?" if code == -9 else "")

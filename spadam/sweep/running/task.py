@@ -1,0 +1,76 @@
+"""One slot's training: what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from spadam.config import RunConfig
+from spadam.diagnostics.metrics import METRICS
+from spadam.sweep.definition.spec import ObjectiveSpec
+from spadam.sweep.search.slots import Slot
+from spadam.training.curve import Pruning
+from spadam.training.result import RunResult
+
+
+class Step(Protocol):
+    """How far a training is."""
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+
+    @property
+    def total(self) -> int | None:
+        """Steps planned, if that is known."""
+
+    @property
+    def loss(self) -> float | None:
+        """The loss of a late step, if one is known."""
+
+
+class Task(NamedTuple):
+    """A claimed slot as a training takes it; plain enough to be handed to another process."""
+
+    sweep: str
+    slot: Slot
+    attempt: int
+    """From 0; a slot is tried again when an attempt was killed."""
+    config: RunConfig
+    out: Path
+    """The attempt's own folder."""
+    objective: ObjectiveSpec
+    pruning: Pruning | None = None
+    """What it must reach to go on; None when it goes on to its end in any case."""
+
+
+Train = Callable[[Task, Callable[[Step], None]], RunResult]
+"""Trains a task, and says how far it is about twice a second."""
+
+
+def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    """Train ``task`` in this process, as a training of its sweep. Raises what :func:`spadam.training.run.run`
+    raises.
+    """
+    from spadam.training.run import Origin, run  # here, because it takes seconds to import
+
+    slot = task.slot
+    retry = f"-a{task.attempt}" if task.attempt else ""  # a retry is a training, and a run, of its own
+    origin = Origin(
+        run_id=f"{task.sweep}-{slot.variant}-{slot.label}-{slot.seed}{retry}",
+        group=task.sweep,
+        job_type=slot.variant,
+        tags=(slot.phase, f"study-{slot.study}", task.config.data.name, task.config.optimizer.name),
+    )
+    # A search trial fits the probe's regression only when it is searched for.
+    refit = True if slot.phase == "search" and METRICS[task.objective.metric].refit else None
+    return run(
+        task.config,
+        task.out,
+        phase=slot.phase,
+        refit=refit,
+        pruning=task.pruning,
+        origin=origin,
+        progress=progress,
+    )

@@ -1,0 +1,135 @@
+"""A worker: a process that trains one task after another, as its agent hands them over a pipe.
+
+It is forked from a server that has imported torch and Lightning, stays warm between tasks, and never outlives its
+agent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from typing import Literal, NamedTuple
+
+from typing_extensions import override
+
+from spadam.spec import InputError
+from spadam.sweep.running.task import Step, Task, Train
+from spadam.training.result import RunResult
+
+TICK_SECONDS = 0.5
+"""A worker says how far it is at most so often."""
+
+
+class Trouble(NamedTuple):
+    """Why a training gave no result."""
+
+    failure: Literal["infra", "bug", "input"]
+    said: str
+    """The error in a line."""
+    traceback: str = ""
+    signature: str = ""
+    """Equal for errors of the same kind that were raised at the same place."""
+    error: InputError | None = None
+    """What was wrong with the input."""
+
+
+class Tick(NamedTuple):
+    """How far a training is."""
+
+    step: int
+    total: int | None
+    loss: float | None
+
+
+Message = Tick | str | RunResult | Trouble
+"""What a worker sends: how far it is, something that a person should know, how its task ended."""
+
+
+def attempt(task: Task, train: Train, progress: Callable[[Step], None]) -> RunResult | Trouble:
+    """Train ``task``; whatever goes wrong is told, but for an interruption."""
+    try:
+        return train(task, progress)
+    except InputError as error:
+        return Trouble("input", str(error), error=error)
+    except OSError as error:  # a disk is full or gone
+        return _trouble("infra", error)
+    except Exception as error:
+        return _trouble("bug", error)
+
+
+def serve(connection: Connection, train: Train, device: str | None) -> None:
+    """Train what comes over ``connection`` until it closes. ``device`` is the only GPU that this process may see."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the agent decides
+    threading.Thread(target=_leave_with_agent, daemon=True).start()
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device
+    line = _Line(connection)
+    logging.getLogger("spadam").addHandler(_Relay(line))
+    while True:
+        try:
+            task: Task = connection.recv()
+        except EOFError:
+            return
+        line.send(attempt(task, train, _Ticker(line).tick))
+
+
+class _Line:
+    """What goes to the agent, a message at a time: a warning may come from another thread than the training's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._lock = connection, threading.Lock()
+
+    def send(self, message: Message) -> None:
+        with self._lock:
+            self._connection.send(message)
+
+
+class _Ticker:
+    """Sends how far a training is, now and then."""
+
+    def __init__(self, line: _Line) -> None:
+        self._line, self._last = line, 0.0
+
+    def tick(self, step: Step) -> None:
+        now = time.monotonic()
+        if now - self._last >= TICK_SECONDS:
+            self._last = now
+            self._line.send(Tick(step.step, step.total, step.loss))
+
+
+class _Relay(logging.Handler):
+    """Sends warnings to the agent, whose terminal it is."""
+
+    def __init__(self, line: _Line) -> None:
+        super().__init__(logging.WARNING)
+        self._line = line
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self._line.send(record.getMessage())
+
+
+def _leave_with_agent() -> None:
+    agent = parent_process()
+    assert agent is not None
+    agent.join()
+    os._exit(1)
+
+
+def _trouble(failure: Literal["infra", "bug"], error: Exception) -> Trouble:
+    text = "".join(traceback.format_exception(error))
+    return Trouble(failure, f"{type(error).__name__}: {error}", text, _signature(error))
+
+
+def _signature(error: Exception) -> str:
+    """What makes two errors the same: their kind and where they were raised, not the values in their text."""
+    places = [(frame.filename, frame.lineno, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
+    return hashlib.sha256(repr((type(error).__name__, places)).encode()).hexdigest()[:16]

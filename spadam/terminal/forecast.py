@@ -1,0 +1,213 @@
+"""What a person sees of a forecast and of a pilot: progress while short trainings run, then tables and a few lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from spadam.sweep.definition.space import Axis, Value
+from spadam.sweep.forecast.forecast import Forecast, Space
+from spadam.sweep.forecast.lr_pilot import Centre, snippet
+from spadam.sweep.running.task import Step
+from spadam.text import byte_size, count, duration, share
+
+_POINTS_SHOWN = 4
+
+
+class Waiting:
+    """A bar of short trainings; where the output is no terminal, nothing."""
+
+    def __init__(self, console: Console, doing: str) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[step]}"),
+            TimeElapsedColumn(),
+        )
+        self._doing = doing
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task(doing, total=None, step="")
+
+    def __call__(self, what: str, number: int, total: int) -> Callable[[Step], None]:
+        """Show that training ``number`` of ``total`` begins."""
+        description = escape(f"{self._doing} {what}")
+        self._bar.update(self._task, description=description, completed=max(0, number - 1), total=total, step="")
+        return lambda step: self._bar.update(self._task, step=f"step {step.step}")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._bar.stop()
+
+
+def show_forecast(console: Console, found: Forecast) -> None:
+    """Print a forecast."""
+    search, repeat = found.sweep.spec.search, found.sweep.spec.repeat
+    studies = f" in {search.studies} studies" if search.studies > 1 else ""
+    planned = f"{count(len(found.loads), 'variant')} x {count(found.sweep.trials, 'trial')}{studies}"
+    planned += f", {count(repeat.seeds, 'repeat')} of each best" if repeat.seeds else ", no repeats"
+    _say(console, f"[bold]{escape(found.sweep.name)}[/]: {planned}: {count(found.left, 'training')} to go")
+    _say(console, "")
+    _print(console, _trainings(found))
+    if found.sights:
+        _say(console, "")
+        _print(console, _rows(found))
+        bounds = any(sight.rehearsal.rows_bound is not None for sight in found.sights)
+        bound = "; at most: 1-(1-k/n)^B" if bounds else ""
+        _say(console, f"[dim]expected: 1-(1-p)^B, p being each row's density{bound}[/]")
+    for space in found.spaces:
+        _say(console, "")
+        _show_space(console, found, space)
+    if not found.sights:
+        return
+    _say(console, "")
+    _say(console, _time(found))
+    _say(console, f"[bold]Disk[/]: {byte_size(found.disk)}, of {byte_size(found.free)} that are free")
+    for caveat in found.caveats:
+        about = f"{escape(', '.join(caveat.variants))}: " if caveat.variants else ""
+        _say(console, f"[yellow]warning[/]: {about}{escape(caveat.text)}")
+
+
+def show_centres(console: Console, centres: Sequence[Centre], others: Sequence[str]) -> None:
+    """Print measured centres, and what to paste into the file; ``others`` are variants that search no lr."""
+    _say(console, "")
+    if centres:
+        _print(console, _losses(centres))
+    for centre in centres:
+        if centre.measured is None:
+            _say(console, f"[yellow]warning[/]: {escape(centre.variant)}: every training diverged")
+        elif centre.at_edge:
+            text = f"{centre.measured:g} is the outermost lr that was tried; a better one may lie beyond"
+            _say(console, f"[yellow]warning[/]: {escape(centre.variant)}: {text}")
+    if others:
+        _say(console, f"{escape(', '.join(others))}: no optimizer.lr to centre")
+    measured = [centre for centre in centres if centre.measured is not None]
+    if measured and all(math.isclose(c.declared, c.measured or 0) for c in measured):
+        _say(console, "Every declared centre is the best here: `optimizer.lr: {around: declared, …}` has them.")
+    elif measured:
+        _say(console, "To search around the measured centres, put this into the file:")
+        console.print(snippet(centres), end="", markup=False, highlight=False, soft_wrap=True)
+
+
+def _trainings(found: Forecast) -> Table:
+    begun = any(load.left < load.search + load.repeats for load in found.loads.values())
+    headings = ["trials", "repeats", *(["accepted", "to go"] if begun else [])]
+    headings += ["a trial", "a repeat", "leaves"] if found.costs else []
+    table = _table("Trainings", *headings)
+    for name, load in found.loads.items():
+        cells = [str(load.search), str(load.repeats)]
+        cells += [str(load.search + load.repeats - load.left), str(load.left)] if begun else []
+        if (cost := found.costs.get(name)) is not None:
+            cells += [duration(cost.trial_seconds), duration(cost.repeat_seconds), byte_size(cost.kept_bytes)]
+        table.add_row(escape(name), *cells)
+    return table
+
+
+def _rows(found: Forecast) -> Table:
+    steps = max(sight.rehearsal.steps for sight in found.sights)
+    table = _table(f"Rows, first {steps} steps", "touched", "expected", "at most", "in 2-90 % of steps")
+    for sight in found.sights:
+        seen = sight.rehearsal
+        name = f"  {sight.end[0]} = {_value(sight.end[1])}" if sight.end else sight.variant
+        shares = (seen.rows_touched, seen.rows_expected, seen.rows_bound, seen.rows_intermittent)
+        table.add_row(escape(name), *map(share, shares))
+    return table
+
+
+def _show_space(console: Console, found: Forecast, space: Space) -> None:
+    """The axes of a space, and the first of its points."""
+    search = found.sweep.spec.search
+    if len(found.spaces) > 1:
+        _say(console, escape(", ".join(space.variants)))
+    if not space.axes:
+        _say(console, "Nothing is searched: every trial is the configuration itself")
+        return
+    names = (axis.name + (", log" if axis.range.log else "") for axis in space.axes)
+    table = _table(f"Searched by {search.sampler}", *names)
+    ends = [axis.ends() if axis.range.choices is None else (_choices(axis), "") for axis in space.axes]
+    table.add_row("from", *(_value(values[0]) for values in ends))
+    table.add_row("to", *(_value(values[1]) for values in ends))
+    points = space.points[0]
+    for number, point in enumerate(points[:_POINTS_SHOWN]):
+        table.add_row(f"trial {number}", *(_value(point[axis.name]) for axis in space.axes))
+    _print(console, table)
+    more = []
+    if len(points) > _POINTS_SHOWN:
+        more.append(f"{len(points) - _POINTS_SHOWN} more points")
+    if space.asked:
+        more.append(f"{space.asked} that {search.sampler} proposes from results")
+    if more:
+        _say(console, f"[dim]then {', then '.join(more)} (--json has all)[/]")
+    if search.studies > 1:
+        own = "all studies try the same" if search.sampler == "grid" else "every study has points of its own"
+        _say(console, f"[dim]these are of study 0: {own}[/]")
+
+
+def _time(found: Forecast) -> str:
+    times = found.timetable
+    most = "at most " if found.sweep.spec.search.pruner != "none" else ""
+    workers = count(found.workers, "worker")
+    parts = ""
+    if 0 < times.search < times.all:
+        parts = f": searches {duration(times.search)}, then repeats {duration(times.all - times.search)}"
+    slower = "\n[dim]workers that are busy together slow each other a little[/]" if times.most > 1 else ""
+    return f"[bold]Time[/]: {most}about {duration(times.all)} with {workers}{parts}{slower}"
+
+
+def _losses(centres: Sequence[Centre]) -> Table:
+    """The training loss at every lr, a column a variant; the best is marked."""
+    table = _table("lr", *(centre.variant for centre in centres))
+    losses: Mapping[str, dict[float, float]] = {centre.variant: dict(centre.losses) for centre in centres}
+    for lr in sorted({lr for centre in centres for lr, _ in centre.losses}):
+        cells = []
+        for centre in centres:
+            loss = losses[centre.variant].get(lr)
+            text = "" if loss is None else "diverged" if math.isinf(loss) else f"{loss:.3g}"
+            best = lr == centre.measured
+            cells.append(Text(f"* {text}" if best else text, style="bold" if best else ""))
+        table.add_row(f"{lr:g}", *cells)
+    table.add_row("declared", *(f"{centre.declared:g}" for centre in centres))
+    table.add_row("measured", *("-" if c.measured is None else f"* {c.measured:g}" for c in centres))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column(escape(headings[0]), overflow="fold", min_width=12)
+    for heading in headings[1:]:
+        table.add_column(escape(heading), justify="right", no_wrap=True)
+    return table
+
+
+def _print(console: Console, table: Table) -> None:
+    """Print a table, on more than a line where the terminal is too narrow; a pipe has no width, and nothing is cut."""
+    needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+    if not console.is_terminal:
+        console = Console(file=console.file, width=max(console.width, needed), highlight=False)
+    console.print(table)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=not console.is_terminal)
+
+
+def _choices(axis: Axis) -> str:
+    assert axis.range.choices is not None
+    text = " | ".join(map(_value, axis.range.choices))
+    return text if len(text) <= 24 else f"{len(axis.range.choices)} choices"
+
+
+def _value(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

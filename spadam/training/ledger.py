@@ -1,0 +1,168 @@
+"""What a run records, and the one path that every row takes.
+
+A *row* is a mapping of names to numbers: ``epoch``, ``step``, ``time``, and the metrics that were measured then; a
+histogram among them is a mapping of its own. A *ledger* is a run's ``metrics.jsonl``, one JSON object a line. A
+*recorder* hands each row to the ledger first and to the tracker second, so that what was measured is on this machine
+whatever becomes of the service that shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from spadam.files import strict_json, sync, write_atomic
+from spadam.tracking import Draw, Tracker
+
+log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """The file of rows at ``path``, open for appending; a line that a kill left unfinished is mended on opening.
+
+    One process writes at a time. A row is handed to the operating system as soon as it is recorded, so it outlives the
+    process; :meth:`close` also puts it on the disk. Raises OSError when the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.exists():
+            _mend(path)
+        self._file = path.open("ab")
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        """Append one row. Nothing is written when the row cannot be written as JSON (TypeError)."""
+        self._file.write(strict_json(row).encode() + b"\n")
+        self._file.flush()
+
+    def truncate(self, after_step: int) -> int:
+        """Drop the rows whose ``step`` is greater than ``after_step``, and say how many there were.
+
+        A run that goes on from a checkpoint of that step records the later ones again; one that starts anew records all
+        (-1). Rows without a step stay. Raises ValueError as :func:`rows` does.
+        """
+        found = rows(self.path)
+        self._file.close()
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        kept = [line for line, row in zip(lines, found, strict=True) if not _is_after(row, after_step)]
+        if len(kept) < len(lines):
+            write_atomic(self.path, b"".join(kept))
+        self._file = self.path.open("ab")
+        return len(lines) - len(kept)
+
+    def close(self) -> None:
+        """Put everything on the disk and close the file. A second call does nothing."""
+        if self._file.closed:
+            return
+        with self._file:
+            os.fsync(self._file.fileno())
+        sync(self.path.parent)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The rows in the ledger at ``path``, in order; a last line that a kill left unfinished is not one.
+
+    Raises ValueError, with the line, when the file holds anything else that is not a row, and OSError when it cannot be
+    read. The file may be in use by a run.
+    """
+    *whole, tail = path.read_bytes().split(b"\n")
+    found = []
+    for number, line in enumerate(whole, start=1):
+        row = _row(line)
+        if row is None:
+            raise ValueError(
+                f"{path}:{number}: every line must be one JSON object; move the file away or mend the line"
+            )
+        found.append(row)
+    unfinished = _row(tail)
+    return found if unfinished is None else [*found, unfinished]
+
+
+class Recorder:
+    """The one path for every row: ``ledger`` first, then ``tracker``.
+
+    What goes wrong with the ledger is raised, because then the run's own record is not whole. What goes wrong with the
+    tracker is told once as a warning, and the run goes on without it. As a context manager it is finished whatever
+    happens inside: with exit code 1 when an exception leaves it.
+    """
+
+    def __init__(self, ledger: Ledger, tracker: Tracker) -> None:
+        self.ledger = ledger
+        self._tracker = tracker
+        self._tracking_failed = False
+        self._finished = False
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        """Append ``row`` to the ledger and show it to the tracker."""
+        self.ledger.record(row)
+        self._attempt(lambda: self._tracker.record(row))
+
+    def show(self, draw: Draw, step: int) -> None:
+        """Show the tracker the pictures that ``draw`` makes of what was trained until ``step``; they are no record."""
+        self._attempt(lambda: self._tracker.show(draw, step))
+
+    def finish(self, summary: Mapping[str, Any] | None = None, exit_code: int = 0) -> None:
+        """Close the ledger, which puts it on the disk, then give the tracker its ``summary`` and let it go.
+
+        Whoever writes a result between the two closes ``self.ledger`` before that. A second call does nothing.
+        """
+        if self._finished:
+            return
+        self._finished = True
+        try:
+            self.ledger.close()
+        finally:
+            self._attempt(lambda: self._tracker.summary(summary or {}))
+            self._attempt(lambda: self._tracker.finish(exit_code), even_after_failure=True)
+
+    def _attempt(self, act: Callable[[], None], even_after_failure: bool = False) -> None:
+        if self._tracking_failed and not even_after_failure:
+            return
+        try:
+            act()
+        except Exception as error:
+            if not self._tracking_failed:
+                kind, place = type(error).__name__, self.ledger.path
+                log.warning("tracking has stopped (%s: %s); every row is in %s", kind, error, place)
+            self._tracking_failed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.finish(exit_code=0 if error is None else 1)
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _is_after(row: Mapping[str, Any], step: int) -> bool:
+    return row.get("step") is not None and row["step"] > step
+
+
+def _mend(path: Path) -> None:
+    """End the file at ``path`` with a whole line: finish a last line that is a row, cut one that is not."""
+    with path.open("r+b") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        tail = content[whole:]
+        if tail and _row(tail) is not None:
+            file.write(b"\n")
+        elif tail:
+            file.truncate(whole)

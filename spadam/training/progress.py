@@ -1,0 +1,14 @@
+"""How far a training is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Progress(NamedTuple):
+    """Where a training stands. ``total`` and ``loss`` are None where they are not known."""
+
+    step: int
+    total: int | None
+    loss: float | None
+    doing: str

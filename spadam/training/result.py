@@ -1,0 +1,57 @@
+"""What a training gave, and the file that holds it."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from spadam.config import RunConfig
+from spadam.files import strict_json, write_atomic
+from spadam.spec import InputError, load, validate
+
+Status = Literal["complete", "pruned", "diverged"]
+"""How a training ended. `pruned`: a search cut it short. `diverged`: its loss was not finite or exploded; a result."""
+
+
+class RunResult(NamedTuple):
+    """What a training gave; result.json holds it."""
+
+    status: Status
+    metrics: dict[str, float | None]
+    """The last value of every metric; null where it is not a finite number."""
+    arrays: dict[str, Any]
+    """Metrics that are more than one number."""
+    warnings: list[str]
+    """What keeps the numbers from meaning what one may think."""
+    config: dict[str, Any]
+    """The whole configuration."""
+    provenance: dict[str, Any]
+    """Versions, device, threads, kernels, data hash, times."""
+    evaluations: list[dict[str, Any]]
+    """Every evaluation, step 0 first: epoch, step, time, metrics."""
+
+
+def read_result(config: RunConfig, out: Path) -> RunResult | None:
+    """The result in ``out``; None if there is none yet. Raises :class:`InputError` when another run lives there."""
+    if not (out / "config.yaml").exists():
+        return None
+    there = validate(RunConfig, load(out / "config.yaml"))
+    if there.identity() != config.identity():
+        rule = "the folder holds a run of another configuration"
+        raise InputError("--out", str(out), rule, "choose another folder, or remove this one")
+    if not (out / "result.json").exists():
+        return None
+    return RunResult(**json.loads((out / "result.json").read_text(encoding="utf-8")))
+
+
+def versions() -> dict[str, str]:
+    """The releases of what can change a number."""
+    packages = ("spadam", "torch", "pytorch-lightning", "optuna", "wandb", "numpy", "numba", "scikit-learn")
+    return {name: version(name) for name in packages}
+
+
+def write_result(result: RunResult, out: Path) -> None:
+    """Write ``out``/result.json, whole or not at all."""
+    write_atomic(out / "result.json", strict_json(result._asdict(), indent=1) + "\n")

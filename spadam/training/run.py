@@ -1,0 +1,269 @@
+"""One training, from its configuration to its result.
+
+:func:`run` is a function of its configuration alone: with the same threads and kernels it gives the same bits, in a
+fresh process or after other trainings, resumed or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pytorch_lightning as pl
+import safetensors
+import safetensors.torch
+import torch
+
+from spadam import kernels
+from spadam.config import RunConfig, TrainerSpec
+from spadam.data import Batches, Dataset
+from spadam.diagnostics import conclusion, pictures
+from spadam.files import LOCK, hold, replacing, strict_json, write_atomic
+from spadam.kernels.arithmetic import arithmetic
+from spadam.models.autoencoder import SparseAutoencoder
+from spadam.models.probe import LinearProbe
+from spadam.spec import InputError, dump
+from spadam.tracking import open_run
+from spadam.training import checkpoint
+from spadam.training.curve import Pruning
+from spadam.training.ledger import Ledger, Recorder
+from spadam.training.lightning import DirectStrategy, NoProfiler, interruptible, quiet
+from spadam.training.limits import Cutter, Limits
+from spadam.training.module import AutoencoderModule
+from spadam.training.progress import Progress
+from spadam.training.result import RunResult, Status, read_result, versions, write_result
+from spadam.training.telemetry import Telemetry
+
+Phase = Literal["train", "search", "repeat"]
+
+
+class Origin(NamedTuple):
+    """Where a training comes from, for whoever watches it: an id, its sweep, its variant, and tags."""
+
+    run_id: str
+    group: str | None = None
+    job_type: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+def run(
+    config: RunConfig,
+    out: Path | None = None,
+    *,
+    phase: Phase = "train",
+    refit: bool | None = None,
+    pruning: Pruning | None = None,
+    origin: Origin | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> RunResult:
+    """Train as ``config`` says.
+
+    With a folder ``out``, rows, weights, configuration and result are written there; a run that was interrupted there
+    goes on, and one that is finished is read and returned. Test metrics are measured unless ``phase`` is "search";
+    ``refit`` decides about the probe's regression where the configuration says `auto` (by default: not in search).
+    ``pruning`` may end the training after an evaluation; then it has the metrics of that one, and no others.
+
+    Raises :class:`InputError` before anything is trained when data, folder or device do not serve, or ``out`` holds a
+    run of another configuration.
+    """
+    if out is not None and (finished := read_result(config, out)) is not None:
+        return finished
+    device = _device(config.trainer)
+    config.optimizer.build([torch.nn.Parameter(torch.zeros(1, 1))])  # a custom one may not be importable
+    dataset = config.data.load()
+    with (
+        hold(out) if out is not None else contextlib.nullcontext(),
+        kernels.use(config.trainer.kernels),
+        arithmetic(config.trainer.threads),
+        quiet(),
+    ):
+        if out is not None:
+            if (finished := read_result(config, out)) is not None:  # by whoever held the folder before
+                return finished
+            write_atomic(out / "config.yaml", dump(config.plain()))
+        return _Training(config, dataset, device, out, phase, refit, pruning, origin, progress).run()
+
+
+class _Training:
+    """A training under way: what :func:`run` has found out, and the steps that it takes in order."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        device: torch.device,
+        out: Path | None,
+        phase: Phase,
+        refit: bool | None,
+        pruning: Pruning | None,
+        origin: Origin | None,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.config, self.out, self.phase, self.device = config, out, phase, device
+        self.started = datetime.now(UTC)
+        self.loaded = dataset  # hashed once for all trainings that share it; the copy on a device would be hashed anew
+        self.dataset = dataset.to(device)
+        self.autoencoder = config.build_autoencoder(dataset)
+        self.batches = Batches(self.dataset, self.dataset.train, config.data.batch_size, config.seed)
+        self.recorder = self._open_recorder(origin) if out is not None else None
+        self.refit = self._wants_refit(refit)
+        self.limits = Limits(config.trainer, len(self.batches))
+        record = self.recorder.record if self.recorder else None
+        self.telemetry = Telemetry(self.dataset, config, device, record, progress, self.limits.total_steps)
+        self.cutter = Cutter(pruning, self.limits, lambda: self.telemetry.evaluations)
+
+    def run(self) -> RunResult:
+        kernels.prepare(self.device)
+        with self.recorder or contextlib.nullcontext():
+            self._fit()
+            result = self._conclude()
+            if self.recorder is not None:
+                assert self.out is not None
+                self.recorder.ledger.close()
+                self._save(self.out, result)
+                self._track(self.recorder, result)
+        return result
+
+    def _fit(self) -> None:
+        trainer_spec = self.config.trainer
+        callbacks: list[pl.Callback] = [self.telemetry, self.limits, self.cutter]
+        folder = resume = None
+        if self.recorder is not None:
+            assert self.out is not None
+            folder = self.out / "checkpoints"
+            resume = checkpoint.latest(folder)
+            self.recorder.ledger.truncate(-1 if resume is None else checkpoint.step_of(resume))
+        if trainer_spec.checkpoint_every is not None:
+            callbacks.append(checkpoint.LatestCheckpoint(folder, trainer_spec.checkpoint_every))
+        trainer = pl.Trainer(
+            accelerator="gpu" if self.device.type == "cuda" else "cpu",
+            devices=1,
+            strategy=DirectStrategy(self.device),
+            profiler=NoProfiler(),
+            max_epochs=trainer_spec.epochs or -1,
+            gradient_clip_val=trainer_spec.clip_norm,
+            callbacks=callbacks,
+            plugins=[checkpoint.AtomicCheckpointIO()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        module = self._module()
+        with interruptible():
+            trainer.fit(module, self.batches, ckpt_path=resume, weights_only=True)
+        for optimizer in trainer.optimizers:
+            optimizer.state.clear()  # the trainer is a ring of references: its moments would stay until it is collected
+        self.autoencoder.to(self.device).eval().zero_grad()
+
+    def _module(self) -> AutoencoderModule:
+        config, classes = self.config, self.dataset.classes
+        probe = LinearProbe(config.model.latents, classes) if config.probe and classes else None
+        return AutoencoderModule(
+            self.autoencoder,
+            config.optimizer,
+            probe,
+            probe_lr=config.probe.lr if config.probe else 0.0,
+            total_steps=self.limits.total_steps,
+        )
+
+    def _wants_refit(self, refit: bool | None) -> bool:
+        if self.config.probe is None or self.dataset.y is None:
+            return False
+        if self.config.probe.refit != "auto":
+            return self.config.probe.refit == "always"
+        return self.phase != "search" if refit is None else refit
+
+    def _conclude(self) -> RunResult:
+        """Measure what is measured once, and put everything together."""
+        status: Status = "diverged" if self.limits.diverged else "pruned" if self.cutter.pruned else "complete"
+        last = self.telemetry.evaluations[-1]
+        metrics = {name: value for name, value in last.items() if name not in ("epoch", "step", "time")}
+        if status == "complete":
+            self.telemetry.announce("fitting the probe" if self.refit else "evaluating")
+            metrics |= conclusion.measure(
+                self.autoencoder, self.dataset, self.config, test=self.phase != "search", fit_probe=self.refit
+            )
+        result = RunResult(
+            status=status,
+            metrics=metrics,
+            arrays=self.telemetry.arrays,
+            warnings=self.telemetry.warnings(),
+            config=self.config.plain(),
+            provenance=self._provenance(),
+            evaluations=self.telemetry.evaluations,
+        )
+        # What is returned is what is on the disk: one round trip makes nulls of what is not finite.
+        return RunResult(**json.loads(strict_json(result._asdict())))
+
+    def _provenance(self) -> dict[str, Any]:
+        return {
+            "versions": versions(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
+            "threads": torch.get_num_threads(),
+            "kernels": kernels.name(self.device),
+            "selection": self.autoencoder.selector.way(self.autoencoder.encoder_weight),
+            "data": self.loaded.content_hash(),
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
+        }
+
+    def _save(self, out: Path, result: RunResult) -> None:
+        save_weights(self.autoencoder, out)
+        write_result(result, out)
+        checkpoint.remove_all(out / "checkpoints")
+        (out / LOCK).unlink()  # a finished folder needs none: who comes now finds the result
+
+    def _track(self, recorder: Recorder, result: RunResult) -> None:
+        """Show what came of the run, once it is on the disk."""
+        if result.status == "complete":
+            step = result.evaluations[-1]["step"]
+            recorder.show(lambda: pictures.draw(self.autoencoder, self.dataset), step)
+        warned = {"warnings": result.warnings, "warning_count": len(result.warnings)}
+        recorder.finish(summary={"status": result.status, **result.metrics, **warned})
+
+    def _open_recorder(self, origin: Origin | None) -> Recorder:
+        config, out = self.config, self.out
+        assert out is not None
+        name = f"{config.data.name}-{config.optimizer.name}-{config.identity()[:8]}-s{config.seed}"
+        who = origin or Origin(name, job_type="train", tags=(config.data.name, config.optimizer.name))
+        tracker = open_run(
+            config.tracking,
+            folder=out,
+            run_id=who.run_id,
+            config=config.plain(),
+            group=who.group,
+            job_type=who.job_type,
+            tags=who.tags,
+        )
+        return Recorder(Ledger(out / "metrics.jsonl"), tracker)
+
+
+def save_weights(autoencoder: SparseAutoencoder, out: Path) -> None:
+    """Write ``out``/model.safetensors, whole or not at all. Raises OSError when it cannot be written."""
+    tensors = {name: value.contiguous().cpu() for name, value in autoencoder.state_dict().items()}
+    with replacing(out / "model.safetensors") as temporary:
+        try:
+            safetensors.torch.save_file(tensors, temporary)
+        except safetensors.SafetensorError as error:  # what it makes of an OSError
+            raise OSError(f"{out / 'model.safetensors'}: {error}") from error
+
+
+def _device(trainer: TrainerSpec) -> torch.device:
+    found = torch.cuda.is_available()
+    if trainer.accelerator == "gpu" and not found:
+        rule = "torch must see a CUDA device"
+        raise InputError("trainer.accelerator", trainer.accelerator, rule, "use auto or cpu")
+    device = torch.device("cuda" if found and trainer.accelerator != "cpu" else "cpu")
+    if trainer.kernels == "compiled" and device.type != "cpu":
+        remedy = "use auto, or trainer.accelerator: cpu"
+        raise InputError("trainer.kernels", trainer.kernels, "compiled loops run on a CPU", remedy)
+    return device

@@ -1,0 +1,42 @@
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+
+from support.sweep_bench import Bench
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hasty_disk() -> Iterator[None]:
+    """SQLite that does not wait for the disk: a power cut is not tested here, and a kill does not care."""
+
+    def hurry(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", hurry)
+    yield
+    event.remove(Engine, "connect", hurry)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _finished_sweep(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    bench = Bench(tmp_path_factory.mktemp("finished"))
+    assert bench.run() == 0
+    return bench
+
+
+@pytest.fixture
+def finished(_finished_sweep: Bench, tmp_path: Path) -> Bench:
+    """A sweep that has ended, to do with as one likes."""
+    bench = Bench(tmp_path)
+    shutil.copytree(_finished_sweep.out, bench.out)
+    return bench

@@ -1,0 +1,92 @@
+"""The registry: complete, sound in itself, light, and what docs/metrics.md is made from."""
+
+import subprocess
+import sys
+
+import pytest
+
+from make.metrics import as_markdown
+from spadam.diagnostics.metrics import METRICS, lookup
+from spadam.spec import InputError
+from support.paths import ROOT
+
+GROUPS: dict[str, list[str]] = {
+    "train": ["mse", "fvu", "mse_training_code", "fvu_training_code", "loss_stream"],
+    "val": ["mse", "fvu"],
+    "test": ["mse", "fvu", "mse_training_code", "fvu_training_code"],
+    "sparsity": [
+        "l0_train",
+        "l0_eval",
+        "rows_touched",
+        "rows_touched_expected",
+        "rows_intermittent",
+        "samples_per_row",
+        "row_age",
+        "dead",
+        "dead_1e5",
+        "density_histogram",
+        "usage_entropy",
+    ],
+    "optim": ["update_rms", "eps_bound"],
+    "selection": ["certified", "widenings"],
+    "probe": [
+        "online_accuracy",
+        "train_accuracy",
+        "val_accuracy",
+        "test_accuracy",
+        "converged",
+        "l2",
+        "baseline_pixels",
+        "baseline_untrained",
+    ],
+    "time": ["step_ms", "optimizer_ms", "probe_s"],
+}
+NAMES = {f"{group}/{name}" for group, names in GROUPS.items() for name in names}
+
+
+def test_names_are_those_of_the_design() -> None:
+    assert set(METRICS) == NAMES
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_described(name: str) -> None:
+    metric = METRICS[name]
+    assert metric.name == name
+    assert metric.unit
+    assert metric.over
+    assert metric.formula.endswith(".")
+    assert "|" not in metric.over + metric.formula  # it would end a cell of the table
+
+
+def test_nothing_is_searched_on_test_by_time_or_by_an_array() -> None:
+    refused = {name for name, metric in METRICS.items() if not metric.searchable}
+    assert {name for name in METRICS if name.startswith(("test/", "time/"))} <= refused
+    assert {"probe/test_accuracy", "sparsity/density_histogram"} <= refused
+    assert not refused & {"val/fvu", "val/mse", "probe/val_accuracy", "probe/online_accuracy", "sparsity/dead"}
+
+
+def test_refit_marks_what_only_the_regression_gives() -> None:
+    probe = {name for name in METRICS if name.startswith("probe/")} - {"probe/online_accuracy"}
+    assert {name for name, metric in METRICS.items() if metric.refit} == probe | {"time/probe_s"}
+
+
+def test_lookup_finds_or_suggests() -> None:
+    assert lookup("val/fvu") is METRICS["val/fvu"]
+    with pytest.raises(InputError, match="did you mean val/fvu") as near:
+        lookup("val/fuv", "objective.metric")
+    assert (near.value.argument, near.value.value) == ("objective.metric", "val/fuv")
+    with pytest.raises(InputError, match=r"docs/metrics\.md"):
+        lookup("zzz")
+
+
+def test_documentation_is_made_from_the_registry() -> None:
+    assert (ROOT / "docs/metrics.md").read_text(encoding="utf-8") == as_markdown()
+
+
+def test_running_the_module_writes_the_page_and_needs_nothing_heavy() -> None:
+    script = (
+        "import runpy, sys\nrunpy.run_module('spadam.diagnostics.metrics', run_name='__main__')\n"
+        "assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout.decode() == as_markdown()

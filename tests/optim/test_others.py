@@ -1,0 +1,72 @@
+"""Active Adam, row-wise Adagrad and Signum against plain arithmetic."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from spadam.optim import ActiveAdam, RowClockAdam, RowwiseAdagrad, Signum
+from support.row_streams import Entries, coo, give, stream, table
+
+SHAPE = (12, 5)
+EPS = 1e-3
+
+
+def test_active_takes_the_number_of_active_samples_out_of_a_gradient() -> None:
+    """Samples with one gradient each: whatever n is, the row sees their mean, as if it were alone."""
+    sample = torch.tensor([[0.5, -2.0]], dtype=torch.float64)
+    batched, alone = (table((3, 2), seed=18) for _ in range(2))
+    one, two = ActiveAdam([batched], lr=1e-2), RowClockAdam([alone], lr=1e-2)
+    for n in (1, 7, 3, 20):
+        batched.grad = coo(Entries(torch.tensor([1]), sample * n / 64), batched.shape)  # a mean over 64 samples
+        batched.row_samples = (torch.tensor([1]), torch.tensor([n]), 64)
+        alone.grad = coo(Entries(torch.tensor([1]), sample), alone.shape)
+        one.step()
+        two.step()
+    torch.testing.assert_close(batched, alone, rtol=0, atol=1e-14)
+
+
+def test_rowwise_adagrad_sums_the_mean_square_of_a_row() -> None:
+    grads = stream(SHAPE, 30, seed=19)
+    param = table(SHAPE, seed=20)
+    w, total = param.detach().clone(), torch.zeros(SHAPE[0], 1).double()
+    optimizer = RowwiseAdagrad([param], lr=0.1, eps=EPS)
+    for entries in grads:
+        give(param, entries, "coo")
+        optimizer.step()
+        g = torch.zeros_like(w).index_add_(0, *entries)
+        total += (g**2).mean(1, keepdim=True)
+        w -= 0.1 * g / (total.sqrt() + EPS)
+        torch.testing.assert_close(param.detach(), w, rtol=0, atol=1e-12)
+    torch.testing.assert_close(optimizer.state[param]["sum"], total, rtol=1e-14, atol=0)
+
+
+def test_signum_moves_every_element_by_lr_along_its_momentum() -> None:
+    grads = stream(SHAPE, 30, seed=21)
+    param = table(SHAPE, seed=22)
+    w, m = param.detach().clone(), torch.zeros(SHAPE).double()
+    optimizer = Signum([param], lr=1e-3, momentum=0.8)
+    for entries in grads:
+        give(param, entries, "coo")
+        optimizer.step()
+        m = 0.8 * m + 0.2 * torch.zeros_like(w).index_add_(0, *entries)
+        w -= 1e-3 * m.sign()
+        torch.testing.assert_close(param.detach(), w, rtol=0, atol=1e-14)
+
+
+def test_signum_never_comes_to_rest_in_float32_unless_denormals_are_flushed() -> None:
+    moved = {}
+    for flush in (False, True):
+        param = nn.Parameter(torch.zeros(1, 8))
+        optimizer = Signum([param], lr=1.0)
+        param.grad = torch.full((1, 8), 1e-30)
+        torch.set_flush_denormal(flush)
+        try:
+            for _ in range(400):
+                optimizer.step()
+                param.grad = torch.zeros(1, 8)
+        finally:
+            torch.set_flush_denormal(False)
+        moved[flush] = float(param[0, 0].detach())
+    assert moved[False] == -400.0
+    assert -400.0 < moved[True] < 0.0

@@ -1,0 +1,132 @@
+"""The page in a real browser: by day and by night, on a desk, a phone and paper. It loads and reports nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Page as Tab
+
+from support.report_bench import Desk
+
+pytestmark = pytest.mark.browser
+
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", headless=True, args=list(QUIET))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def page(digits: Desk, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return digits.write(tmp_path_factory.mktemp("page"))
+
+
+class Look:
+    """An open page, and what it said and asked for."""
+
+    def __init__(self, browser: Browser, page: Path, width: int, scheme: str = "light") -> None:
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+        self.tab: Tab = context.new_page()
+        self.tab.on("console", lambda message: self.said.append(message.text))
+        self.tab.on("pageerror", lambda error: self.said.append(str(error)))
+        self.tab.on("request", lambda request: self.asked.append(request.url))
+        self.tab.goto(page.as_uri())
+
+    def scroll(self) -> None:
+        """Bring every figure into sight, and wait for it."""
+        for plot in self.tab.locator(".plot").all():
+            plot.scroll_into_view_if_needed()
+            plot.locator("svg.main-svg").first.wait_for(state="attached")
+
+    def colour(self, selector: str, what: str) -> str:
+        return str(self.tab.locator(selector).first.evaluate(f"element => getComputedStyle(element).{what}"))
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (360, "light"), (360, "dark")])
+def test_it_is_drawn_whole_and_silently(browser: Browser, page: Path, width: int, scheme: str) -> None:
+    look = Look(browser, page, width, scheme)
+    look.scroll()
+    plots = look.tab.locator(".plot")
+    assert plots.count() == 10
+    for plot in plots.all():
+        assert plot.locator(".scatterlayer .trace").count() > 0
+        box = plot.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    assert look.tab.evaluate("document.documentElement.scrollWidth") <= width
+    cards = look.tab.locator(".scroll:has(.cards)")
+    assert cards.evaluate("element => element.scrollWidth <= element.clientWidth")
+    for fold in look.tab.locator("summary").all():
+        fold.click()
+    assert look.tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert look.tab.locator("main img").evaluate_all("images => images.every(image => image.naturalWidth > 0)")
+    assert look.said == []
+    assert [url for url in look.asked if not url.startswith("data:")] == [page.as_uri()]
+
+
+def test_figures_follow_the_night_and_the_paper(browser: Browser, page: Path) -> None:
+    look = Look(browser, page, 1440)
+    look.scroll()
+    mark, text = "#response-0 .scatterlayer .points path", "#response-0 .xtick text"
+    day = look.colour(mark, "fill"), look.colour(text, "fill"), look.colour("body", "backgroundColor")
+    look.tab.emulate_media(color_scheme="dark")
+    night = look.colour(mark, "fill"), look.colour(text, "fill"), look.colour("body", "backgroundColor")
+    assert len({*day, *night}) == 6
+    assert look.colour(mark, "fill") == look.colour(".swatch.v0", "color")
+    look.tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert (look.colour(mark, "fill"), look.colour(text, "fill"), look.colour("body", "backgroundColor")) == day
+    look.tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert look.colour(mark, "fill") == night[0]
+    assert look.said == []
+
+
+def test_on_paper_every_figure_is_drawn_though_nobody_scrolled(browser: Browser, page: Path, tmp_path: Path) -> None:
+    look = Look(browser, page, 360)
+    assert look.tab.locator(".plot svg.main-svg").count() < 10
+    look.tab.pdf(path=tmp_path / "page.pdf", format="A4")
+    assert look.tab.locator(".plot:has(svg.main-svg)").count() == 10
+    assert look.said == []
+
+
+def test_a_keyboard_opens_the_numbers(browser: Browser, page: Path) -> None:
+    look = Look(browser, page, 1440)
+    fold = look.tab.locator("details").first
+    fold.locator("summary").focus()
+    look.tab.keyboard.press("Enter")
+    assert fold.get_attribute("open") is not None
+    look.tab.keyboard.press("Tab")
+    assert look.tab.evaluate("document.activeElement.className") == "scroll"
+
+
+def test_a_pointer_is_told_the_trial_under_it(browser: Browser, page: Path) -> None:
+    look = Look(browser, page, 1440)
+    look.scroll()
+    look.tab.locator("#response-0 .scatterlayer .points path").first.hover(force=True)
+    said = look.tab.locator("#response-0 .hoverlayer .hovertext").first.text_content() or ""
+    assert "adam search-" in said
+    assert "val/fvu" in said
+
+
+def test_without_javascript_the_numbers_are_there(browser: Browser, page: Path) -> None:
+    tab = browser.new_context(java_script_enabled=False).new_page()
+    tab.goto(page.as_uri())
+    tab.locator("#response summary").click()
+    assert tab.locator("#response tbody tr").first.is_visible()
+    assert "search-0" in tab.locator("#response tbody").inner_text()

@@ -1,0 +1,104 @@
+"""Where a report is read from: a folder, a storage, at any time; and what is told when there is nothing to read."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from spadam.cli import app
+from spadam.report.outcome import in_folder, in_storage
+from spadam.spec import InputError
+from spadam.sweep.running.task import Step, Task
+from spadam.training.result import RunResult
+from support.report_bench import Desk, Page, train
+
+
+def refused(*arguments: str) -> InputError:
+    error = CliRunner().invoke(app, ["report", *arguments]).exception
+    assert isinstance(error, InputError), error
+    return error
+
+
+def test_the_command_writes_both_files_into_the_folder(ended: Desk) -> None:
+    (ended.folder / "trials.csv").unlink()
+    before = set(ended.bench.files())
+    done = CliRunner().invoke(app, ["report", str(ended.folder)])
+    assert done.exit_code == 0, done.exception
+    assert set(ended.bench.files()) - before == {"lr-eps/report.html", "lr-eps/trials.csv"}
+    assert str(ended.folder / "report.html") in done.stdout.replace("\n", "")
+
+
+def test_the_storage_alone_gives_the_same_page_without_pictures(ended: Desk, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.db"
+    shutil.copy(ended.folder / "sweep.db", alone)
+    out = tmp_path / "new" / "folder"
+    url = f"sqlite:///{alone}"
+    done = CliRunner().invoke(app, ["report", "--storage", url, "--sweep", "lr-eps", "--out", str(out)])
+    assert done.exit_code == 0, done.exception
+    page, there = Page(out / "report.html"), ended.page()
+    assert page.tables == there.tables
+    assert "Made from the storage alone" in page.texts["pictures"]
+    assert (out / "trials.csv").read_bytes() == (ended.folder / "trials.csv").read_bytes()
+
+
+def test_a_folder_may_have_been_renamed(ended: Desk) -> None:
+    moved = ended.folder.rename(ended.folder.with_name("monday"))
+    with in_folder(moved) as found:
+        assert found.sweep.name == "lr-eps"
+
+
+def test_a_page_is_made_beside_the_sweep_that_runs(desk: Desk) -> None:
+    seen: list[str] = []
+
+    def look(task: Task, progress: Callable[[Step], None]) -> RunResult:
+        if task.slot.variant == "lazy":
+            seen.append(desk.page().texts[""])
+        return train(task, progress)
+
+    assert desk.run(look) == 0
+    assert "So far: 1 of 10 trainings, 1 running." in seen[0]
+    assert "Finished: 10 of 10 trainings." in desk.page().texts[""]
+
+
+def test_reading_changes_nothing(ended: Desk) -> None:
+    before = ended.bench.files()
+    ended.write(ended.folder.parent.parent / "elsewhere")
+    assert ended.bench.files() == before
+
+
+def test_where_there_is_no_sweep_nothing_is_made(ended: Desk, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for folder in (empty, tmp_path / "none", ended.bench.spec):
+        error = refused(str(folder))
+        assert "sweep.db" in error.rule
+        assert str(folder) in error.headline or error.headline.endswith("…")
+    assert not list(empty.iterdir())
+    (empty / "sweep.db").write_text("no database at all, but long enough to have a header" * 20)
+    assert "the storage of a sweep" in refused(str(empty)).rule
+
+
+def test_the_arguments_must_name_one_place(ended: Desk) -> None:
+    url = f"sqlite:///{ended.folder / 'sweep.db'}"
+    assert refused().argument == "FOLDER"
+    assert refused(str(ended.folder), "--storage", url).argument == "FOLDER"
+    assert refused("--storage", url).argument == "--sweep"
+    assert "choose from: lr-eps" in refused("--storage", url, "--sweep", "other").remedy
+    assert "choose from: lr-eps" in refused(str(ended.folder), "--sweep", "other").remedy
+    assert refused("--storage", "sqlite:////nowhere/sweep.db", "--sweep", "a").argument == "--storage"
+
+
+def test_a_folder_that_cannot_be_written(ended: Desk, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert refused(str(ended.folder), "--out", str(tmp_path / "file")).argument == "--out"
+
+
+def test_an_address_that_does_not_answer_keeps_its_password(tmp_path: Path) -> None:
+    for url in ("postgresql+psycopg://me:hunter2@127.0.0.1:1/x", "postgresql+psycopg://me:hunter2@no.such.invalid/x"):
+        error = refused("--storage", url, "--sweep", "a")
+        assert error.argument == "--storage"
+        assert "hunter2" not in f"{error} {error.headline} {error.remedy}"
+    with pytest.raises(InputError), in_storage("not an address", "a"):
+        pass

@@ -1,0 +1,70 @@
+"""Every sweep in sweeps/: it loads, both ends of its ranges are trainable, and it runs from its file to its page."""
+
+import gzip
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from spadam import report
+from spadam.spec import dump, load, merge
+from spadam.sweep.definition import reading
+from spadam.sweep.definition.range_ends import configurations
+from spadam.sweep.outcome.table import rows
+from spadam.sweep.running.task import train as train_task
+from support.paths import ROOT
+from support.sweep_bench import Bench
+
+SHIPPED = sorted((ROOT / "sweeps").glob("*.yaml"))
+SHAPES = {"train-images-idx3": (240, 28, 28), "train-labels-idx1": (240,), "t10k-images-idx3": (60, 28, 28)}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny set in the four files of MNIST, with classes that can be told apart."""
+    folder = tmp_path_factory.mktemp("images")
+    generator = np.random.default_rng(0)
+    for name, shape in {**SHAPES, "t10k-labels-idx1": (60,)}.items():
+        labels = np.arange(shape[0]) % 10
+        array = labels
+        if len(shape) == 3:
+            means = np.random.default_rng(1).integers(0, 200, (10, 28, 28))
+            array = means[labels] + generator.integers(0, 56, shape)
+        header = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
+        (folder / f"{name}-ubyte.gz").write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes()))
+    return folder
+
+
+def shrink(path: Path, images: Path) -> dict[str, Any]:
+    """The sweep in ``path``, of which only the sizes are changed."""
+    given = load(path).data
+    data = {} if given["base"]["data"]["name"] == "digits" else {"root": str(images), "batch_size": 32}
+    small = {"data": data, "model": {"latents": 32, "rule": {"k": 4}}, "trainer": {"epochs": None, "steps": 3}}
+    search = {} if given["search"]["sampler"] == "grid" else {"trials": 2, "studies": 1}
+    return merge(given, {"base": small, "search": search, "repeat": {"seeds": 1}})
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_it_loads_and_both_ends_of_every_range_can_be_trained(path: Path) -> None:
+    sweep = reading.load(path)
+    assert sweep.name == path.stem
+    for variant in sweep.variants.values():
+        ends = list(configurations(variant.document, variant.axes))
+        assert len(ends) == 2 ** len(variant.axes)
+        for config in ends:
+            assert config.optimizer.build([torch.nn.Parameter(torch.zeros(2, 2))]).param_groups[0]["lr"] > 0
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_it_runs_from_its_file_to_its_page(path: Path, images: Path, bench: Bench) -> None:
+    bench.spec.write_text(dump(shrink(path, images)))
+    assert bench.run(train_task, write_page=report.write) == 0
+    sweep, searches = bench.read()
+    found = rows(sweep, searches)
+    assert len(found) == len(sweep.variants) * (sweep.trials + 1)
+    assert {row["status"] for row in found} <= {"complete", "diverged"}
+    page = (bench.out / sweep.name / "report.html").read_text()
+    assert all(name in page for name in sweep.variants)

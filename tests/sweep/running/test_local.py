@@ -1,0 +1,274 @@
+"""Worker processes: no result depends on how many there are, and what happens to one happens to its training only."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spadam.spec import InputError, dump, merge
+from spadam.sweep.outcome.table import rows, status
+from spadam.sweep.running.crew import Ending
+from spadam.sweep.running.local import Workers, default_workers, visible_devices
+from spadam.sweep.running.task import Step, Task
+from spadam.sweep.running.task import train as train_task
+from spadam.sweep.running.worker_process import Trouble
+from spadam.sweep.search.slots import Slot
+from spadam.training.result import RunResult
+from support import sweep_crew
+from support import sweep_quadratic as quadratic
+from support.paths import SUPPORT
+from support.sweep_bench import SPEC, Bench
+
+TPE = {"search": {"sampler": "tpe", "trials": 14, "lag": 3}, "repeat": {"seeds": 2}}
+
+
+def outcome(bench: Bench) -> list[dict[str, Any]]:
+    """Everything that a sweep comes to, but for how long it took."""
+    return [
+        {**row, "metrics": {name: value for name, value in row["metrics"].items() if not name.startswith("time/")}}
+        for row in rows(*bench.read())
+    ]
+
+
+LEARNT: dict[str, Any] = {"search": {"sampler": "tpe", "trials": 13, "lag": 3}}
+EVERYTHING: dict[str, Any] = {
+    "base": {"trainer": {"epochs": 3, "steps": None}},
+    "space": {
+        "optimizer.lr": {"around": "declared", "decades": 3},
+        "optimizer.eps_rel": {"low": 1e-4, "high": 10.0, "log": True},
+    },
+    "search": {"sampler": "gp", "pruner": "median", "trials": 12, "lag": 2},
+}
+
+
+@pytest.mark.parametrize("changes", [LEARNT, EVERYTHING], ids=["tpe", "gp, pruned, relative"])
+def test_real_trainings_come_to_the_same_table_with_1_2_and_4_workers(tmp_path: Path, changes: dict[str, Any]) -> None:
+    data = {"name": "digits", "batch_size": 64}
+    base = {"data": data, "model": {"latents": 32, "rule": {"name": "top_k", "k": 4}}, "trainer": {"steps": 6}}
+    spec = {**merge(merge(SPEC, {"base": base}), changes), "space": changes.get("space", SPEC["space"])}
+    found = []
+    for workers in (1, 2, 4):
+        (tmp_path / str(workers)).mkdir()
+        bench = Bench(tmp_path / str(workers))
+        bench.spec.write_text(dump(spec))
+        assert bench.run(train_task, workers=workers) == 0
+        found.append((bench.said.getvalue(), outcome(bench)))
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+    states = Counter(row["status"] for row in found[0][1])
+    assert states.total() == 2 * (spec["search"]["trials"] + 2)
+    assert bool(states["pruned"]) == (spec["search"].get("pruner") == "median")
+    seen = [row["value"] for row in found[0][1] if row["value"] is not None]
+    assert len(set(seen)) == len(seen), "no training was done twice"
+
+
+def test_the_order_in_which_trials_finish_changes_nothing(bench: Bench, tmp_path: Path) -> None:
+    bench.write(TPE)
+    assert bench.run() == 0
+    (tmp_path / "again").mkdir()
+    again = Bench(tmp_path / "again")
+    again.write(TPE)
+    assert again.run(sweep_crew.late, workers=4) == 0
+    assert outcome(again) == outcome(bench)
+    assert again.said.getvalue() == bench.said.getvalue()
+
+
+def test_a_worker_that_dies_takes_only_its_trial_with_it(bench: Bench) -> None:
+    assert bench.run(sweep_crew.killed_once, workers=2) == 0
+    found = rows(*bench.read())
+    assert {row["status"] for row in found} == {"complete"}
+    assert [(row["variant"], row["phase"], row["slot"]) for row in found if row["attempts"] == 2] == [
+        ("adam", "search", 1)
+    ]
+    assert Counter(row["attempts"] for row in found) == {1: 9, 2: 1}
+    assert (bench.folder / "adam" / "search-1" / "attempt-1" / "result.json").exists()
+    assert "adam search-1 failed (infra): its worker died (signal 9: out of memory?)" in bench.told.getvalue()
+
+
+def test_a_training_that_kills_every_worker_stops_the_sweep(bench: Bench) -> None:
+    assert bench.run(sweep_crew.always_killed, workers=2) == 1
+    assert "adam search-1: 3 attempts have failed (its worker died (exit code 7))" in bench.told.getvalue()
+    assert status(*bench.read())["variants"]["adam"]["running"] == 0
+    assert bench.run(workers=2) == 0  # mended
+    assert max(row["attempts"] for row in rows(*bench.read())) == 4
+
+
+def test_what_is_under_way_is_finished_before_the_work_is_given_up(bench: Bench) -> None:
+    """Nothing of other slots is thrown away: their attempts are all accepted, or never began."""
+    assert bench.run(sweep_crew.always_killed, workers=4) == 1
+    others = [row for row in rows(*bench.read()) if (row["variant"], row["slot"]) != ("adam", 1)]
+    assert all(row["attempts"] == (row["status"] == "complete") for row in others)
+
+
+def test_wrong_input_comes_out_of_a_worker_as_it_went_in(bench: Bench) -> None:
+    with pytest.raises(InputError) as caught:
+        bench.run(sweep_crew.refuses, workers=2)
+    assert caught.value.headline == "trainer.accelerator = 'gpu' (x.yaml:3)"
+    assert caught.value.remedy == "use auto or cpu"
+
+
+class Crew:
+    """Workers under test, and what was heard of them."""
+
+    def __init__(self, crew: Workers, bench: Bench) -> None:
+        self.crew = crew
+        self._bench = bench
+        self.moved: list[tuple[Slot, Step]] = []
+        self.noted: list[str] = []
+
+    def begin(self, number: int) -> None:
+        sweep = self._bench.load()
+        slot = Slot("adam", "search", 0, number, 0)
+        config = sweep.variants["adam"].config({"optimizer.lr": 1e-3, "optimizer.eps": 1e-6}, 0)
+        out = self._bench.folder / str(number)
+        self.crew.begin(Task("lr-eps", slot, 0, config, out, sweep.spec.objective))
+
+    def wait(self, number: int) -> list[Ending]:
+        endings: list[Ending] = []
+        deadline = time.monotonic() + 60
+        while len(endings) < number:
+            assert time.monotonic() < deadline
+            endings += self.crew.listen(lambda *what: self.moved.append(what), self.noted.append)
+        return endings
+
+
+@pytest.fixture
+def make(bench: Bench) -> Iterator[Any]:
+    crews: list[Workers] = []
+
+    def build(*arguments: Any, **options: Any) -> Crew:
+        crews.append(Workers(*arguments, **options))
+        return Crew(crews[-1].__enter__(), bench)
+
+    yield build
+    for crew in crews:
+        crew.__exit__(None, None, None)
+
+
+def test_workers_stay_and_say_how_far_they_are(make: Any) -> None:
+    crew = make(2, sweep_crew.speaks)
+    seen: set[float | None] = set()
+    for number in range(3):
+        crew.begin(number)
+        ((task, result),) = crew.wait(1)
+        assert isinstance(result, RunResult)
+        assert task.slot.number == number
+        seen.add(result.metrics["val/fvu"])
+    assert len(seen) == 1, "one process after the other would be cold"
+    assert crew.noted == ["W&B: gone"] * 3
+    assert [(slot.number, step.step, step.total, step.loss) for slot, step in crew.moved] == [
+        (number, 3, 4, 0.5) for number in range(3)
+    ]
+
+
+def test_each_worker_sees_one_device(make: Any) -> None:
+    crew = make(3, sweep_crew.speaks, devices=["2", "GPU-7"])
+    for number in range(3):
+        crew.begin(number)
+    results = [ending.outcome for ending in crew.wait(3)]
+    by_process = {result.metrics["val/fvu"]: result.metrics["note"] for result in results}
+    assert sorted(by_process.values()) == ["2", "2", "GPU-7"]
+
+
+def test_a_worker_of_which_nothing_is_heard_is_replaced(make: Any) -> None:
+    crew = make(1, sweep_crew.hangs, stall_seconds=0.5)
+    for number in range(2):
+        crew.begin(number)
+        ((_, outcome),) = crew.wait(1)
+        assert isinstance(outcome, Trouble)
+        assert (outcome.failure, outcome.said) == ("infra", "nothing was heard of it for 0.5 s")
+
+
+def test_the_number_of_workers_that_suits_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)))
+    assert default_workers(threads=1, devices=0) == 4
+    assert default_workers(threads=2, devices=0) == 3
+    assert default_workers(threads=8, devices=0) == 1
+    assert default_workers(threads=1, devices=8) == 8
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert visible_devices() == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-3")
+    assert visible_devices() == ["5", "GPU-3"]
+
+
+class Program:
+    """A sweep in a process group of its own, as a terminal starts it, whose two workers are at a training each.
+
+    Neither training ends by itself: whatever is done to the program finds it at work, however slow the machine is.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self.pids = bench.spec.parent / "pids"
+        self.pids.mkdir()
+        command = [sys.executable, "-m", "support.sweep_crew", str(bench.spec), str(bench.out)]
+        path = os.pathsep.join(filter(None, [str(SUPPORT), os.environ.get("PYTHONPATH")]))
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, "SWEEP_PIDS": str(self.pids), "PYTHONPATH": path},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while len(self.workers()) < 2:
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def workers(self) -> list[int]:
+        return [int(path.name) for path in self.pids.iterdir()]
+
+    def gone(self) -> bool:
+        """Nothing of the group is left."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(self.process.pid, 0)
+            except ProcessLookupError:
+                return True
+            time.sleep(0.05)
+        return False
+
+
+def test_ctrl_c_stops_everybody_and_puts_the_slots_back(bench: Bench) -> None:
+    program = Program(bench)
+    os.killpg(program.process.pid, signal.SIGINT)
+    _, told = program.process.communicate(timeout=60)
+    assert program.process.returncode == 1
+    assert told.splitlines()[-1] == "interrupted: the same command goes on from here"
+    assert "Traceback" not in told
+    assert program.gone()
+    states = status(*bench.read())["variants"].values()
+    assert all(state["running"] == 0 and state["failed"] == 0 for state in states)
+    assert bench.run(workers=2) == 0
+
+
+def test_no_worker_outlives_an_agent_that_is_killed(bench: Bench) -> None:
+    program = Program(bench)
+    program.process.kill()
+    program.process.communicate()
+    assert program.gone()
+    assert sum(state["running"] for state in status(*bench.read())["variants"].values()) == 2
+    assert bench.run(quadratic.train, workers=2) == 0
+    found = rows(*bench.read())
+    assert {row["status"] for row in found} == {"complete"}
+    assert sum(row["attempts"] > 1 for row in found) == 2, "only what was in flight is done twice"
+
+
+def test_a_long_temporary_folder_does_no_harm(bench: Bench) -> None:
+    """The fork server listens at a socket, whose path may not be as long as that of a folder."""
+    long = bench.spec.parent / ("x" * 90)
+    long.mkdir()
+    code = "import sys; from spadam.cli import main; main()"
+    command = [sys.executable, "-c", code, "sweep", "run", str(bench.spec), "--out", str(bench.out), "--workers", "1"]
+    subprocess.run(command, env={**os.environ, "TMPDIR": str(long)}, check=True, capture_output=True, text=True)
+    assert {row["status"] for row in rows(*bench.read())} == {"complete"}

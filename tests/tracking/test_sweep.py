@@ -1,0 +1,44 @@
+"""A whole sweep on the command line, streamed to a server: each training is one run, and every row is in it."""
+
+from __future__ import annotations
+
+from support.wandb_desk import KEY, Desk
+from support.wandb_rows import STEP, logged, shown
+from support.wandb_server import WandbServer
+
+SWEEP = """\
+name: lr-eps
+base:
+  data: {name: digits, batch_size: 256}
+  model: {latents: 32, rule: {name: top_k, k: 4}}
+  trainer: {epochs: 2}
+  tracking: {mode: online, project: sparse}
+variants:
+  adam: {optimizer: {name: adam}}
+  lazy: {optimizer: {name: lazy_adam}}
+space:
+  optimizer.lr: {low: 1.0e-4, high: 1.0e-1, log: true}
+search: {sampler: random, trials: 2, seed: 0}
+repeat: {seeds: 1}
+"""
+
+
+def test_every_training_of_a_sweep_is_a_run_with_all_its_rows(desk: Desk, server: WandbServer) -> None:
+    (desk.root / "here" / "sweep.yaml").write_text(SWEEP)
+    quick = {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY, "WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "0.2"}
+    done = desk.command("spadam", "sweep", "run", "sweep.yaml", **quick)
+    assert done.returncode == 0, done.stderr
+    attempts = sorted((desk.root / "here" / "runs" / "lr-eps").glob("*/*/attempt-0"))
+    assert len(attempts) == 2 * (2 + 1)
+    assert len(server.runs) == len(attempts)
+    for folder in attempts:
+        variant, slot = folder.parts[-3:-1]
+        (run,) = [run for name, run in server.runs.items() if name.startswith(f"lr-eps-{variant}-{slot}-")]
+        assert (run.said("groupName"), run.said("jobType"), run.said("project")) == ("lr-eps", variant, "sparse")
+        assert slot.split("-")[0] in run.said("tags")
+        assert run.config["optimizer"]["name"] == {"adam": "adam", "lazy": "lazy_adam"}[variant]
+        *measured, pictured = [shown(row) for row in run.rows]
+        assert measured == logged(folder)
+        assert set(pictured) == {STEP, "pictures/decoder", "pictures/reconstructions"}
+        assert (run.summary["status"], run.complete, run.exit_code) == ("complete", True, 0)
+    assert not any(KEY.encode() in path.read_bytes() for path in desk.root.rglob("*") if path.is_file())
