@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from spadam.data import Dataset, DatasetSpec
+from spadam.data import DatasetSpec
 from spadam.data.splits import seeded
-from spadam.kernels import Wish
-from spadam.models.autoencoder import SparseAutoencoder
+from spadam.kernels import Choice
 from spadam.models.spec import AutoencoderSpec, ProbeSpec
 from spadam.optim import OptimizerSpec
 from spadam.spec import InputError, Spec
 from spadam.tracking import TrackingSpec
+
+if TYPE_CHECKING:
+    from spadam.data import Dataset
+    from spadam.models.autoencoder import SparseAutoencoder
 
 
 class TrainerSpec(Spec):
@@ -27,7 +30,7 @@ class TrainerSpec(Spec):
     """Stop after so many steps."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute; `auto` takes a GPU where there is one."""
-    kernels: Wish = "auto"
+    kernels: Choice = "auto"
     """Who runs the hot loops: `compiled` loops on a CPU, the `reference` in torch operations anywhere."""
     threads: PositiveInt = 1
     """Threads of torch on the CPU. Other numbers of threads give other roundings."""

@@ -45,7 +45,11 @@ class InputError(ValueError):
 
 
 class Spec(BaseModel):
-    """A frozen description that refuses unknown keys, wrong types, and numbers that are not finite."""
+    """A frozen description that refuses unknown keys, wrong types, and numbers that are not finite.
+
+    What a key means stands in a string below it; :func:`spadam.schema.meanings` reads it there. Pydantic would read the
+    source of every class each time it is imported, which took a third of the time of reading a configuration.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -54,7 +58,6 @@ class Spec(BaseModel):
         allow_inf_nan=False,
         validate_default=True,
         protected_namespaces=(),
-        use_attribute_docstrings=True,
     )
 
 

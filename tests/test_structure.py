@@ -1,6 +1,7 @@
 """The tree holds what it promises: one wall per library, importing does no work, the wheel holds only spadam."""
 
 import ast
+import importlib
 import subprocess
 import sys
 import tomllib
@@ -123,6 +124,82 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+HEAVY = {"torch", "scipy", "pytorch_lightning", "sklearn", "torchvision", "numba", "wandb"}
+"""Each takes from half a second to some seconds to import."""
+
+LIGHT = [
+    *("config", "models.spec", "tracking", "text", "files", "statistics.interval", "schema", "doctor", "cli"),
+    *("optim", "sparsity", "data", "kernels", "training.result", "training.curve", "training.ledger"),
+    *("diagnostics.metrics", "diagnostics.comparability", "terminal.sweep", "terminal.training"),
+]
+"""What describes, checks and shows; and all of `sweep` but what trains, see below."""
+
+LIGHT_ROOMS = ["definition", "search", "store", "outcome"]
+
+
+def ask(script: str, *arguments: str, cwd: Path = ROOT) -> str:
+    """What a new Python says that runs ``script``; its last line."""
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=cwd)
+    return done.stdout.splitlines()[-1]
+
+
+def test_configurations_specs_and_status_import_nothing_heavy() -> None:
+    names = [f"spadam.{name}" for name in LIGHT]
+    names += [
+        relative(path).removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
+        for room in LIGHT_ROOMS
+        for path in sorted((ROOT / "spadam/sweep" / room).glob("*.py"))
+        if path.name != "dashboard.py"  # a server, which brings what it needs
+    ]
+    script = (
+        "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+        f"    assert not {HEAVY!r} & set(sys.modules), name\nprint('light')"
+    )
+    assert ask(script, *names) == "light"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "--help"],
+        ["sweep", "run", "--help"],
+        ["schema", "run"],
+        ["schema", "sweep"],
+        ["list", "optimizers"],
+        ["list", "rules"],
+        ["list", "datasets"],
+        ["list", "diagnostics"],
+        ["sweep", "status", "sweeps/quickstart.yaml", "--out", "OUT"],
+        ["sweep", "status", "sweeps/quickstart.yaml", "--out", "OUT", "--json"],
+        ["sweep", "results", "sweeps/quickstart.yaml", "--out", "OUT", "--json"],
+        ["train", "WRONG"],
+    ],
+    ids=" ".join,
+)
+def test_small_commands_import_nothing_heavy(command: list[str], tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("data: {name: digits}\noptimizer: {name: lazy_adam, lr: -1}\n")
+    places = {"OUT": str(tmp_path), "WRONG": str(wrong)}
+    script = (
+        "import sys\nfrom spadam.cli import main\nsys.argv = ['spadam', *sys.argv[1:]]\n"
+        "try:\n    main()\nexcept SystemExit as left:\n    code = left.code or 0\nelse:\n    code = 0\n"
+        f"print(code, sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    code = 2 if "WRONG" in command else 0
+    assert ask(script, *(places.get(word, word) for word in command)) == f"{code} []"
+
+
+@pytest.mark.parametrize("room", ["optim", "sparsity", "data", "kernels", "tracking"])
+def test_what_a_room_offers_is_there_when_it_is_asked_for(room: str) -> None:
+    package = importlib.import_module(f"spadam.{room}")
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+        assert name in dir(package)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        package.nothing  # noqa: B018
 
 
 def test_wheel_holds_only_spadam(tmp_path: Path) -> None:

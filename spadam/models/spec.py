@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from spadam.sparsity import RuleSpec
-from spadam.sparsity.top_k import TopKSpec
+from spadam.sparsity import RuleSpec, TopKSpec
 from spadam.spec import InputError, Spec
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class AutoencoderSpec(Spec):
     """Where the decoder bias starts: the mean of the training samples, or 0."""
     decoder_norm: Literal["free", "unit"] = "free"
     """`unit`: decoder rows keep length 1, the gradient along them is projected away; untied only."""
-    rule: RuleSpec = TopKSpec(name="top_k")
+    rule: RuleSpec = TopKSpec()
     """Which latents stay on."""
     execution: Literal["sparse", "dense", "gathered", "gathered_union"] = "sparse"
     """How a code is computed in training."""

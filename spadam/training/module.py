@@ -67,14 +67,13 @@ class AutoencoderModule(pl.LightningModule):
         return self.autoencoder(x_BD.flatten(1))  # type: ignore[no-any-return]
 
     def loss(self, x_BD: Tensor, output: Output) -> Tensor:
-        """The squared error as `reduction` says, plus the rule's L1 term."""
+        """The squared error as `reduction` says, plus the rule's own term."""
         spec = self.autoencoder.spec
         loss = F.mse_loss(output.reconstruction_BD, x_BD, reduction="mean" if spec.reduction == "mean" else "sum")
         if spec.reduction == "sample":
             loss = loss / len(x_BD)
-        if spec.rule.name == "relu" and spec.rule.l1:
-            loss = loss + spec.rule.l1 * output.code.values_P.abs().sum() / len(x_BD)
-        return loss
+        penalty = self.autoencoder.rule.penalty(output.code.values_P, len(x_BD))
+        return loss if penalty is None else loss + penalty
 
     @override
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from spadam.data import Array
+from spadam.data import ArraySpec
 from spadam.data.splits import seeded
 from spadam.diagnostics.pictures import decoder_picture
 from spadam.models.spec import AutoencoderSpec
@@ -99,7 +99,7 @@ def _image_shape(record: Record, features: int) -> tuple[int, int] | None:
 
 
 def _shape_of_array(record: Record) -> tuple[int, int] | None:
-    data = Array.model_validate(setting(record, "data"))
+    data = ArraySpec.model_validate(setting(record, "data"))
     try:
         return data.model_copy(update={"labels": None}).read(data.files()).image_shape  # mapped: nothing is read
     except (InputError, OSError):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spadam.config import RunConfig
-from spadam.data.batches import count_batches
+from spadam.data.splits import count_batches
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN
 from spadam.training.ledger import rows
 from spadam.training.limits import Limits
@@ -102,11 +102,8 @@ class Rehearsal(NamedTuple):
     @property
     def rows_bound(self) -> float | None:
         """1 - (1 - k/n)^B: no independent samples with k of n latents on touch more; None for a rule without a k."""
-        rule, latents = self.config.model.rule, self.config.model.latents
-        k = getattr(rule, "k", None)
-        if k is None or getattr(rule, "lifetime", False):
-            return None
-        return float(1 - (1 - k / latents) ** self.config.data.batch_size)
+        model = self.config.model
+        return model.rule.rows_bound(model.latents, self.config.data.batch_size)
 
     @property
     def steps_planned(self) -> float:

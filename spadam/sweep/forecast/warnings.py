@@ -6,10 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from spadam.config import RunConfig
 from spadam.diagnostics.comparability import FEW, warnings
-from spadam.optim.native import AdamSpec
-from spadam.optim.rows.adam_family import PointAdamSpec
 from spadam.sweep.definition.extension import facts
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.forecast.costs import Sight
@@ -43,7 +40,7 @@ def _dense(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Caveat]:
         return
     for text in warnings(True, float("nan")):
         yield Caveat(tuple(dense), text)
-    for names in _alike({name: _where_all_touched(seen.config) for name, seen in dense.items()}):
+    for names in _alike({name: seen.config.optimizer.when_all_touched() for name, seen in dense.items()}):
         text = "one algorithm in this sweep: what differs between them is chance, or their spaces"
         yield Caveat(names, text)
 
@@ -75,28 +72,6 @@ def _diverged(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Caveat]:
             yield Caveat(
                 (name,), f"diverged within {seen.steps} steps at the centre of its space: lr is too high there"
             )
-
-
-def _where_all_touched(config: RunConfig) -> dict[str, Any]:
-    """The optimizer's algorithm, lr and eps left out, when there is no row that a step does not touch.
-
-    Nothing is then done to untouched rows, and a row's own clock is everybody's.
-    """
-    optimizer = config.optimizer
-    plain = optimizer.model_dump(mode="json", exclude={"lr", "eps"})
-    shared = {"betas": plain.get("betas"), "schedule": plain["schedule"], "row_accumulate": 1}
-    if isinstance(optimizer, AdamSpec):
-        return shared | {"epsilon": "after", "clock": "steps", "second": "element", "sample": "batch"}
-    if isinstance(optimizer, PointAdamSpec) and optimizer.row_accumulate == 1:
-        point = optimizer.algorithm.point
-        clock = "none" if point.clock == "none" else "steps"
-        return shared | {
-            "epsilon": optimizer.epsilon,
-            "clock": clock,
-            "second": point.second,
-            "sample": point.sample,
-        }
-    return plain
 
 
 def _alike(described: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -6,17 +6,17 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from optuna.storages import BaseStorage
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spadam.spec import Document, InputError
 from spadam.sweep.definition.extension import check_extends
 from spadam.sweep.definition.reading import check, load
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
-from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.studies import Record, Studies
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def read(spec_path: Path, out: Path) -> tuple[Sweep, list[Search]]:
     path = database(sweep, out)
     if not path.exists():
         return sweep, survey(sweep, None)
+    from spadam.sweep.store.connection import open_file  # here, because SQLAlchemy takes its time to import
+
     with open_file(path) as storage:
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
         if "plan" in (attributes := studies.attributes()):

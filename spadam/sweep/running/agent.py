@@ -117,7 +117,7 @@ class Place(NamedTuple):
     """Where trainings run that say `auto`: decided when a sweep begins, and the same for all of it."""
 
     accelerator: Literal["cpu", "gpu"]
-    kernels: kernels.Wish
+    kernels: kernels.Choice
     """On a CPU; a GPU has no choice."""
 
 

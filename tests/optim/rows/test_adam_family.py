@@ -138,7 +138,7 @@ def _plain(name: str, grads: list[Entries], start: Tensor, lr: float, eps: float
     "algorithm", [TFSparseAdam, MaskedAdam, LazyAdam, RowClockAdam, SelectiveAdam, RowwiseAdam, ActiveAdam]
 )
 def test_every_point_equals_its_formula_written_out(algorithm, place) -> None:
-    names = {s.algorithm: s.model_fields["name"].default for s in OPTIMIZERS if hasattr(s, "algorithm")}
+    names = {s.algorithm(): s.model_fields["name"].default for s in OPTIMIZERS if hasattr(s, "algorithm")}
     grads = stream(SHAPE, 60, seed=9)
     param = table(SHAPE, seed=10)
     want = _plain(names[algorithm], grads, param.detach().clone(), 1e-2, EPS, place)

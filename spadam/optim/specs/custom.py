@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
-from torch.optim import Optimizer
-from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
 from spadam.optim.spec import BaseOptimizerSpec
 from spadam.spec import InputError
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+    from torch.optim.optimizer import ParamsT
 
 
 class CustomSpec(BaseOptimizerSpec):
@@ -61,6 +63,8 @@ class CustomSpec(BaseOptimizerSpec):
         return optimizer
 
     def _load(self) -> type[Any]:
+        from torch.optim import Optimizer
+
         module, _, name = self.path.rpartition(".")
         try:
             found = getattr(importlib.import_module(module), name, None)
