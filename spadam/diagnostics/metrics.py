@@ -7,9 +7,11 @@ heavy.
 from __future__ import annotations
 
 import difflib
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from spadam.spec import InputError
+
+Split = Literal["train", "val", "test"]
 
 
 class Metric(NamedTuple):
@@ -23,6 +25,10 @@ class Metric(NamedTuple):
     """The samples, rows or steps that it is taken over."""
     formula: str
     """How it is computed, in one sentence."""
+    split: Split | None = None
+    """The split whose samples it needs; None where the training itself gives it."""
+    labels: bool = False
+    """It needs a probe, and so samples with classes."""
     array: bool = False
     """It is more than one number, and stands under ``arrays``."""
     searchable: bool = True
@@ -50,18 +56,26 @@ _AS_TRAINED = "reconstructed with the training rule in whole batches of the trai
 
 def _reconstruction() -> list[Metric]:
     metrics = []
-    for split, over in (("train", _TRAIN), ("val", _VALIDATION), ("test", _TEST)):
+    splits: tuple[tuple[Split, str], ...] = (("train", _TRAIN), ("val", _VALIDATION), ("test", _TEST))
+    for split, over in splits:
         searchable = split != "test"
         metrics += [
-            Metric(f"{split}/mse", "squared error per feature", over, f"{_MSE}, {_EVALUATED}.", searchable=searchable),
-            Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", searchable=searchable),
+            Metric(
+                f"{split}/mse",
+                "squared error per feature",
+                over,
+                f"{_MSE}, {_EVALUATED}.",
+                split,
+                searchable=searchable,
+            ),
+            Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", split, searchable=searchable),
         ]
         if split != "val":
             mse, fvu = f"{split}/mse_training_code", f"{split}/fvu_training_code"
             end = {"searchable": searchable, "final": True}
             metrics += [
-                Metric(mse, "squared error per feature", over, f"{_MSE}, {_AS_TRAINED}.", **end),
-                Metric(fvu, "1", over, f"{_FVU}, {_AS_TRAINED}.", **end),
+                Metric(mse, "squared error per feature", over, f"{_MSE}, {_AS_TRAINED}.", split, **end),
+                Metric(fvu, "1", over, f"{_FVU}, {_AS_TRAINED}.", split, **end),
             ]
     return metrics
 
@@ -79,7 +93,7 @@ def _sparsity() -> list[Metric]:
     )
     return [
         Metric("sparsity/l0_train", "latents", _SINCE, "Non-zero values of the training code per sample."),
-        Metric("sparsity/l0_eval", "latents", _VALIDATION, "Non-zero values of the evaluation code per sample."),
+        Metric("sparsity/l0_eval", "latents", _VALIDATION, "Non-zero values of the evaluation code per sample.", "val"),
         Metric(
             "sparsity/rows_touched",
             "share",
@@ -112,20 +126,21 @@ def _sparsity() -> list[Metric]:
             "all rows; the whole training",
             "Steps since a row was last touched, averaged over the rows; a row never touched counts from step 0.",
         ),
-        Metric("sparsity/dead", "share", latents, "Latents that are selected for no sample."),
+        Metric("sparsity/dead", "share", latents, "Latents that are selected for no sample.", "val"),
         Metric(
             "sparsity/dead_1e5",
             "share",
             "all rows; the last 100,000 training samples",
             "Rows whose last touching batch ended at least 100,000 samples ago; missing before so many were seen.",
         ),
-        Metric("sparsity/density_histogram", "latents", latents, histogram, array=True, searchable=False),
+        Metric("sparsity/density_histogram", "latents", latents, histogram, "val", array=True, searchable=False),
         Metric(
             "sparsity/usage_entropy",
             "share",
             latents,
             "Entropy of the distribution of all selections over the latents, over the logarithm of their number: 1 "
             "when all are used alike.",
+            "val",
         ),
     ]
 
@@ -179,15 +194,33 @@ def _probe() -> list[Metric]:
             "share",
             _SINCE,
             "Samples whose class the online probe gave the largest logit, before its step on their batch.",
+            labels=True,
         ),
-        Metric("probe/train_accuracy", "share", _TRAIN, f"{fitted}, on the codes it was fitted to.", refit=True),
-        Metric("probe/val_accuracy", "share", _VALIDATION, f"{fitted}; chooses its L2 strength.", refit=True),
-        Metric("probe/test_accuracy", "share", _TEST, f"{fitted}.", searchable=False, refit=True),
+        Metric(
+            "probe/train_accuracy",
+            "share",
+            _TRAIN,
+            f"{fitted}, on the codes it was fitted to.",
+            "train",
+            labels=True,
+            refit=True,
+        ),
+        Metric(
+            "probe/val_accuracy",
+            "share",
+            _VALIDATION,
+            f"{fitted}; chooses its L2 strength.",
+            "val",
+            labels=True,
+            refit=True,
+        ),
+        Metric("probe/test_accuracy", "share", _TEST, f"{fitted}.", "test", labels=True, searchable=False, refit=True),
         Metric(
             "probe/converged",
             "0 or 1",
             fit,
             "1 when the largest element of the gradient came down to 1e-4 within 100 iterations of L-BFGS.",
+            labels=True,
             searchable=False,
             refit=True,
         ),
@@ -197,6 +230,7 @@ def _probe() -> list[Metric]:
             fit,
             "The strength l of the penalty l/2 x (sum of squared weights) beside the mean cross-entropy, on inputs "
             "whose non-zero values have a root mean square of 1.",
+            labels=True,
             searchable=False,
             refit=True,
         ),
@@ -205,6 +239,7 @@ def _probe() -> list[Metric]:
             "share",
             baseline,
             "Accuracy of the same regression on the raw inputs.",
+            labels=True,
             searchable=False,
             refit=True,
         ),
@@ -213,6 +248,7 @@ def _probe() -> list[Metric]:
             "share",
             baseline,
             "Accuracy of the same regression on the codes of the weights at step 0.",
+            labels=True,
             searchable=False,
             refit=True,
         ),
@@ -227,7 +263,13 @@ def _time() -> list[Metric]:
             "time/optimizer_ms", "ms", _SINCE, "Median wall time of a step's clipping and update.", searchable=False
         ),
         Metric(
-            "time/probe_s", "s", "the end", "Wall time of the refit and its baselines.", searchable=False, refit=True
+            "time/probe_s",
+            "s",
+            "the end",
+            "Wall time of the refit and its baselines.",
+            labels=True,
+            searchable=False,
+            refit=True,
         ),
     ]
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from spadam.config import RunConfig
-from spadam.diagnostics.metrics import METRICS, lookup
+from spadam.diagnostics.metrics import lookup
 from spadam.spec import Document, InputError, Path_, merge, validate
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, key_of, lay_in
 from spadam.sweep.definition.space import Axis, Range, Value, takes_only_whole_numbers
@@ -21,8 +21,6 @@ from spadam.sweep.definition.spec import Sweep
 
 _MOST_CORNERS = 4096
 """All corners are tried, at some 0.1 ms each; beyond this a space is refused, rather than checked in part."""
-
-_ON_VALIDATION = {name for name, metric in METRICS.items() if "validation split" in metric.over}
 
 
 def part(document: Document, path: Path_) -> Document:
@@ -92,7 +90,7 @@ def check_objective(sweep: Sweep) -> None:
 
     if known.array:
         raise refuse("an objective must be one number")
-    if metric.startswith("test/") or metric == "probe/test_accuracy":
+    if known.split == "test":
         raise refuse("nothing may be chosen by the test split")
     if not known.searchable:
         raise refuse("a search cannot be judged by it")
@@ -103,11 +101,11 @@ def check_objective(sweep: Sweep) -> None:
         raise refuse(rule, "choose another metric, such as val/fvu, or set search.pruner: none")
     for name, variant in sweep.variants.items():
         for config in configurations(variant.document, variant.axes):
-            if metric.startswith("probe/") and config.probe is None:
+            if known.labels and config.probe is None:
                 raise refuse(f"variant {name} has no probe", "remove `probe: null`, or choose another metric")
             if known.refit and config.probe is not None and config.probe.refit == "never":
                 raise refuse(f"variant {name} never fits it", "set probe.refit: auto, or choose another metric")
-            if metric in _ON_VALIDATION and config.data.validation_size == 0:
+            if known.split == "val" and config.data.validation_size == 0:
                 rule = f"variant {name} has no validation samples"
                 raise refuse(rule, "set data.validation_size, or choose another metric")
 
