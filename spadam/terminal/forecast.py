@@ -75,9 +75,9 @@ def show_forecast(console: Console, found: Forecast) -> None:
     _say(console, "")
     _say(console, _time(found))
     _say(console, f"[bold]Disk[/]: {byte_size(found.disk)}, of {byte_size(found.free)} that are free")
-    for caveat in found.caveats:
-        about = f"{escape(', '.join(caveat.variants))}: " if caveat.variants else ""
-        _say(console, f"[yellow]warning[/]: {about}{escape(caveat.text)}")
+    for warned in found.warnings:
+        about = f"{escape(', '.join(warned.variants))}: " if warned.variants else ""
+        _say(console, f"[yellow]warning[/]: {about}{escape(warned.text)}")
 
 
 def show_centres(console: Console, centres: Sequence[Centre], others: Sequence[str]) -> None:

@@ -194,7 +194,7 @@ class _Training:
             status=status,
             metrics=metrics,
             arrays=self.telemetry.arrays,
-            warnings=self.telemetry.warnings(),
+            warnings=[warned.plain() for warned in self.telemetry.warnings()],
             config=self.config.plain(),
             provenance=self._provenance(),
             evaluations=self.telemetry.evaluations,
@@ -227,7 +227,7 @@ class _Training:
         if result.status == "complete":
             step = result.evaluations[-1]["step"]
             recorder.show(lambda: pictures.draw(self.autoencoder, self.dataset), step)
-        warned = {"warnings": result.warnings, "warning_count": len(result.warnings)}
+        warned = {"warnings": [warning["text"] for warning in result.warnings], "warning_count": len(result.warnings)}
         recorder.finish(summary={"status": result.status, **result.metrics, **warned})
 
     def _open_recorder(self, origin: Origin | None) -> Recorder:

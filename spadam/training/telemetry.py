@@ -19,9 +19,10 @@ from typing_extensions import override
 
 from spadam.config import RunConfig
 from spadam.data import Dataset
-from spadam.diagnostics.comparability import warnings
+from spadam.diagnostics.comparability import warn
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, evaluate
 from spadam.diagnostics.row_usage import RowUsage
+from spadam.diagnostics.warned import Warned
 from spadam.diagnostics.weight_updates import Change, Kept, compare, eps_bound, keep, update_rms
 from spadam.encoding import Selector
 from spadam.encoding.selector import Counts
@@ -124,10 +125,10 @@ class Telemetry(pl.Callback):
         for values in (self._step_ms, self._optimizer_ms, self._looks):
             values.clear()
 
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Warned]:
         """What a reader of the numbers must know."""
         intermittent = self.evaluations[-1].get("sparsity/rows_intermittent", float("nan"))
-        return warnings(self._usage.total_steps > 0 and self._usage.all_rows_touched, intermittent)
+        return warn(self._usage.total_steps > 0 and self._usage.all_rows_touched, intermittent)
 
     def _evaluate(self, trainer: pl.Trainer, module: AutoencoderModule, epoch: int) -> None:
         """Record a full row: the stream, what was touched, and the evaluation code on training and validation."""

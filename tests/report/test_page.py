@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 import scipy.stats
 
+from spadam.diagnostics.warned import Warned
 from spadam.report.drawing import Panel, Section
 from spadam.report.markup import Html
 from spadam.report.page import _data
@@ -111,7 +112,8 @@ def test_the_same_sweep_gives_the_same_bytes(ended: Desk) -> None:
 def test_what_a_person_wrote_is_text(desk: Desk) -> None:
     evil = "</script><script>alert('ä\u2028😀')</script><img src=x onerror=alert(1)>&amp;"
     desk.bench.write({"base": {"data": {"root": evil}, "tracking": {"entity": evil}}})
-    assert desk.run(lambda task, progress: train(task, progress)._replace(warnings=[f"{evil} in a training"])) == 0
+    warned = Warned("evil", f"{evil} in a training").plain()
+    assert desk.run(lambda task, progress: train(task, progress)._replace(warnings=[warned])) == 0
     page = desk.page()
     assert page.names("img") == []
     assert all(

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.forecast.costs import Costs, Sight, Told, look, reckon
 from spadam.sweep.forecast.timetable import Course, Timetable, simulate
-from spadam.sweep.forecast.warnings import Caveat, find_caveats
+from spadam.sweep.forecast.warnings import find_warnings
 from spadam.sweep.outcome.progress import Search, expected_repeats
 from spadam.sweep.running.local import default_workers, visible_devices
 from spadam.sweep.search.propose import is_ready, sees
@@ -65,7 +66,7 @@ class Forecast(NamedTuple):
     """Bytes that what is left will leave, with the checkpoints of what runs at a time."""
     free: int
     """Bytes that the disk has left."""
-    caveats: list[Caveat]
+    warnings: list[Warned]
 
     @property
     def left(self) -> int:
@@ -91,20 +92,21 @@ def forecast(sweep: Sweep, searches: Sequence[Search], out: Path, told: Told, wo
     # Workers that share cores take so much longer.
     crowd = 1.0 if devices else max(1.0, size * threads / _cores())
     courses = [_course(sweep, search, costs[search.variant], crowd) for search in searches]
-    caveats = find_caveats(sweep, sights)
+    warnings = find_warnings(sweep, sights)
     if (most := _most_at_a_time(sweep, courses)) < size:
         rule = f"{size} workers, but at most variants x studies x lag = {most} trials can run at a time"
-        caveats.append(Caveat((), f"{rule}: raise search.lag before the sweep begins, or give fewer workers"))
+        text = f"{rule}: raise search.lag before the sweep begins, or give fewer workers"
+        warnings.append(Warned("idle_workers", text, {"workers": size, "trials": most}))
     if crowd > 1:
-        caveats.append(
-            Caveat((), f"{size} workers x threads: {threads} share {_cores()} cores, which the time takes into account")
-        )
+        text = f"{size} workers x threads: {threads} share {_cores()} cores, which the time takes into account"
+        warnings.append(Warned("shared_cores", text, {"workers": size, "threads": threads, "cores": _cores()}))
     timetable = simulate(courses, size)
     disk = sum(loads[name].left * cost.kept_bytes for name, cost in costs.items())
     disk += timetable.most * max(cost.checkpoint_bytes for cost in costs.values())
     if disk > free:
-        caveats.append(Caveat((), "what the sweep leaves will not fit on the disk of --out"))
-    return Forecast(sweep, loads, places, sights, costs, size, timetable, disk, free, caveats)
+        text = "what the sweep leaves will not fit on the disk of --out"
+        warnings.append(Warned("disk_full", text, {"bytes": disk, "free_bytes": free}))
+    return Forecast(sweep, loads, places, sights, costs, size, timetable, disk, free, warnings)
 
 
 def spaces(sweep: Sweep, variants: Sequence[str]) -> list[Space]:
@@ -128,7 +130,8 @@ def spaces(sweep: Sweep, variants: Sequence[str]) -> list[Space]:
 def plain(found: Forecast) -> dict[str, Any]:
     """A forecast as plain values; seconds and bytes are plain numbers.
 
-    - `sweep`, `workers`, `left` (trainings not accepted yet), `warnings`: a list of {`variants`, `text`}
+    - `sweep`, `workers`, `left` (trainings not accepted yet), `warnings`: a list of {`variants`, `code`, `text`,
+      `numbers`}
     - `variants`: by name `search`, `repeats`, `search_left`, `repeats_left`; and while something is left
       `trial_seconds`, `repeat_seconds`, `kept_bytes`, `checkpoint_bytes` (of one training), `finished` (so many
       finished trials the seconds come from; 0: from rehearsals)
@@ -167,7 +170,7 @@ def plain(found: Forecast) -> dict[str, Any]:
             "at_a_time": times.most,
         },
         "disk": {"bytes": found.disk, "free_bytes": found.free},
-        "warnings": [caveat._asdict() for caveat in found.caveats],
+        "warnings": [{"variants": warned.variants, **warned.plain()} for warned in found.warnings],
     }
 
 

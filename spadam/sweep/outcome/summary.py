@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from spadam.diagnostics.warned import read_warning
 from spadam.statistics.interval import Estimate, estimate
 from spadam.sweep.definition.space import Axis, Bound, Value
 from spadam.sweep.definition.spec import Sweep
@@ -93,9 +93,8 @@ def _notes(search: Search, metric: str) -> list[str]:
             notes.append(f"{count} of {len(results)} trainings {said}")
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    for warning in (warning for result in results for warning in result["warnings"]):
-        kind = re.sub(r"\d+(\.\d+)?", "#", warning)  # the same but for its numbers
-        examples.setdefault(kind, warning)
-        counts[kind] += 1
-    notes += [f"{examples[kind]} ({count} of {len(results)} trainings)" for kind, count in counts.items()]
+    for warned in (read_warning(stored) for result in results for stored in result["warnings"]):
+        examples.setdefault(warned.code, warned.text)
+        counts[warned.code] += 1
+    notes += [f"{examples[code]} ({count} of {len(results)} trainings)" for code, count in counts.items()]
     return notes

@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from spadam.cli import main
+from spadam.diagnostics.warned import Warned
 from spadam.files import strict_json
 from spadam.spec import dump
 from spadam.sweep.forecast.costs import configure
 from spadam.sweep.forecast.forecast import Forecast, forecast, plain
 from spadam.sweep.forecast.rehearsal import Files, Length, Pace, Rehearsal, rehearse, run_short
 from spadam.sweep.forecast.timetable import Course, simulate
-from spadam.sweep.forecast.warnings import Caveat
 from spadam.sweep.outcome.table import rows
 from spadam.terminal.forecast import Waiting, show_forecast
 from spadam.training.run import run
@@ -36,8 +36,8 @@ def foresee(bench: Bench, workers: int | None = 1) -> Forecast:
 
 def texts(found: Forecast) -> dict[str, list[tuple[str, ...]]]:
     said: dict[str, list[tuple[str, ...]]] = {}
-    for caveat in found.caveats:
-        said.setdefault(caveat.text, []).append(caveat.variants)
+    for warned in found.warnings:
+        said.setdefault(warned.text, []).append(warned.variants)
     return said
 
 
@@ -301,12 +301,12 @@ def test_with_a_pruner_every_trial_waits(bench: Bench) -> None:
     assert "Time: at most about" in out.getvalue()
 
 
-# --- caveats ---
+# --- warnings ---
 
 
-def test_a_fine_sweep_has_no_caveats(bench: Bench) -> None:
+def test_a_fine_sweep_has_no_warnings(bench: Bench) -> None:
     bench.write({"base": {"model": {"rule": {"k": 1}}, "trainer": {"steps": 40}}})
-    assert foresee(bench).caveats == []
+    assert foresee(bench).warnings == []
 
 
 def test_where_every_row_is_touched_it_says_which_are_one_algorithm(bench: Bench) -> None:
@@ -328,7 +328,7 @@ def test_where_every_row_is_touched_it_says_which_are_one_algorithm(bench: Bench
 
 
 def test_those_that_are_one_algorithm_train_to_the_same_bits(bench: Bench) -> None:
-    # what the caveat claims, measured
+    # what the warning claims, measured
     base = {"model": {"rule": {"lifetime": True}}, "trainer": {"steps": 9}}
     bench.write({"base": base, "variants": {"masked": {"optimizer": {"name": "masked_adam"}}}})
     sweep = bench.load()
@@ -338,28 +338,28 @@ def test_those_that_are_one_algorithm_train_to_the_same_bits(bench: Bench) -> No
 
 def test_two_names_of_one_variant_are_told(bench: Bench) -> None:
     bench.write({"variants": {"again": {"optimizer": {"name": "lazy_adam"}}}})
-    caveats = foresee(bench).caveats
-    assert caveats == [
-        Caveat(("lazy", "again"), "the same configuration and the same space: one variant under several names")
+    text = "the same configuration and the same space: one variant under several names"
+    assert foresee(bench).warnings == [
+        Warned("one_variant", text, variants=("lazy", "again")),
     ]
     bench.write({"variants": {"again": {"optimizer": {"name": "lazy_adam", "betas": [0.8, 0.999]}}}})
-    assert foresee(bench).caveats == []
+    assert foresee(bench).warnings == []
 
 
 def test_few_intermittent_rows_are_told(bench: Bench) -> None:
     large = {"data": {"batch_size": 100}, "model": {"rule": {"k": 1}}, "trainer": {"steps": 40}}
     bench.write({"base": large})  # one row is never touched, all others always
-    (caveat,) = foresee(bench).caveats
-    assert caveat.variants == ("adam", "lazy")
-    assert caveat.text.startswith("0.0% of the rows were touched in 2-90 % of the steps")
+    (warned,) = foresee(bench).warnings
+    assert warned.variants == ("adam", "lazy")
+    assert warned.text.startswith("0.0% of the rows were touched in 2-90 % of the steps")
 
 
 def test_an_end_at_which_nothing_can_be_told_apart_is_told(bench: Bench) -> None:
     small = {"model": {"rule": {"k": 1}}, "trainer": {"steps": 40}}
     bench.write({"base": small, "space": {"data.batch_size": {"low": 8, "high": 100, "log": True}}})
-    (caveat,) = foresee(bench).caveats
-    assert caveat.variants == ("adam",)
-    assert caveat.text.startswith("at data.batch_size = 100, 0.0% of the rows were touched in 2-90 %")
+    (warned,) = foresee(bench).warnings
+    assert warned.variants == ("adam",)
+    assert warned.text.startswith("at data.batch_size = 100, 0.0% of the rows were touched in 2-90 %")
 
 
 def test_a_variant_that_diverges_at_its_centre_is_told(bench: Bench) -> None:
@@ -368,8 +368,8 @@ def test_a_variant_that_diverges_at_its_centre_is_told(bench: Bench) -> None:
         "space": {"optimizer.eps": None, "optimizer.lr": {"around": 1e6, "decades": 1}},
     }
     bench.write({"base": {"trainer": {"steps": 40}}, "variants": {"steep": steep}})
-    said = [caveat for caveat in foresee(bench).caveats if "diverged" in caveat.text]
-    assert [caveat.variants for caveat in said] == [("steep",)]
+    said = [warned for warned in foresee(bench).warnings if "diverged" in warned.text]
+    assert [warned.variants for warned in said] == [("steep",)]
 
 
 # --- the command ---

@@ -13,6 +13,7 @@ import pytest
 import scipy.stats
 
 from spadam.config import RunConfig
+from spadam.diagnostics.warned import Warned
 from spadam.spec import InputError, parse, validate
 from spadam.statistics.interval import estimate
 from spadam.sweep.outcome.summary import summarise
@@ -174,8 +175,11 @@ def test_the_table_has_the_best_and_its_repeats(finished: Bench) -> None:
 def test_warnings_of_trainings_stand_under_the_table(bench: Bench) -> None:
     def warn(task: Task, progress: Callable[[Step], None]) -> RunResult:
         result = quadratic.train(task, progress)
-        share = f"{task.slot.number}.{task.slot.seed % 7}% of the rows"
-        return result._replace(warnings=["every row was touched", share] if task.slot.variant == "lazy" else [])
+        share = task.slot.number + task.slot.seed % 7 / 10
+        all_touched = Warned("all_rows_touched", "every row was touched")
+        few = Warned("few_intermittent_rows", f"{share}% of the rows", {"rows_intermittent": share})
+        warned = [all_touched.plain(), few.plain()] if task.slot.variant == "lazy" else []
+        return result._replace(warnings=warned)
 
     assert bench.run(warn) == 0
     said = bench.said.getvalue()
