@@ -86,7 +86,8 @@ class _Generator(GenerateJsonSchema):
 
     @override
     def tagged_union_schema(self, schema: TaggedUnionSchema) -> JsonSchemaValue:
-        return {"required": ["name"], "oneOf": self._members(schema)}
+        named = {"required": ["name"]} if isinstance(schema["discriminator"], str) else {}  # else one may go without
+        return {**named, "oneOf": self._members(schema)}
 
     def _members(self, schema: TaggedUnionSchema) -> list[JsonSchemaValue]:
         choices: list[CoreSchema] = list(schema["choices"].values())

@@ -7,6 +7,7 @@ heavy.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from spadam.spec import InputError
@@ -239,11 +240,33 @@ METRICS: dict[str, Metric] = {
 """Every metric by its name."""
 
 
-def lookup(name: str, argument: str = "metric") -> Metric:
-    """The metric called ``name``; raises :class:`InputError` about ``argument`` when there is none."""
-    metric = METRICS.get(name)
+COMMON: dict[str, Metric] = {
+    name: METRICS[name]
+    for name in (
+        "train/loss_stream",
+        "sparsity/rows_touched",
+        "sparsity/rows_touched_expected",
+        "sparsity/rows_intermittent",
+        "sparsity/samples_per_row",
+        "sparsity/row_age",
+        "sparsity/dead_1e5",
+        "optim/update_rms",
+        "optim/eps_bound",
+        "time/step_ms",
+        "time/optimizer_ms",
+    )
+}
+"""What is measured of every task; the others need what not every task has: a code, labels, a reconstruction."""
+
+
+def lookup(name: str, argument: str = "metric", known: Mapping[str, Metric] = METRICS) -> Metric:
+    """The metric called ``name`` among those ``known``; raises :class:`InputError` about ``argument`` otherwise."""
+    metric = known.get(name)
+    if metric is None and name in METRICS:
+        rule = "what is trained here is not measured by it"
+        raise InputError(argument, name, rule, f"choose one of: {', '.join(known)}")
     if metric is None:
-        close = difflib.get_close_matches(name, METRICS, 1)
+        close = difflib.get_close_matches(name, known, 1)
         remedy = f"did you mean {close[0]}?" if close else "docs/metrics.md lists them"
         raise InputError(argument, name, "no metric has this name", remedy)
     return metric

@@ -56,7 +56,7 @@ class Selector:
     where one of these types has fast products. With compiled kernels the numbers are the same to the last bit whichever
     way was taken.
 
-    It follows one weight matrix at a time. ``counts`` goes on counting; whoever reports sets it back.
+    It follows one weight matrix at a time. ``counts`` goes on counting.
     """
 
     def __init__(self, wish: Wish = "auto") -> None:

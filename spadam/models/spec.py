@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from typing_extensions import override
 
+from spadam.models.task_spec import TaskSpec
 from spadam.sparsity import RuleSpec
 from spadam.sparsity.top_k import TopKSpec
 from spadam.spec import InputError, Spec
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from spadam.config import RunConfig
+    from spadam.data import Dataset
+    from spadam.diagnostics.metrics import Metric
     from spadam.models.autoencoder import SparseAutoencoder
+    from spadam.tasks.task import Task
 
 
-class AutoencoderSpec(Spec):
-    """A sparse autoencoder."""
+class AutoencoderSpec(TaskSpec):
+    """A sparse autoencoder: what is trained where `model` has no `name`."""
 
+    name: Literal["autoencoder"] = "autoencoder"
     latents: PositiveInt = 1000
     """Hidden units."""
     tied: bool = True
@@ -71,6 +80,56 @@ class AutoencoderSpec(Spec):
         model = SparseAutoencoder(self, features)
         model.initialise(generator, mean_D if self.init_bias == "mean" else None)
         return model
+
+    def begin(self, dataset: Dataset, seed: int) -> SparseAutoencoder:
+        """The model as a training on ``dataset`` begins with it, its weights drawn from ``seed``."""
+        from spadam.data.splits import seeded
+
+        mean_D = dataset.train_mean() if self.init_bias == "mean" else None
+        return self.build(dataset.features, seeded("weights", seed), mean_D)
+
+    @property
+    @override
+    def metrics(self) -> Mapping[str, Metric]:
+        from spadam.diagnostics.metrics import METRICS  # here, because it is about what is made of models
+
+        return METRICS
+
+    @override
+    def build_task(self, config: RunConfig, dataset: Dataset) -> Task:
+        from spadam.models.probe import LinearProbe
+        from spadam.tasks.autoencoder import AutoencoderTask
+
+        autoencoder = self.begin(dataset, config.seed)
+        if config.probe is None or not dataset.classes:
+            return AutoencoderTask(autoencoder)
+        return AutoencoderTask(autoencoder, LinearProbe(self.latents, dataset.classes), config.probe.lr)
+
+    @override
+    def rows_bound(self, batch_size: int) -> float | None:
+        """1 - (1 - k/n)^B: no independent samples with k of n latents on touch more; None for a rule without a k."""
+        k = getattr(self.rule, "k", None)
+        if k is None or getattr(self.rule, "lifetime", False):
+            return None
+        return float(1 - (1 - k / self.latents) ** batch_size)
+
+    @property
+    @override
+    def has_pictures(self) -> bool:
+        return True
+
+    @override
+    def rows_to_draw(self, tensors: Mapping[str, NDArray[Any]], seed: int) -> NDArray[Any] | None:
+        """The decoder rows; how far they moved follows from where they began, and that from the seed."""
+        import numpy as np
+
+        from spadam.data.splits import seeded
+
+        rows_LD = tensors.get("decoder_weight", tensors.get("encoder_weight"))  # tied: one matrix for both
+        if rows_LD is None or rows_LD.ndim != 2:
+            return None
+        start_LD = self.build(rows_LD.shape[1], seeded("weights", seed)).decoder_rows.detach().numpy()
+        return rows_LD[np.argsort(-np.linalg.norm(rows_LD - start_LD, axis=1), kind="stable")]
 
 
 class ProbeSpec(Spec):

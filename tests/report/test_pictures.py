@@ -29,7 +29,7 @@ def expected(attempt: Path) -> np.ndarray[Any, Any]:
     """The picture of a training, its start drawn as the training drew it."""
     rows_LD = load_file(attempt / "model.safetensors")["encoder_weight"]
     config = validate(RunConfig, load(attempt / "config.yaml"))
-    start_LD = config.build_autoencoder(config.data.load()).decoder_rows.detach().numpy()
+    start_LD = config.model.begin(config.data.load(), config.seed).decoder_rows.detach().numpy()
     moved_L = np.linalg.norm(rows_LD - start_LD, axis=1)
     assert len(set(moved_L)) > 8
     return decoder_picture(rows_LD, (8, 8), most=64, order=np.argsort(-moved_L, kind="stable").tolist())

@@ -120,7 +120,7 @@ def test_a_bare_loop_gives_the_same_bits_and_numbers(finished: tuple[Path, RunRe
     """What Lightning, telemetry, ledger and checkpoints stand around is this loop."""
     folder, result = finished
     wanted, data = config(), config().data.load()
-    model = wanted.build_autoencoder(data)
+    model = wanted.model.begin(data, wanted.seed)
     optimizer = LazyAdam(model.parameters(), lr=1e-2)
     batches = Batches(data, data.train, wanted.data.batch_size, wanted.seed)
     for _ in range(2):
@@ -275,7 +275,7 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_weights_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = config().build_autoencoder(config().data.load())
+    model = config().model.begin(config().data.load(), config().seed)
     save_weights(model, tmp_path)
     (tmp_path / "new").touch()
     assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "new").stat().st_mode

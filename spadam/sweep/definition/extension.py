@@ -88,7 +88,7 @@ def _drop(config: dict[str, Any], dotted: str) -> None:
     *parents, key = dotted.split(".")
     for name in parents:
         config = config[name]
-    del config[key]
+    config.pop(key, None)  # `model.name` is none in any case
 
 
 def _leaves(data: object, path: Path_ = ()) -> Iterator[tuple[Path_, object]]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
 from spadam.config import RunConfig
 from spadam.diagnostics.metrics import METRICS, lookup
+from spadam.models.task_spec import TaskSpec
 from spadam.spec import Document, InputError, Path_, merge, validate
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, key_of, lay_in
 from spadam.sweep.definition.space import Axis, Range, Value, takes_only_whole_numbers
@@ -82,9 +83,12 @@ def check_objective(sweep: Sweep) -> None:
     """Refuse an objective that search trials do not measure. Raises :class:`InputError`."""
     metric = sweep.spec.objective.metric
     where = sweep.document.where(("objective", "metric"))
+    corners = {name: list(configurations(variant.document, variant.axes)) for name, variant in sweep.variants.items()}
     try:
-        known = lookup(metric)
+        known, *_ = [lookup(metric, "", task.metrics) for task in _tasks(sweep, corners)]
     except InputError as error:
+        if error.argument:
+            raise
         raise InputError("objective.metric", metric, error.rule, error.remedy, where) from None
 
     def refuse(rule: str, remedy: str = "choose another metric, such as val/fvu") -> InputError:
@@ -101,8 +105,8 @@ def check_objective(sweep: Sweep) -> None:
             f"the pruner {sweep.spec.search.pruner} looks at it after every epoch, and it is measured once, at the end"
         )
         raise refuse(rule, "choose another metric, such as val/fvu, or set search.pruner: none")
-    for name, variant in sweep.variants.items():
-        for config in configurations(variant.document, variant.axes):
+    for name, configs in corners.items():
+        for config in configs:
             if metric.startswith("probe/") and config.probe is None:
                 raise refuse(f"variant {name} has no probe", "remove `probe: null`, or choose another metric")
             if known.refit and config.probe is not None and config.probe.refit == "never":
@@ -110,6 +114,19 @@ def check_objective(sweep: Sweep) -> None:
             if metric in _ON_VALIDATION and config.data.validation_size == 0:
                 rule = f"variant {name} has no validation samples"
                 raise refuse(rule, "set data.validation_size, or choose another metric")
+
+
+def _tasks(sweep: Sweep, corners: Mapping[str, Sequence[RunConfig]]) -> Iterator[TaskSpec]:
+    """What is trained at every corner. Raises :class:`InputError` about one that cannot be imported."""
+    for name, configs in corners.items():
+        for config in configs:
+            try:
+                yield config.task
+            except InputError as error:
+                where = sweep.variants[name].document.where(tuple(error.argument.split(".")))
+                raise InputError(
+                    f"variant {name}: {error.argument}", error.value, error.rule, error.remedy, where
+                ) from None
 
 
 def configurations(document: Document, axes: tuple[Axis, ...]) -> Iterator[RunConfig]:

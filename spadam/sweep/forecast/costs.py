@@ -11,7 +11,6 @@ from statistics import fmean
 from typing import NamedTuple
 
 from spadam.config import RunConfig
-from spadam.diagnostics.metrics import METRICS
 from spadam.sweep.definition.relative_axes import PLACEHOLDER
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep, Variant
@@ -93,8 +92,9 @@ def reckon(sweep: Sweep, variant: str, sights: Sequence[Sight], searches: Iterab
     world = [sight for sight in sights if sight.world == own.world]
     first, ends = world[0].rehearsal, [sight.rehearsal for sight in world if sight.end is not None]
     refit = first.pace.refit or 0.0
-    probe = own.rehearsal.config.probe
-    in_search = METRICS[sweep.spec.objective.metric].refit or (probe is not None and probe.refit == "always")
+    config = own.rehearsal.config
+    probe, judged_by = config.probe, config.task.metrics[sweep.spec.objective.metric]
+    in_search = judged_by.refit or (probe is not None and probe.refit == "always")
     trial = own.rehearsal.trial_seconds(refit if in_search else 0.0)
     repeat = own.rehearsal.repeat_seconds(refit)
     stretch = fmean([1.0, *(end.trial_seconds() / first.trial_seconds() for end in ends)])

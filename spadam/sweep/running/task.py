@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from spadam.config import RunConfig
-from spadam.diagnostics.metrics import METRICS
 from spadam.sweep.definition.spec import ObjectiveSpec
 from spadam.sweep.search.slots import Slot
 from spadam.training.curve import Pruning
@@ -64,7 +63,7 @@ def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
         tags=(slot.phase, f"study-{slot.study}", task.config.data.name, task.config.optimizer.name),
     )
     # A search trial fits the probe's regression only when it is searched for.
-    refit = True if slot.phase == "search" and METRICS[task.objective.metric].refit else None
+    refit = True if slot.phase == "search" and task.config.task.metrics[task.objective.metric].refit else None
     return run(
         task.config,
         task.out,
