@@ -19,6 +19,7 @@ from spadam.data import Batches
 from spadam.diagnostics.comparability import ALL_ROWS_TOUCHED
 from spadam.diagnostics.metrics import METRICS
 from spadam.models.autoencoder import SparseAutoencoder
+from spadam.models.probe import LinearProbe
 from spadam.optim import LazyAdam
 from spadam.spec import Document, InputError, dump, merge, validate
 from spadam.training import checkpoint, ledger
@@ -143,6 +144,31 @@ def test_a_bare_loop_gives_the_same_bits_and_numbers(finished: tuple[Path, RunRe
     assert result.metrics["train/loss_stream"] == pytest.approx(sum(losses) / STEPS, rel=1e-12)
     assert result.metrics["sparsity/rows_touched"] == pytest.approx(sum(touched) / STEPS, rel=1e-12)
     assert result.metrics["optim/update_rms"] == pytest.approx(changes[0], rel=1e-6)  # summed in another order
+
+
+def test_the_online_accuracy_is_that_of_the_probe_in_each_epoch(finished: tuple[Path, RunResult]) -> None:
+    """The probe trained by hand on the codes, its guesses counted before each step and anew in each epoch."""
+    _, result = finished
+    wanted, data = config(), config().data.load()
+    model = wanted.model.begin(data, wanted.seed).train()
+    probe = LinearProbe(64, 10)
+    optimizer, adam = LazyAdam(model.parameters(), lr=1e-2), torch.optim.Adam(probe.parameters(), lr=1e-2)
+    batches = Batches(data, data.train, wanted.data.batch_size, wanted.seed)
+    for row in result.evaluations[1:]:
+        right = samples = 0
+        for x, y in batches:
+            output = model(x, probe=True)
+            logits = probe(output.probe_code)
+            right, samples = right + int((logits.argmax(1) == y).sum()), samples + len(y)
+            adam.zero_grad()
+            torch.nn.functional.cross_entropy(logits, y).backward()
+            adam.step()
+            (output.reconstruction_BD - x).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        assert samples == 64 * STEPS
+        assert row["probe/online_accuracy"] == pytest.approx(right / samples, abs=2 / samples)  # roundings
+        assert 0 < row["probe/online_accuracy"] < 1
 
 
 def test_the_model_can_be_loaded(finished: tuple[Path, RunResult]) -> None:
@@ -299,6 +325,30 @@ def test_a_time_limit_ends_a_run() -> None:
     result = run(config(trainer={"epochs": None, "time_limit": 0.3}))
     assert result.status == "complete"
     assert result.evaluations[-1]["step"] > 0
+
+
+def test_a_resumed_run_has_the_time_that_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step takes a second here; six of ten are over when it is stopped, five of them in the checkpoint."""
+    now = 0.0
+
+    def tick(progress: Progress) -> None:
+        nonlocal now
+        now = now + 1.0 if progress.doing == "training" else now
+
+    monkeypatch.setattr("spadam.training.limits.time.monotonic", lambda: now)
+    wanted = config(trainer={"epochs": None, "time_limit": 9.5, "checkpoint_every": 1})
+
+    def stopping(progress: Progress) -> None:
+        tick(progress)
+        if progress.step == 6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run(wanted, tmp_path / "out", progress=stopping)
+    now += 100.0  # what passes in between is nobody's
+    resumed = run(wanted, tmp_path / "out", progress=tick)
+    whole = run(wanted, tmp_path / "whole", progress=tick)
+    assert resumed.evaluations[-1]["step"] == whole.evaluations[-1]["step"] == 10
 
 
 @pytest.mark.parametrize("lr", [1e4, 1e30])
