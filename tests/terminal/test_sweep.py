@@ -87,7 +87,7 @@ def test_a_frame_shows_what_runs_the_best_so_far_and_the_time_left(bench: Bench)
 
     bench.run(look)
     first = next(line for line in frames[0].splitlines() if line.startswith("adam"))
-    assert re.search(r"0/5\s+-\s+\?\s+search-0: step 50 of 100, loss 0.25", first)
+    assert re.search(r"0/5\s+–\s+\?\s+search-0: step 50 of 100, loss 0.25", first)
     third = next(line for line in frames[2].splitlines() if line.startswith("adam"))
     assert re.search(r"1/5\s+[\d.]+\s+8 s\s+search-1: step 50 of 100", third)
     assert re.search(r"all\s+16 s", frames[2])

@@ -18,6 +18,7 @@ from spadam.statistics.interval import estimate
 from spadam.sweep.outcome.summary import summarise
 from spadam.sweep.outcome.table import best_config, rows, status
 from spadam.sweep.running.task import Step, Task
+from spadam.text import interval
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
@@ -167,7 +168,7 @@ def test_the_table_has_the_best_and_its_repeats(finished: Bench) -> None:
     assert finished.run() == 0
     said = finished.said.getvalue()
     assert f"{best['value']:.4g}" in said
-    assert f"{line.repeats.mean:.4g} ± {line.repeats.half:.2g}" in said
+    assert interval(line.repeats) in said
     assert f"{best['params']['optimizer.lr']:.3g}" in said
 
 

@@ -132,7 +132,7 @@ class Crew:
 
     def wait(self, number: int) -> list[Ending]:
         endings: list[Ending] = []
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while len(endings) < number:
             assert time.monotonic() < deadline
             endings += self.crew.listen(lambda *what: self.moved.append(what), self.noted.append)
@@ -218,7 +218,7 @@ class Program:
             start_new_session=True,
             text=True,
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while len(self.workers()) < 2:
             assert self.process.poll() is None
             assert time.monotonic() < deadline

@@ -143,9 +143,9 @@ def test_gp_is_the_same_in_a_fresh_process(gp: Sweep, bench: Bench) -> None:
 import sys, torch
 torch.set_num_threads(2)
 from pathlib import Path
-from spadam.sweep.plan import search_slots
-from spadam.sweep.propose import Told, propose
-from spadam.sweep.reading import load
+from spadam.sweep.search.slots import search_slots
+from spadam.sweep.search.propose import Told, propose
+from spadam.sweep.definition.reading import load
 sweep = load(Path(sys.argv[1]))
 history = {n: Told(params, value) for n, (params, value) in eval(sys.argv[2]).items()}
 print(propose(sweep.spec.search, sweep.variants["adam"], search_slots(sweep, "adam")[12], history))
