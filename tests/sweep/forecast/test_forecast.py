@@ -13,7 +13,7 @@ from rich.console import Console
 from spadam.cli import main
 from spadam.files import strict_json
 from spadam.spec import dump
-from spadam.sweep.forecast.costs import configure
+from spadam.sweep.forecast.costs import Sight, configure, reckon
 from spadam.sweep.forecast.forecast import Forecast, forecast, plain
 from spadam.sweep.forecast.rehearsal import Files, Length, Pace, Rehearsal, rehearse, run_short
 from spadam.sweep.forecast.timetable import Course, simulate
@@ -195,6 +195,32 @@ def test_a_training_takes_its_parts() -> None:
     assert seen.repeat_seconds(4.0) == pytest.approx(seen.trial_seconds() + 2 * 2 * 0.5 + 3 * 4)
     # rows: 4 evaluations, and in each of 3 epochs 7 looks (steps 51, 101, … before the last)
     assert seen.kept_bytes() == 1000 + 100 + 2 * 10 + (3 * 7 - 1) * 1
+
+
+def test_ends_that_take_longer_stretch_what_a_training_takes(bench: Bench) -> None:
+    """What the first variant took at the ends of the world's axes over its centre holds for the others too."""
+    probe = bench.load().variants["adam"].config({"optimizer.lr": 1e-3, "optimizer.eps": 1e-6}, 0)
+
+    def seen(step: float, kept: int = 1000) -> Rehearsal:
+        found = made_up()
+        pace, files = found.pace._replace(step=step), found.files._replace(kept=kept)
+        return found._replace(config=probe, pace=pace, files=files)
+
+    ends = [
+        Sight("adam", "w", ("model.latents", n), seen(step, kept))
+        for n, step, kept in ((8, 0.005, 500), (64, 0.1, 9000))
+    ]
+    sights = [Sight("adam", "w", None, seen(0.01)), *ends, Sight("lazy", "w", None, seen(0.02))]
+    costs = {name: reckon(bench.load(), name, sights, []) for name in ("adam", "lazy")}
+    trial = [sight.rehearsal.trial_seconds() for sight in sights]
+    stretch = (1 + trial[1] / trial[0] + trial[2] / trial[0]) / 3
+    assert stretch > 2
+    assert costs["adam"].trial_seconds == pytest.approx(trial[0] * stretch)
+    assert costs["lazy"].trial_seconds == pytest.approx(trial[3] * stretch)
+    assert costs["lazy"].repeat_seconds == pytest.approx(sights[3].rehearsal.repeat_seconds(4.0) * stretch)
+    largest = sights[2].rehearsal.kept_bytes() / sights[0].rehearsal.kept_bytes()
+    assert costs["lazy"].kept_bytes == pytest.approx(sights[3].rehearsal.kept_bytes() * largest)
+    assert costs["lazy"].finished == 0
 
 
 def test_a_limit_on_time_is_one() -> None:
