@@ -55,8 +55,8 @@ def lay_over(variant: str, overlay: Mapping[str, Any], ranges: Mapping[str, Rang
     return Document(data, lines, document.name)
 
 
-def check(variant: str, document: Document, ranges: Mapping[str, Range]) -> set[str]:
-    """Try every corner of a variant; the names of the axes that take only whole numbers.
+def check(variant: str, document: Document, ranges: Mapping[str, Range]) -> tuple[RunConfig, ...]:
+    """The configuration at every corner of a variant; eps is that of a scale of 1 where it depends on the gradient.
 
     Raises :class:`InputError` that says at which end of which axis, when it is an axis that is wrong.
     """
@@ -75,7 +75,12 @@ def check(variant: str, document: Document, ranges: Mapping[str, Range]) -> set[
             errors.append((corner, error))
     if errors:
         raise _blame(errors, ends, ranges)
-    return {name for name, range_ in ranges.items() if _is_whole(configs[0], key_of(name), range_)}
+    return tuple(configs)
+
+
+def whole_axes(config: RunConfig, ranges: Mapping[str, Range]) -> set[str]:
+    """The names of the axes that take only whole numbers, by a configuration of their variant."""
+    return {name for name, range_ in ranges.items() if _is_whole(config, key_of(name), range_)}
 
 
 def check_objective(sweep: Sweep) -> None:
@@ -102,7 +107,7 @@ def check_objective(sweep: Sweep) -> None:
         )
         raise refuse(rule, "choose another metric, such as val/fvu, or set search.pruner: none")
     for name, variant in sweep.variants.items():
-        for config in configurations(variant.document, variant.axes):
+        for config in variant.corners:
             if metric.startswith("probe/") and config.probe is None:
                 raise refuse(f"variant {name} has no probe", "remove `probe: null`, or choose another metric")
             if known.refit and config.probe is not None and config.probe.refit == "never":
@@ -110,12 +115,6 @@ def check_objective(sweep: Sweep) -> None:
             if metric in _ON_VALIDATION and config.data.validation_size == 0:
                 rule = f"variant {name} has no validation samples"
                 raise refuse(rule, "set data.validation_size, or choose another metric")
-
-
-def configurations(document: Document, axes: tuple[Axis, ...]) -> Iterator[RunConfig]:
-    """The configuration at every corner; eps is that of a scale of 1 where it depends on the gradient."""
-    for corner in _corners({axis.name: axis.ends() for axis in axes}):
-        yield validate(RunConfig, document._replace(data=lay_in(document.data, corner, PLACEHOLDER)))
 
 
 def _corners(ends: Mapping[str, tuple[Value, ...]]) -> Iterator[dict[str, Value]]:

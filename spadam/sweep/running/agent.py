@@ -15,7 +15,6 @@ from spadam.config import RunConfig
 from spadam.files import hold
 from spadam.spec import InputError
 from spadam.sweep.definition.extension import check_extends, facts
-from spadam.sweep.definition.range_ends import configurations
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.relative_axes import scale_key
 from spadam.sweep.definition.spec import Sweep
@@ -109,7 +108,7 @@ def _crew(sweep: Sweep, accelerator: str, workers: int | None, train: Train) -> 
     if workers == 0:
         return Alone(train)
     devices = visible_devices() if accelerator == "gpu" else []
-    threads = max(config.trainer.threads for config in _corner_configs(sweep))
+    threads = max(config.trainer.threads for config in sweep.corners)
     return Workers(workers or default_workers(threads, len(devices)), train, devices)
 
 
@@ -127,7 +126,7 @@ class Settlement:
     def __init__(self, sweep: Sweep, place: Place, view: View) -> None:
         self._place = place
         self._tracking: dict[TrackingSpec, TrackingSpec] = {}
-        for config in _corner_configs(sweep):
+        for config in sweep.corners:
             if config.tracking not in self._tracking:
                 self._tracking[config.tracking], said = settle(config.tracking)
                 if said:
@@ -143,10 +142,6 @@ class Settlement:
         return config.model_copy(update={"trainer": trainer, "tracking": tracking})
 
 
-def _corner_configs(sweep: Sweep) -> list[RunConfig]:
-    return [config for variant in sweep.variants.values() for config in configurations(variant.document, variant.axes)]
-
-
 def hash_data(sweep: Sweep, variants: Iterable[str]) -> dict[str, list[str]]:
     """Load whatever data ``variants`` may be trained on; its hashes by variant.
 
@@ -154,8 +149,7 @@ def hash_data(sweep: Sweep, variants: Iterable[str]) -> dict[str, list[str]]:
     """
     hashes = {}
     for name in variants:
-        variant = sweep.variants[name]
-        found = {config.data for config in configurations(variant.document, variant.axes)}
+        found = {config.data for config in sweep.variants[name].corners}
         hashes[name] = sorted({spec.load().content_hash() for spec in found})
     return hashes
 
@@ -167,7 +161,7 @@ def measure_scales(sweep: Sweep, variants: Iterable[str]) -> dict[str, float]:
     """
     scales: dict[str, float] = {}
     for variant in (sweep.variants[name] for name in variants):
-        for config in configurations(variant.document, variant.axes) if variant.needs_scale else ():
+        for config in variant.corners if variant.needs_scale else ():
             if (key := scale_key(config)) not in scales:
                 scales[key] = gradient_rms(config)
     return scales
