@@ -7,7 +7,6 @@ runs one sweep in a process of its own; its trainings write down when they began
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import statistics
@@ -74,12 +73,9 @@ def mark_training(task: Any, progress: Callable[[Any], None]) -> Any:
 
 def run_quietly(workers: int, spec: Path, out: Path) -> int:
     """Run the sweep in this process; its exit code."""
-    from rich.console import Console
-
     from spadam.sweep.running.agent import run_sweep
 
-    quiet = Console(file=io.StringIO())
-    return run_sweep(spec, out, None, quiet, progress=quiet, workers=workers, train=mark_training)
+    return 0 if run_sweep(spec, out, workers=workers, train=mark_training).trouble is None else 1
 
 
 def measure_sweep(workers: int, spec: Path, folder: Path) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -43,7 +44,12 @@ def read_result(config: RunConfig, out: Path) -> RunResult | None:
         raise InputError("--out", str(out), rule, "choose another folder, or remove this one")
     if not (out / "result.json").exists():
         return None
-    return RunResult(**json.loads((out / "result.json").read_text(encoding="utf-8")))
+    return restore(json.loads((out / "result.json").read_text(encoding="utf-8")))
+
+
+def restore(stored: Mapping[str, Any]) -> RunResult:
+    """A result as files and storages keep it, read again."""
+    return RunResult(**stored)
 
 
 def versions() -> dict[str, str]:

@@ -13,7 +13,8 @@ from spadam.report.drawing import Panel, Section
 from spadam.report.markup import Html
 from spadam.report.page import _data
 from spadam.sweep.outcome.table import rows
-from spadam.sweep.running.task import Step, Task
+from spadam.sweep.running.task import Task
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support.report_bench import Desk, close, rows_of, train
 from support.sweep_quadratic import finish
@@ -197,7 +198,7 @@ def test_after_one_training(desk: Desk) -> None:
 
 
 def test_a_variant_that_always_diverges(desk: Desk) -> None:
-    def fail(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def fail(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         return finish(task, None, "diverged") if task.slot.variant == "lazy" else train(task, progress)
 
     assert desk.run(fail) == 0

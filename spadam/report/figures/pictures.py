@@ -20,8 +20,9 @@ from spadam.diagnostics.pictures import decoder_picture
 from spadam.models.spec import AutoencoderSpec
 from spadam.report.drawing import Section, gap, heading
 from spadam.report.markup import Html, paragraph, tag
-from spadam.report.outcome import Outcome, judged, setting
+from spadam.report.trials import setting
 from spadam.spec import Document, InputError, validate
+from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.store.studies import Record
 from spadam.text import number
 
@@ -56,7 +57,7 @@ def pictures(outcome: Outcome) -> Section:
 
 def _of_variant(outcome: Outcome, name: str, folder: Path) -> Html | None:
     for search in outcome.best_first(name):
-        for record in (*judged(search), *([search.best] if search.best else [])):
+        for record in (*search.judged, *([search.best] if search.best else [])):
             found = _weights(folder / record.slot.folder)
             shape = None if found is None else _image_shape(record, found.shape[1])
             if found is not None and shape is not None:

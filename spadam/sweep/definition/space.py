@@ -124,7 +124,7 @@ class Axis(NamedTuple):
     """One dimension of a variant's search."""
 
     name: str
-    """The key of the configuration, dotted: `optimizer.lr`; or a derived axis."""
+    """The key of the configuration, dotted: `optimizer.lr`; or a relative axis."""
     range: Range
     """From low to high, or choices."""
     whole: bool

@@ -17,9 +17,9 @@ from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep, Variant
 from spadam.sweep.forecast.rehearsal import Rehearsal, rehearse
 from spadam.sweep.outcome.progress import Search
-from spadam.sweep.running.task import Step
 from spadam.sweep.store.studies import Record
 from spadam.training.gradient_scale import gradient_rms
+from spadam.training.progress import Progress
 
 ENOUGH = 3
 """So many finished trainings of a variant say better than a rehearsal what the next one takes."""
@@ -49,11 +49,11 @@ class Costs(NamedTuple):
     """So many finished trials the seconds come from; 0: from rehearsals."""
 
 
-Told = Callable[[str, int, int], Callable[[Step], None]]
-"""Is told what is trained next, its number from 1 and of how many; gives back who is told of its steps."""
+Announce = Callable[[str, int, int], Callable[[Progress], None]]
+"""Announces a training: what, its number from 1, of how many. Gives back who hears of its progress."""
 
 
-def look(sweep: Sweep, variants: Sequence[str], told: Told) -> list[Sight]:
+def look(sweep: Sweep, variants: Sequence[str], announce: Announce) -> list[Sight]:
     """Rehearse ``variants``. Raises :class:`InputError` when data is missing or sizes do not fit it."""
     wanted: list[tuple[str, str, tuple[str, Value] | None, RunConfig]] = []
     for name in variants:
@@ -65,12 +65,12 @@ def look(sweep: Sweep, variants: Sequence[str], told: Told) -> list[Sight]:
         wanted.append((name, world, None, config))
         wanted += [(name, world, end, configure(variant, sweep.seed, {end[0]: end[1]})) for end in ends]
     # The first training of a process imports and allocates: that is not what a training takes.
-    rehearse(wanted[0][-1], steps=1, progress=told("warming up", 0, len(wanted)))
+    rehearse(wanted[0][-1], steps=1, progress=announce("warming up", 0, len(wanted)))
     sights: list[Sight] = []
     for number, (name, world, end, config) in enumerate(wanted, start=1):
         text = name if end is None else f"{name}, {end[0]} = {end[1]}"
         first = all(world != sight.world for sight in sights)
-        seen = rehearse(config, refit=first, progress=told(text, number, len(wanted)))
+        seen = rehearse(config, refit=first, progress=announce(text, number, len(wanted)))
         sights.append(Sight(name, world, end, seen))
     return sights
 
@@ -120,5 +120,5 @@ def _ends(axes: Iterable[Axis]) -> list[tuple[str, Value]]:
 def _took(records: Iterable[Record]) -> list[float]:
     """The seconds of the trainings that have ended."""
     results = [record.result for record in records]
-    times = [result["provenance"].get("seconds") for result in results if result is not None]
+    times = [result.provenance.get("seconds") for result in results if result is not None]
     return [seconds for seconds in times if seconds is not None]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.forecast.costs import Costs, Sight, Told, look, reckon
+from spadam.sweep.forecast.costs import Announce, Costs, Sight, look, reckon
 from spadam.sweep.forecast.timetable import Course, Timetable, simulate
 from spadam.sweep.forecast.warnings import Caveat, find_caveats
 from spadam.sweep.outcome.progress import Search, expected_repeats
@@ -73,7 +73,9 @@ class Forecast(NamedTuple):
         return sum(load.left for load in self.loads.values())
 
 
-def forecast(sweep: Sweep, searches: Sequence[Search], out: Path, told: Told, workers: int | None = None) -> Forecast:
+def forecast(
+    sweep: Sweep, searches: Sequence[Search], out: Path, announce: Announce, workers: int | None = None
+) -> Forecast:
     """What is ahead of ``searches``, the state of a sweep that lives below ``out``, with ``workers`` worker processes.
 
     Without ``workers`` it is as many as `sweep run` takes. Raises :class:`InputError` when data is missing or sizes do
@@ -84,7 +86,7 @@ def forecast(sweep: Sweep, searches: Sequence[Search], out: Path, told: Told, wo
     free, places = _free_bytes(out), spaces(sweep, variants)
     if not any(load.left for load in loads.values()):
         return Forecast(sweep, loads, places, [], {}, workers or 1, Timetable(0.0, 0.0, 0.0, 0), 0.0, free, [])
-    sights = look(sweep, variants, told)
+    sights = look(sweep, variants, announce)
     costs = {name: reckon(sweep, name, sights, searches) for name in variants}
     threads, devices = max(sight.rehearsal.config.trainer.threads for sight in sights), len(visible_devices())
     size = default_workers(threads, devices) if workers is None else max(1, workers)
@@ -203,14 +205,14 @@ def _course(sweep: Sweep, search: Search, cost: Costs, crowd: float) -> Course:
         gates.append(0 if free else len(sees(sweep.spec.search, slot)))
     accepted = sum(record.state == "accepted" for record in search.repeats)
     return Course(
-        turn=list(sweep.variants).index(search.variant),
+        variant=list(sweep.variants).index(search.variant),
         study=search.study,
         slots=[slot.number for slot in waiting],
         gates=gates,
         repeats=list(range(accepted, expected_repeats(sweep, search))),
         trial_seconds=cost.trial_seconds * crowd,
         repeat_seconds=cost.repeat_seconds * crowd,
-        told={record.slot.number for record in search.trials if record.state == "accepted"},
+        accepted={record.slot.number for record in search.trials if record.state == "accepted"},
     )
 
 

@@ -16,7 +16,7 @@ from spadam.sweep.definition.reading import check, load
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
 from spadam.sweep.store.connection import open_file
-from spadam.sweep.store.studies import Record, Studies
+from spadam.sweep.store.studies import Record, Studies, kept
 
 
 @dataclass(frozen=True)
@@ -39,33 +39,40 @@ class Search:
         """Whether every search slot is accepted."""
         return all(record.state == "accepted" for record in self.trials)
 
+    @property
+    def judged(self) -> list[Record]:
+        """The trainings that speak for it: its repeats that are complete, or its best trial while it has none."""
+        repeats = [r for r in self.repeats if r.result is not None and r.result.status == "complete"]
+        return repeats or ([self.best] if self.best is not None else [])
+
 
 def value_of(record: Record, metric: str) -> float | None:
     """The value of ``metric`` that a slot's accepted and complete attempt has; None where it has none."""
-    if record.result is None or record.result["status"] != "complete":
+    if (result := record.result) is None or result.status != "complete":
         return None
-    value = record.result["metrics"].get(metric)
+    value = result.metrics.get(metric)
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def read(spec_path: Path, out: Path) -> tuple[Sweep, list[Search]]:
-    """The sweep in the file ``spec_path`` and where it stands in the folder ``out``; nothing is made or changed.
+def read(spec_path: Path, out: Path) -> tuple[Sweep, list[Search], dict[str, Any]]:
+    """The sweep in the file ``spec_path``, how far it is in the folder ``out``, and what it was created from there.
 
-    Raises :class:`InputError` when the file is wrong, or is not that of the sweep of this name in ``out``.
+    Nothing is made or changed. Raises :class:`InputError` when the file is wrong, or is not
+    that of the sweep of this name in ``out``.
     """
     sweep = load(spec_path)
     path = database(sweep, out)
     if not path.exists():
-        return sweep, survey(sweep, None)
+        return sweep, survey(sweep, None), {}
     with open_file(path) as storage:
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
         if "plan" in (attributes := studies.attributes()):
             check_extends(sweep, attributes["plan"]["facts"])
-        return sweep, survey(sweep, studies)
+        return sweep, survey(sweep, studies), attributes
 
 
 def recall(storage: BaseStorage, name: str) -> tuple[Sweep, list[Search], dict[str, Any]]:
-    """The sweep called ``name`` as ``storage`` alone knows it, where it stands, and what it was created from.
+    """The sweep called ``name`` as ``storage`` alone knows it, how far it is, and what it was created from.
 
     Raises :class:`InputError` when there is no such sweep.
     """
@@ -155,8 +162,8 @@ def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
     accepted, running, failed = (states.count(state) for state in ("accepted", "running", "failed"))
     ended = [trial for record in (*records, *old) for trial in record.attempts]
     failures = [trial for trial in ended if trial.user_attrs.get("failure") in ("infra", "bug", "input")]
-    results = [trial.user_attrs["result"] for trial in ended if "result" in trial.user_attrs]
-    times = [seconds for result in results if (seconds := result["provenance"].get("seconds")) is not None]
+    results = [result for trial in ended if (result := kept(trial)) is not None]
+    times = [seconds for result in results if (seconds := result.provenance.get("seconds")) is not None]
     metric, direction = sweep.spec.objective.metric, sweep.spec.objective.direction
     values = [value for s in searches if s.best and (value := value_of(s.best, metric)) is not None]
     best = (min if direction == "minimize" else max)(values, default=None)

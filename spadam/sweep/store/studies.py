@@ -19,7 +19,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Variant
-from spadam.sweep.search.slots import Slot
+from spadam.sweep.search.slots import Phase, Slot
+from spadam.training.result import RunResult, restore
 
 Failure = Literal["infra", "bug", "input", "superseded"]
 """Why an attempt failed: killed or interrupted, or its disk gone; the same for us to mend; wrong input; not needed."""
@@ -51,14 +52,14 @@ class Record(NamedTuple):
         return "accepted"
 
     @property
-    def result(self) -> dict[str, Any] | None:
-        """What its accepted attempt gave: the content of result.json."""
+    def result(self) -> RunResult | None:
+        """What its accepted attempt gave."""
         owner = self.owner
-        return owner.user_attrs["result"] if owner is not None and self.state == "accepted" else None
+        return None if owner is None or self.state != "accepted" else kept(owner)
 
     @property
-    def told(self) -> float | None:
-        """What the study was told of its accepted attempt."""
+    def objective(self) -> float | None:
+        """What the study was told of its accepted attempt; see :func:`spadam.sweep.search.objective.objective_of`."""
         owner = self.owner
         return owner.value if owner is not None and self.state == "accepted" else None
 
@@ -81,6 +82,11 @@ class Record(NamedTuple):
         given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
         # Less than all: it was killed while they were written.
         return {axis.name: given[axis.name] for axis in variant.axes} if _covers(given, variant) else None
+
+
+def kept(trial: FrozenTrial) -> RunResult | None:
+    """The result that stands in an attempt, told or not yet; None where there is none."""
+    return restore(trial.user_attrs["result"]) if "result" in trial.user_attrs else None
 
 
 def _covers(given: Mapping[str, Value], variant: Variant) -> bool:
@@ -152,9 +158,9 @@ class Studies:
                 value = distribution.to_internal_repr(params[name])
                 self.storage.set_trial_param(trial._trial_id, name, value, distribution)
 
-    def keep(self, trial: FrozenTrial, result: Mapping[str, Any]) -> None:
+    def keep(self, trial: FrozenTrial, result: RunResult) -> None:
         """Store what a claimed attempt gave; after this a kill loses nothing."""
-        self.storage.set_trial_user_attr(trial._trial_id, "result", dict(result))
+        self.storage.set_trial_user_attr(trial._trial_id, "result", result._asdict())
 
     def tell(self, trial: FrozenTrial, value: float, *, pruned: bool = False) -> None:
         """Accept a claimed attempt whose result is kept."""
@@ -185,5 +191,5 @@ class Studies:
 def _slot_of(variant: str, trial: FrozenTrial) -> Slot:
     attributes = trial.user_attrs
     point = attributes.get("point", "")
-    phase: Literal["search", "repeat"] = "repeat" if point else "search"
+    phase: Phase = "repeat" if point else "search"
     return Slot(variant, phase, attributes["study"], attributes["number"], attributes["seed"], point)

@@ -246,7 +246,7 @@ def test_axes_of_data_and_model_are_rehearsed_at_their_ends(bench: Bench) -> Non
 def naive(courses: list[Course], workers: int) -> tuple[float, float]:
     """The same in whole seconds, every second anew."""
     studies = [
-        {"c": c, "left": list(zip(c.slots, c.gates, strict=True)), "told": set(c.told), "again": list(c.repeats)}
+        {"c": c, "left": list(zip(c.slots, c.gates, strict=True)), "told": set(c.accepted), "again": list(c.repeats)}
         for c in courses
     ]
     running: list[tuple[int, dict[str, Any], int | None]] = []
@@ -262,12 +262,12 @@ def naive(courses: list[Course], workers: int) -> tuple[float, float]:
             for study in studies:
                 c, at_work = study["c"], [n for _, s, n in running if s is study and n is not None]
                 ready += [
-                    ((0, number, c.study, c.turn), study, number)
+                    ((0, number, c.study, c.variant), study, number)
                     for number, gate in study["left"]
                     if set(range(gate)) <= study["told"]
                 ]
                 if not study["left"] and not at_work:
-                    ready += [((1, number, c.study, c.turn), study, None) for number in study["again"]]
+                    ready += [((1, number, c.study, c.variant), study, None) for number in study["again"]]
             if not ready:
                 break
             _, study, number = min(ready, key=lambda entry: entry[0])
@@ -287,13 +287,13 @@ def test_the_timetable_is_that_of_brute_force() -> None:
     for _ in range(300):
         lag, startup = draw.randint(1, 4), draw.randint(0, 3)
         courses = []
-        for turn, study in itertools.product(range(draw.randint(1, 3)), range(draw.randint(1, 2))):
+        for variant, study in itertools.product(range(draw.randint(1, 3)), range(draw.randint(1, 2))):
             trials = draw.randint(0, 7)
             done = set(range(draw.randint(0, trials)))
             slots = [number for number in range(trials) if number not in done]
             gates = [0 if number < startup else max(0, number - lag + 1) for number in slots]
             times = float(draw.randint(1, 9)), float(draw.randint(1, 9))
-            courses.append(Course(turn, study, slots, gates, list(range(draw.randint(0, 3))), *times, told=done))
+            courses.append(Course(variant, study, slots, gates, list(range(draw.randint(0, 3))), *times, accepted=done))
         workers = draw.randint(1, 6)
         expected = naive(courses, workers)
         work = sum(len(c.slots) * c.trial_seconds + len(c.repeats) * c.repeat_seconds for c in courses)
@@ -442,7 +442,7 @@ def test_missing_data_is_refused(bench: Bench, cli: Any, tmp_path: Path) -> None
 
 def test_on_a_terminal_there_is_a_bar_and_it_goes(bench: Bench) -> None:
     out = io.StringIO()
-    with Waiting(Console(file=out, force_terminal=True, width=100), "rehearsing") as told:
-        forecast(*bench.read(), bench.out, told)
+    with Waiting(Console(file=out, force_terminal=True, width=100), "rehearsing") as announce:
+        forecast(*bench.read(), bench.out, announce)
     assert "rehearsing lazy" in out.getvalue()
     assert out.getvalue().endswith("\x1b[2K")  # the line is wiped

@@ -7,9 +7,10 @@ from optuna.trial import TrialState, create_trial
 
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search
-from spadam.sweep.outcome.summary import Line, summarise
+from spadam.sweep.outcome.summary import StudySummary, summarise
 from spadam.sweep.search.slots import search_slots
 from spadam.sweep.store.studies import Record
+from spadam.training.result import RunResult
 from support.sweep_bench import Bench
 
 
@@ -17,7 +18,7 @@ def search(sweep: Sweep, variant: str, *trials: tuple[str, dict[str, Any], float
     """A finished search with ``trials``: status, parameters, value."""
     records = []
     for slot, (status, params, value) in zip(search_slots(sweep, variant), trials, strict=False):
-        result = {"status": status, "metrics": {"val/fvu": value}, "warnings": []}
+        result = RunResult(status, {"val/fvu": value}, {}, [], {}, {}, [])._asdict()  # type: ignore[arg-type]
         space = {axis.name: axis.distribution() for axis in sweep.variants[variant].axes}
         trial = create_trial(
             state=TrialState.COMPLETE, params=params, distributions=space, value=value, user_attrs={"result": result}
@@ -67,7 +68,7 @@ def test_a_line_needs_no_best(bench: Bench) -> None:
     sweep = bench.load()
     line = summarise(sweep, [Search("adam", 0, (), None, (), ())])[0]
     assert (line.params, line.near) == ({}, {})
-    assert Line("a", 0, {}, None, None, None, None, ()).near == {}
+    assert StudySummary("a", 0, {}, None, None, None, None, ()).near == {}
 
 
 def test_trainings_that_were_cut_short_are_counted(bench: Bench) -> None:

@@ -16,10 +16,11 @@ from spadam.spec import InputError, dump, merge
 from spadam.sweep.outcome.table import rows, status
 from spadam.sweep.running.crew import Ending
 from spadam.sweep.running.local import Workers, default_workers, visible_devices
-from spadam.sweep.running.task import Step, Task
+from spadam.sweep.running.task import Task
 from spadam.sweep.running.task import train as train_task
 from spadam.sweep.running.worker_process import Trouble
 from spadam.sweep.search.slots import Slot
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support import sweep_crew
 from support import sweep_quadratic as quadratic
@@ -120,7 +121,7 @@ class Crew:
     def __init__(self, crew: Workers, bench: Bench) -> None:
         self.crew = crew
         self._bench = bench
-        self.moved: list[tuple[Slot, Step]] = []
+        self.moved: list[tuple[Slot, Progress]] = []
         self.noted: list[str] = []
 
     def begin(self, number: int) -> None:
@@ -145,11 +146,11 @@ def make(bench: Bench) -> Iterator[Any]:
 
     def build(*arguments: Any, **options: Any) -> Crew:
         crews.append(Workers(*arguments, **options))
-        return Crew(crews[-1].__enter__(), bench)
+        return Crew(crews[-1], bench)
 
     yield build
     for crew in crews:
-        crew.__exit__(None, None, None)
+        crew.close()
 
 
 def test_workers_stay_and_say_how_far_they_are(make: Any) -> None:
@@ -163,9 +164,7 @@ def test_workers_stay_and_say_how_far_they_are(make: Any) -> None:
         seen.add(result.metrics["val/fvu"])
     assert len(seen) == 1, "one process after the other would be cold"
     assert crew.noted == ["W&B: gone"] * 3
-    assert [(slot.number, step.step, step.total, step.loss) for slot, step in crew.moved] == [
-        (number, 3, 4, 0.5) for number in range(3)
-    ]
+    assert [(slot.number, progress) for slot, progress in crew.moved] == [(n, sweep_crew.AT) for n in range(3)]
 
 
 def test_each_worker_sees_one_device(make: Any) -> None:
