@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 
 from spadam.sweep.running.crew import Ending
 from spadam.sweep.running.task import Task, Train
@@ -126,11 +128,27 @@ class Workers:
         device = self._devices[number % len(self._devices)] if self._devices else None
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=serve, args=(theirs, self._train, device), name=f"worker-{number}")
-        process.start()
+        with _no_main():
+            process.start()
         theirs.close()  # so that the death of the worker is the end of what it sends
         member = _Member(process, ours, number)
         self._members.append(member)
         return member
+
+
+@contextlib.contextmanager
+def _no_main() -> Iterator[None]:
+    """Hide the main module from what starts a process, which would run it again in there.
+
+    A worker imports what it trains by name. So a script may call :func:`spadam.run_sweep` as it stands, without the
+    usual guard around it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def warm_up() -> None:
