@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from spadam import machine
 from spadam.bench.case import Case, Measured, NotRun, Settings, last_line
 from spadam.bench.timing import compare
 from spadam.spec import dump
@@ -113,7 +114,7 @@ def summarise(trainings: list[dict[str, float]], workers: int, start: float) -> 
 
 def two_over_one(settings: Settings) -> Measured:
     """Trainings per minute of two workers over those of one, in turns."""
-    if (os.cpu_count() or 1) < 2:
+    if machine.cores() < 2:
         raise NotRun("two workers need two cores")
     quick = settings.effort.quick
     pairs = []

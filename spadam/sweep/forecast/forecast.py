@@ -5,12 +5,12 @@ Nothing of the sweep is trained for it, and nothing is written where the sweep l
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spadam import machine
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.forecast.costs import Costs, Sight, Told, look, reckon
@@ -89,16 +89,16 @@ def forecast(sweep: Sweep, searches: Sequence[Search], out: Path, told: Told, wo
     threads, devices = max(sight.rehearsal.config.trainer.threads for sight in sights), len(visible_devices())
     size = default_workers(threads, devices) if workers is None else max(1, workers)
     # Workers that share cores take so much longer.
-    crowd = 1.0 if devices else max(1.0, size * threads / _cores())
+    cores = machine.cores()
+    crowd = 1.0 if devices else max(1.0, size * threads / cores)
     courses = [_course(sweep, search, costs[search.variant], crowd) for search in searches]
     caveats = find_caveats(sweep, sights)
     if (most := _most_at_a_time(sweep, courses)) < size:
         rule = f"{size} workers, but at most variants x studies x lag = {most} trials can run at a time"
         caveats.append(Caveat((), f"{rule}: raise search.lag before the sweep begins, or give fewer workers"))
     if crowd > 1:
-        caveats.append(
-            Caveat((), f"{size} workers x threads: {threads} share {_cores()} cores, which the time takes into account")
-        )
+        rule = f"{size} workers x threads: {threads} share {cores} cores, which the time takes into account"
+        caveats.append(Caveat((), rule))
     timetable = simulate(courses, size)
     disk = sum(loads[name].left * cost.kept_bytes for name, cost in costs.items())
     disk += timetable.most * max(cost.checkpoint_bytes for cost in costs.values())
@@ -224,7 +224,3 @@ def _free_bytes(out: Path) -> int:
     """What is left on the disk where the folder ``out`` lies, or will."""
     there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     return shutil.disk_usage(there).free
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))

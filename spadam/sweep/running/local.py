@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Self
 
+from spadam import machine
 from spadam.sweep.running.crew import Ending
 from spadam.sweep.running.task import Step, Task, Train
 from spadam.sweep.running.worker_process import Message, Tick, Trouble, serve
@@ -161,7 +162,7 @@ def _short_temporary_folder() -> Iterator[None]:
 
 def default_workers(threads: int, devices: int) -> int:
     """How many workers a machine gets: one a GPU, else one for every ``threads`` cores, but not more than a few."""
-    return devices or max(1, min(MOST_BY_DEFAULT, len(os.sched_getaffinity(0)) // threads))
+    return devices or max(1, min(MOST_BY_DEFAULT, machine.cores() // threads))
 
 
 def visible_devices() -> list[str]:

@@ -187,7 +187,7 @@ def test_a_worker_of_which_nothing_is_heard_is_replaced(make: Any) -> None:
 
 
 def test_the_number_of_workers_that_suits_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(6)))
+    monkeypatch.setattr("spadam.machine.cores", lambda: 6)
     assert default_workers(threads=1, devices=0) == 4
     assert default_workers(threads=2, devices=0) == 3
     assert default_workers(threads=8, devices=0) == 1
