@@ -14,66 +14,17 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from spadam.config import RunConfig
 from spadam.data import Batches
 from spadam.diagnostics.comparability import ALL_ROWS_TOUCHED
 from spadam.diagnostics.metrics import METRICS
 from spadam.models.autoencoder import SparseAutoencoder
 from spadam.optim import LazyAdam
-from spadam.spec import Document, InputError, dump, merge, validate
+from spadam.spec import InputError, dump
 from spadam.training import checkpoint, ledger
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from spadam.training.run import run, save_weights
-
-BASE: dict[str, Any] = {
-    "seed": 3,
-    "data": {"name": "digits", "batch_size": 64},
-    # `auto` is certified only where small products are fast, and only then there is something to say of it.
-    "model": {"latents": 64, "rule": {"name": "top_k", "k": 4}, "selection": "certified"},
-    "optimizer": {"name": "lazy_adam", "lr": 1e-2},
-    "trainer": {"epochs": 2},
-    "tracking": {"mode": "disabled"},
-}
-STEPS = 1200 // 64  # in an epoch
-
-
-def config(**overlay: Any) -> RunConfig:
-    return validate(RunConfig, Document(merge(BASE, overlay), {}, "test"))
-
-
-def timeless(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name != "time" and not name.startswith("time/")}
-
-
-def same(a: RunResult, b: RunResult) -> bool:
-    """Every number equal to the last bit, but times."""
-    return (
-        timeless(a.metrics) == timeless(b.metrics)
-        and a.arrays == b.arrays
-        and a.status == b.status
-        and list(map(timeless, a.evaluations)) == list(map(timeless, b.evaluations))
-    )
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    return [timeless(row) for row in ledger.rows(folder / "metrics.jsonl")]
-
-
-def weights(folder: Path) -> bytes:
-    return (folder / "model.safetensors").read_bytes()
-
-
-class Stop(Exception):
-    """Ends a training as a kill would: nothing after it is written."""
-
-
-def stop_at(step: int, error: type[BaseException] = Stop) -> Any:
-    def watch(progress: Progress) -> None:
-        if progress.step >= step:
-            raise error
-
-    return watch
+from support.short_training import BASE, STEPS, Stop, config, rows, same, stop_at, timeless, weights
 
 
 @pytest.fixture(autouse=True)
