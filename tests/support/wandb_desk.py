@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spadam.kernels import cache_folder
 from support.paths import ROOT
 
 KEY = "KeyForTheTestsOnly" + "0123456789" * 4  # the client wants 40 characters or more
@@ -42,6 +43,7 @@ class Desk:
             "TMPDIR": str(self.root / "tmp"),
             "PYTHONPATH": str(root),
             "NO_PROXY": "127.0.0.1",
+            "NUMBA_CACHE_DIR": str(Path(cache_folder()).parent),  # compiling anew for each home takes half a minute
         }
 
     def run(self, *runs: dict[str, Any], **environment: str) -> Outcome:
