@@ -1,13 +1,20 @@
-"""A training of a second on digits, how it is stopped, and what of it is held against that of another."""
+"""A training of a second on digits, how it is stopped, and what of it is held against that of another.
 
+As a program it trains into the folder it is given, and is killed in its second epoch, with a checkpoint every step.
+"""
+
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 from spadam.config import RunConfig
 from spadam.spec import Document, merge, validate
-from spadam.training import ledger
+from spadam.training import ledger, telemetry
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
+from spadam.training.run import run
 
 BASE: dict[str, Any] = {
     "seed": 3,
@@ -57,3 +64,13 @@ def stop_at(step: int, error: type[BaseException] = Stop) -> Any:
             raise error
 
     return watch
+
+
+def _die(progress: Progress) -> None:
+    if progress.step > STEPS:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    telemetry._PROGRESS_SECONDS = 0.0  # every step is told
+    run(config(trainer={"checkpoint_every": 1}), Path(sys.argv[1]), progress=_die)

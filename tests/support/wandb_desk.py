@@ -47,7 +47,7 @@ class Desk:
         }
 
     def run(self, *runs: dict[str, Any], **environment: str) -> Outcome:
-        """Train ``runs`` one after another in one process; a process that has not ended after a minute is a failure."""
+        """Train ``runs`` one after another in one process; a process that never ends is a failure."""
         done = self.script("wandb_client.py", json.dumps(runs), **environment)
         return Outcome(done.returncode, json.loads(done.stdout or "{}"), done.stdout + done.stderr, done.stderr)
 
@@ -69,7 +69,7 @@ class Desk:
             input=given,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             cwd=self.root / "here",
             env=self.environment | environment,
             check=False,
@@ -84,7 +84,7 @@ class Desk:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 

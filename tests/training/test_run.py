@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from spadam.training import checkpoint, ledger
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from spadam.training.run import run, save_weights
+from support import short_training
 from support.short_training import BASE, STEPS, Stop, config, rows, same, stop_at, timeless, weights
 
 
@@ -204,11 +204,9 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_leaves_the_handler(tmp_path: Path) -
 
 def test_a_killed_process_loses_nothing(finished: tuple[Path, RunResult], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = fresh_process(tmp_path, out, "trainer.checkpoint_every=1")
-    while checkpoint.latest(out / "checkpoints") is None and process.poll() is None:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process = subprocess.run([sys.executable, short_training.__file__, str(out)], check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert checkpoint.latest(out / "checkpoints") is not None
     assert not (out / "result.json").exists()
     assert fresh_process(tmp_path, out, "trainer.checkpoint_every=1").wait() == 0
     assert weights(out) == weights(finished[0])
