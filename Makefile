@@ -24,7 +24,7 @@ test: $(INSTALLED)
 
 # Strict: a link into nothing, or a page that would load anything from another host, is an error.
 site: $(INSTALLED)
-	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet --fresh-env docs site
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --quiet --fresh-env docs site
 	PYTHONPATH=docs $(BIN)/python -m make.offline site
 
 docs: $(INSTALLED)
