@@ -1,4 +1,5 @@
 # Two commands: `make demo` shows what spadam does, `make test` runs every check. Both make .venv first if it is not there.
+# `make site` builds the documents as pages, `make docs` writes anew those of them that are made from the code.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -10,7 +11,7 @@ export SPADAM_FASHION_MNIST := $(FASHION_MNIST)
 LEFT_OUT := $(strip $(if $(wildcard $(FASHION_MNIST)),,fashion) $(if $(CHROMIUM),,browser))
 space := $(subst ,, )
 
-.PHONY: demo test docs clean
+.PHONY: demo test site docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/spadam sweep run sweeps/quickstart.yaml
@@ -21,6 +22,11 @@ test: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 $(if $(LEFT_OUT),-m "not ($(subst $(space), or ,$(LEFT_OUT)))")
 
+# Strict: a link into nothing, or a page that would load anything from another host, is an error.
+site: $(INSTALLED)
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --quiet --fresh-env docs site
+	PYTHONPATH=docs $(BIN)/python -m make.offline site
+
 docs: $(INSTALLED)
 	PYTHONPATH=docs $(BIN)/python -m make.metrics > docs/metrics.md
 	PYTHONPATH=docs $(BIN)/python -m make.sweeps > docs/sweeps.md
@@ -28,10 +34,10 @@ docs: $(INSTALLED)
 	$(BIN)/spadam schema sweep > docs/schema/sweep.json
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv site .mypy_cache .pytest_cache .ruff_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spadam needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,site]'
 	touch $@

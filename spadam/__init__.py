@@ -1,3 +1,149 @@
-"""spadam: how Adam and its sparse variants behave when only some rows of a model get a gradient in a step."""
+"""spadam: how Adam and its sparse variants behave when only some rows of a model get a gradient in a step.
+
+>>> import spadam
+>>> config = {"data": {"name": "digits"}, "model": {"latents": 64}, "optimizer": {"name": "lazy_adam"}}
+>>> result = spadam.run(config)  # doctest: +SKIP
+
+Whatever is wrong with what is given is told as a :class:`spadam.spec.InputError`. Importing the package imports nothing
+else: names are fetched when they are asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from spadam import optim
+    from spadam.config import RunConfig
+    from spadam.models.autoencoder import SparseAutoencoder
+    from spadam.sweep.outcome.outcome import Outcome
+    from spadam.sweep.running.watcher import Watcher
+    from spadam.training.module import AutoencoderModule
+    from spadam.training.progress import Progress
+    from spadam.training.result import RunResult
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AutoencoderModule",
+    "RunConfig",
+    "RunResult",
+    "SparseAutoencoder",
+    "__version__",
+    "load",
+    "optim",
+    "run",
+    "run_sweep",
+]
+
+_HOMES = {
+    "AutoencoderModule": "spadam.training.module",
+    "RunConfig": "spadam.config",
+    "RunResult": "spadam.training.result",
+    "SparseAutoencoder": "spadam.models.autoencoder",
+}
+"""Where the classes are defined."""
+
+
+def run(
+    config: RunConfig | Mapping[str, Any] | str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+) -> RunResult:
+    """Train one model: as a configuration says, or a mapping with its keys, or the YAML file at a path.
+
+    With a folder ``out`` it does what `spadam train` does: result.json, metrics.jsonl, model.safetensors and
+    config.yaml are written there, a run that was interrupted goes on, and one that is finished is read and returned.
+    Without one nothing is written. ``progress`` is called about twice a second. The same configuration gives the same
+    bits. A training that diverged is a result, with that status.
+
+    Raises :class:`spadam.spec.InputError` before anything is trained when the configuration, data, folder or device do
+    not serve, and KeyboardInterrupt when it is interrupted; with a folder the same call then goes on.
+    """
+    import logging
+    from pathlib import Path
+
+    from spadam.config import RunConfig
+    from spadam.spec import Document, validate
+    from spadam.spec import load as load_document
+    from spadam.tracking import settle
+    from spadam.training.result import read_result
+    from spadam.training.run import run
+
+    if isinstance(config, str | os.PathLike):
+        config = validate(RunConfig, load_document(Path(config)))
+    elif not isinstance(config, RunConfig):
+        config = validate(RunConfig, Document(dict(config), {}, "config"))
+    if out is None:
+        return run(config, progress=progress)
+    if (finished := read_result(config, Path(out))) is not None:
+        return finished
+    tracking, said = settle(config.tracking)
+    if said:
+        logging.getLogger(__name__).warning(said)
+    return run(config.model_copy(update={"tracking": tracking}), Path(out), progress=progress)
+
+
+def run_sweep(
+    spec: str | os.PathLike[str],
+    out: str | os.PathLike[str] = "runs",
+    variants: Sequence[str] | None = None,
+    *,
+    workers: int | None = None,
+    watcher: Watcher | None = None,
+) -> Outcome:
+    """Run the sweep in the YAML file ``spec`` below the folder ``out``, or go on with it, as `spadam sweep run` does.
+
+    ``variants`` runs only those. ``workers`` is the number of worker processes, by default one a GPU, else one a core,
+    at most 4; 0 trains in this process. No result depends on it. ``watcher`` hears of every training while it runs; by
+    default what a person should know is logged. At the end trials.csv and report.html stand in the sweep's folder.
+
+    The outcome's ``trouble`` says why, when a training failed again and again and the sweep was given up; then no page
+    is written, and the same call goes on. Raises :class:`spadam.spec.InputError`, before anything is trained wherever
+    that can be known, and KeyboardInterrupt when it is interrupted; the same call then goes on.
+    """
+    import logging
+
+    from spadam.report import write
+    from spadam.sweep.running.agent import run_sweep
+
+    outcome = run_sweep(spec, out, variants, workers=workers, watcher=watcher)
+    if outcome.trouble is None:
+        try:
+            write(outcome)
+        except OSError as error:
+            logging.getLogger(__name__).warning("the page of the sweep could not be written (%s)", error)
+    return outcome
+
+
+def load(folder: str | os.PathLike[str]) -> Outcome:
+    """What is known of the sweep in ``folder``, such as ``runs/quickstart``; also while it runs, at any time.
+
+    Nothing is locked or changed, and nothing is looked up again: load it anew to see what has come since. Raises
+    :class:`spadam.spec.InputError` when the folder holds no sweep.
+    """
+    from pathlib import Path
+
+    from spadam.sweep.outcome.outcome import in_folder
+
+    return in_folder(Path(folder))
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        found = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name == "optim":
+        found = importlib.import_module("spadam.optim")
+    else:
+        raise AttributeError(f"module 'spadam' has no attribute {name!r}")
+    globals()[name] = found  # the next time it is there
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Discriminator, Field, NonNegativeInt, PositiveFloat, PositiveInt, Tag, model_validator
 
-from spadam.data import Dataset, DatasetSpec
-from spadam.data.splits import seeded
-from spadam.kernels import Wish
-from spadam.models.autoencoder import SparseAutoencoder
+from spadam.data import DatasetSpec
+from spadam.models.custom import CustomTaskSpec
 from spadam.models.spec import AutoencoderSpec, ProbeSpec
+from spadam.models.task_spec import TaskSpec
 from spadam.optim import OptimizerSpec
 from spadam.spec import InputError, Spec
 from spadam.tracking import TrackingSpec
+
+
+def _name_of_model(model: Any) -> Any:
+    """The name of what stands under `model`: an autoencoder need not say that it is one."""
+    return model.get("name", "autoencoder") if isinstance(model, Mapping) else getattr(model, "name", "autoencoder")
+
+
+ModelSpec = Annotated[
+    Annotated[AutoencoderSpec, Tag("autoencoder")] | Annotated[CustomTaskSpec, Tag("custom")],
+    Discriminator(_name_of_model),
+]
+"""What may stand under `model`."""
 
 
 class TrainerSpec(Spec):
@@ -27,7 +39,7 @@ class TrainerSpec(Spec):
     """Stop after so many steps."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute; `auto` takes a GPU where there is one."""
-    kernels: Wish = "auto"
+    kernels: Literal["auto", "compiled", "reference"] = "auto"
     """Who runs the hot loops: `compiled` loops on a CPU, the `reference` in torch operations anywhere."""
     threads: PositiveInt = 1
     """Threads of torch on the CPU. Other numbers of threads give other roundings."""
@@ -56,7 +68,7 @@ class RunConfig(Spec):
     """Weights, batch order and refit sample are drawn from it."""
     data: DatasetSpec
     """What it is trained on."""
-    model: AutoencoderSpec = AutoencoderSpec()
+    model: ModelSpec = AutoencoderSpec()
     """What is trained."""
     optimizer: OptimizerSpec
     """What trains it."""
@@ -81,13 +93,16 @@ class RunConfig(Spec):
 
     def facts(self) -> dict[str, Any]:
         """What determines the numbers, as plain values; see :meth:`identity`."""
-        elsewhere: Any = {"tracking": True, "data": {"root"}, "trainer": {"accelerator", "kernels"}}
+        elsewhere: Any = {"tracking": True, "data": {"root"}, "trainer": {"accelerator", "kernels"}, "model": {"name"}}
         return _name_first(self.model_dump(mode="json", exclude=elsewhere))
 
-    def build_autoencoder(self, dataset: Dataset) -> SparseAutoencoder:
-        """The autoencoder as a training begins with it, its weights drawn from the seed."""
-        mean_D = dataset.train_mean() if self.model.init_bias == "mean" else None
-        return self.model.build(dataset.features, seeded("weights", self.seed), mean_D)
+    @property
+    def task(self) -> TaskSpec:
+        """What is trained.
+
+        Raises :class:`InputError` when one of your own cannot be imported, or refuses its options.
+        """
+        return self.model.resolve()
 
     def plain(self) -> dict[str, Any]:
         """The whole configuration as plain values, defaults included, every `name` before what belongs to it."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
+from spadam import machine
 from spadam.spec import InputError
 
 _GB = 1e9
@@ -115,11 +116,10 @@ def _check_packages(asked: Asked) -> Finding:
 
 
 def _check_cores(asked: Asked) -> Finding:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable, allowed = machine.runnable(), machine.quota()
     text = f"{usable} usable of {os.cpu_count()}; a training takes `trainer.threads` of them, 1 unless set"
-    quota = _read("/sys/fs/cgroup/cpu.max").split()  # of a container: microseconds of work in a period, and the period
-    if len(quota) == 2 and quota[0].isdecimal() and (share := int(quota[0]) / int(quota[1])) < usable:
-        return Finding("note", f"{text}; but only {share:g} cores' time is allowed here: more workers would wait")
+    if allowed is not None and allowed < usable:
+        return Finding("note", f"{text}; but only {allowed:g} cores' time is allowed here: more workers would wait")
     return Finding("ok", text)
 
 

@@ -7,6 +7,10 @@ keys (``k <= latents``, an eps for an optimizer without one in a sweep's base) o
 
 from __future__ import annotations
 
+import ast
+import inspect
+import sys
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -73,8 +77,8 @@ class _Generator(GenerateJsonSchema):
         for key, value in made.get("properties", {}).items():
             if isinstance(value.get("default"), dict):
                 del value["default"]
-            if "description" not in value and (inherited := _inherited_description(schema["cls"], key)):
-                value["description"] = inherited
+            if text := meanings(schema["cls"]).get(key):
+                value["description"] = text
         return made
 
     @override
@@ -86,7 +90,8 @@ class _Generator(GenerateJsonSchema):
 
     @override
     def tagged_union_schema(self, schema: TaggedUnionSchema) -> JsonSchemaValue:
-        return {"required": ["name"], "oneOf": self._members(schema)}
+        named = {"required": ["name"]} if isinstance(schema["discriminator"], str) else {}  # else one may go without
+        return {**named, "oneOf": self._members(schema)}
 
     def _members(self, schema: TaggedUnionSchema) -> list[JsonSchemaValue]:
         choices: list[CoreSchema] = list(schema["choices"].values())
@@ -107,9 +112,28 @@ class _PartGenerator(_Generator):
         return {"anyOf": self._members(schema)}
 
 
-def _inherited_description(model: type[BaseModel], key: str) -> str | None:
-    """What a base class says about ``key``: a subclass that gives it another default need not say it again."""
-    for base in model.__mro__[1:]:
-        if issubclass(base, BaseModel) and key in base.model_fields and (text := base.model_fields[key].description):
-            return text
-    return None
+def meanings(model: type[BaseModel]) -> dict[str, str]:
+    """What each key of ``model`` means: the string below it in the source.
+
+    What a base class says holds for a subclass that gives the key another default and says nothing.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, BaseModel) and base is not BaseModel:
+            found |= _strings(base.__module__).get(base.__qualname__, {})
+    return {key: found[key] for key in model.model_fields if key in found}
+
+
+@cache
+def _strings(module: str) -> dict[str, dict[str, str]]:
+    """By class of ``module``, the string below each of its annotated names."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    found: dict[str, dict[str, str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            found[node.name] = {}
+            for above, below in zip(node.body, node.body[1:], strict=False):
+                match above, below:
+                    case ast.AnnAssign(target=ast.Name(id=key)), ast.Expr(value=ast.Constant(value=str(text))):
+                        found[node.name][key] = inspect.cleandoc(text)
+    return found

@@ -7,12 +7,13 @@ build what it describes. Whatever is wrong with a document is told as one :class
 from __future__ import annotations
 
 import difflib
+import importlib
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
@@ -45,7 +46,11 @@ class InputError(ValueError):
 
 
 class Spec(BaseModel):
-    """A frozen description that refuses unknown keys, wrong types, and numbers that are not finite."""
+    """A frozen description that refuses unknown keys, wrong types, and numbers that are not finite.
+
+    What a key means stands in a string below it; :func:`spadam.schema.meanings` reads it there. Pydantic would read the
+    source of every class each time it is imported, which took a third of the time of reading a configuration.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -54,7 +59,6 @@ class Spec(BaseModel):
         allow_inf_nan=False,
         validate_default=True,
         protected_namespaces=(),
-        use_attribute_docstrings=True,
     )
 
 
@@ -63,10 +67,33 @@ def as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-Pair = Annotated[tuple[float, float], BeforeValidator(as_tuple)]
-"""Two numbers; a YAML list is one."""
-
 S = TypeVar("S", bound=BaseModel)
+
+
+def imported(path: str) -> Any:
+    """What ``path`` (package.module.Name) names. So a spec names what it builds: torch takes seconds to import."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def check_import_path(path: str, argument: str) -> str:
+    """``path``, if it may name a class; nothing is imported. Else :class:`InputError` about ``argument``."""
+    if "." not in path or not all(part.isidentifier() for part in path.split(".")):
+        raise InputError(argument, path, "must name a class in a module", "write package.module.Class")
+    return path
+
+
+def import_subclass(path: str, base: str, argument: str) -> Any:
+    """The class of a person's own at ``path``, a subclass of that at ``base``; else :class:`InputError`."""
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except Exception as error:  # importing runs the user's code: whatever goes wrong there is about this path
+        rule = f"its module could not be imported ({type(error).__name__}: {error})"
+        raise InputError(argument, path, rule, "check the path, or install the package") from error
+    if not (isinstance(found, type) and issubclass(found, imported(base))):
+        raise InputError(argument, path, f"must name a {base} class", f"check what {module} holds")
+    return found
 
 
 class Document(NamedTuple):
@@ -114,9 +141,8 @@ def parse(text: str, name: str) -> Document:
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1
         key = str(error.problem).split('"')[1] if '"' in str(error.problem) else str(error.problem)
-        raise InputError(
-            key, None, "a key may stand only once in a mapping", "remove one of the two", f"{name}:{line}"
-        ) from None
+        rule, remedy = "a key may stand only once in a mapping", "remove one of the two"
+        raise InputError(key, None, rule, remedy, f"{name}:{line}") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}" if mark else name
@@ -124,9 +150,8 @@ def parse(text: str, name: str) -> Document:
     except YAMLError as error:
         raise InputError("YAML", None, str(error).splitlines()[0], "mend the syntax", name) from None
     if not isinstance(data, dict):
-        raise InputError(
-            name, data, "the file must hold one mapping of keys to values", "see the README for an example"
-        )
+        rule, remedy = "the file must hold one mapping of keys to values", "see the README for an example"
+        raise InputError(name, data, rule, remedy)
     return Document(data, lines, name)
 
 
@@ -138,9 +163,8 @@ def _lines(node: Node, path: Path_, above: frozenset[int]) -> Iterator[tuple[Pat
     if isinstance(node, MappingNode):
         for key, value in node.value:
             if not isinstance(key.value, str):
-                raise InputError(
-                    "key", None, "a key must be text", "write a plain key", f"line {key.start_mark.line + 1}"
-                )
+                where = f"line {key.start_mark.line + 1}"
+                raise InputError("key", None, "a key must be text", "write a plain key", where)
             for inner, line in _lines(value, (*path, key.value), above | {id(node)}):
                 yield inner, key.start_mark.line + 1 if inner == (*path, key.value) else line
     elif isinstance(node, SequenceNode):

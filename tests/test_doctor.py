@@ -143,30 +143,46 @@ def test_data_that_is_missing_is_a_note_and_half_a_set_a_problem(
 
 
 @pytest.mark.parametrize(
-    ("files", "check", "state", "text"),
+    ("files", "state", "text"),
     [
-        ({"/sys/fs/cgroup/cpu.max": "50000 100000\n"}, "cores", "note", "only 0.5 cores' time"),
-        ({"/sys/fs/cgroup/cpu.max": "max 100000\n"}, "cores", "ok", "usable of"),
-        ({"/proc/meminfo": "MemTotal:  9000000 kB\nMemAvailable:  5000000 kB"}, "memory", "ok", "5.1 of 9.2 GB free"),
-        ({"/proc/meminfo": "MemTotal:  9000000 kB\nMemAvailable:  500000 kB"}, "memory", "note", "0.5 of 9.2 GB free"),
+        ({"/proc/meminfo": "MemTotal:  9000000 kB\nMemAvailable:  5000000 kB"}, "ok", "5.1 of 9.2 GB free"),
+        ({"/proc/meminfo": "MemTotal:  9000000 kB\nMemAvailable:  500000 kB"}, "note", "0.5 of 9.2 GB free"),
         (
             {
                 "/proc/meminfo": "MemTotal:  9000000 kB\nMemAvailable:  5000000 kB",
                 "/sys/fs/cgroup/memory.max": "2000000000\n",
                 "/sys/fs/cgroup/memory.current": "1500000000\n",
             },
-            "memory",
             "note",
             "0.5 of 2.0 GB free",
         ),
-        ({}, "memory", "note", "not known"),
+        ({}, "note", "not known"),
     ],
 )
-def test_limits_of_a_container_count(
-    files: dict[str, str], check: str, state: str, text: str, monkeypatch: pytest.MonkeyPatch
+def test_memory_is_that_of_the_machine_or_of_a_container_in_it(
+    files: dict[str, str], state: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_read", lambda path: files.get(path, ""))
-    found = look(check)
+    found = look("memory")
+    assert found.state == state
+    assert text in found.found
+
+
+@pytest.mark.parametrize(
+    ("allowed", "state", "text"),
+    [
+        (None, "ok", "3 usable of"),
+        (3.0, "ok", "3 usable of"),
+        (2.5, "note", "3 usable of"),
+        (0.5, "note", "but only 0.5 cores' time is allowed here"),
+    ],
+)
+def test_a_quota_that_leaves_cores_idle_is_a_note(
+    allowed: float | None, state: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spadam.machine.runnable", lambda: 3)
+    monkeypatch.setattr("spadam.machine.quota", lambda: allowed)
+    found = look("cores")
     assert found.state == state
     assert text in found.found
 

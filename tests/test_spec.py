@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from spadam.spec import InputError, Pair, Spec, assign, dump, load, merge, parse, validate
+from spadam.optim.spec import Betas
+from spadam.spec import InputError, Spec, assign, dump, load, merge, parse, validate
 
 
 class Cat(Spec):
@@ -21,7 +22,7 @@ class Dog(Spec):
 class House(Spec):
     pet: Annotated[Cat | Dog, Field(discriminator="name")]
     rooms: int = 1
-    betas: Pair = (0.9, 0.999)
+    betas: Betas = (0.9, 0.999)
 
 
 def check(text: str) -> House:

@@ -1,67 +1,61 @@
 """The tree holds what it promises: one wall per library, importing does no work, the wheel holds only spadam."""
 
 import ast
+import importlib
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from support.paths import ROOT
+from support.sweep_bench import Bench
+
 MODULES = sorted((ROOT / "spadam").rglob("*.py"))
 
 WALLS = {
     "wandb": {"spadam/tracking/client.py"},
-    "optuna": {"spadam/sweep/", "spadam/report/"},
-    "optuna_dashboard": {"spadam/sweep/dashboard.py"},
-    "sqlalchemy": {"spadam/sweep/"},
+    "optuna": {"spadam/sweep/store/", "spadam/sweep/search/propose.py", "spadam/sweep/definition/space.py"},
+    "optuna_dashboard": {"spadam/sweep/store/dashboard.py"},
+    "sqlalchemy": {"spadam/sweep/store/"},
     "plotly": {"spadam/report/"},
     "pytorch_lightning": {
-        "spadam/module.py",
-        "spadam/train.py",
-        "spadam/checkpoint.py",
-        "spadam/strategy.py",
-        "spadam/limits.py",
-        "spadam/diagnostics/telemetry.py",
+        "spadam/training/",
         "spadam/bench/baseline.py",  # the plain Lightning training that ours is held against
     },
-    "lightning_fabric": {"spadam/checkpoint.py"},
+    "lightning_fabric": {"spadam/training/checkpoint.py"},
+    "rich": {"spadam/terminal/", "spadam/cli/"},
     "typer": {"spadam/cli/"},
     "torchvision": {"spadam/data/", "spadam/bench/baseline.py"},
-    "numba": {"spadam/kernels/"},
-    "llvmlite": {"spadam/kernels/"},
+    "numba": {"spadam/kernels/cpu/"},
+    "llvmlite": {"spadam/kernels/cpu/"},
 }
 
-LAYERS = [
-    {"spec", "pages"},
-    {"kernels", "ledger", "lock", "tracking"},
-    {"sparsity", "optim", "data"},
-    {"selection", "execution"},
-    {"autoencoder"},
-    {"probe"},
-    {"config"},
-    {"diagnostics", "module", "limits", "pruning", "checkpoint", "strategy", "result", "surroundings"},
-    {"train"},
-    {"sweep", "view", "listing", "schema", "keys", "manual", "doctor"},
-    {"report"},
-    {"bench"},
-    {"cli"},
-]
-"""Imports point to the same layer or one before it."""
+ROOMS = (
+    *("spec", "machine", "statistics", "files", "text"),
+    *("kernels", "data", "optim", "sparsity", "encoding", "models", "tracking", "config"),
+    *("diagnostics", "tasks", "training", "sweep", "schema", "doctor"),
+    *("report", "bench", "terminal", "cli"),
+)
+"""From the ground up: what stands in a room imports from rooms before it, and from its own."""
+
+SWEEP_ROOMS = ("definition", "search", "store", "outcome", "running", "forecast")
+"""The same within `sweep/`."""
 
 
 def imports(path: Path) -> set[str]:
-    """Every module that ``path`` imports, anywhere in it."""
+    """Everything that ``path`` imports, anywhere in it: modules, and names in them, dotted."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: imports are absolute"
-            names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= names if node.module == "spadam" else {node.module}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
@@ -75,15 +69,42 @@ def test_each_library_stays_behind_its_wall(library: str) -> None:
     assert all(any(user.startswith(allowed) for allowed in WALLS[library]) for user in users), users
 
 
+def modules() -> dict[str, Path]:
+    """Every module by its dotted name."""
+    return {relative(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in MODULES}
+
+
+def arrows() -> Iterator[tuple[str, str]]:
+    """Every import within the package: who, and what module of ours it imports."""
+    known = modules()
+    for name, path in known.items():
+        for imported in imports(path):
+            # `from spadam.a import b` may name a module or something in one
+            if (target := next((m for m in (imported, imported.rpartition(".")[0]) if m in known), None)) is not None:
+                yield name, target
+
+
 def test_imports_point_downwards() -> None:
-    layer = {name: n for n, names in enumerate(LAYERS) for name in names}
-    for path in MODULES:
-        room = relative(path).split("/")[1].removesuffix(".py")
-        if room == "__init__":
+    for name, target in arrows():
+        above, below = (module.split(".")[1:] for module in (name, target))
+        if not above or not below:  # the package itself: its public names, and its version
             continue
-        for name in imports(path):
-            if name.startswith("spadam.") and name != "spadam.__version__":
-                assert layer[name.split(".")[1]] <= layer[room], f"{relative(path)} imports {name}"
+        assert ROOMS.index(below[0]) <= ROOMS.index(above[0]), f"{name} imports {target}"
+        if above[0] == below[0] == "sweep" and len(above) > 1 and len(below) > 1:
+            assert SWEEP_ROOMS.index(below[1]) <= SWEEP_ROOMS.index(above[1]), f"{name} imports {target}"
+
+
+def test_no_imports_go_in_circles() -> None:
+    """Neither at the top of files nor within functions."""
+    graph: dict[str, set[str]] = {}
+    for name, target in arrows():
+        if target not in ("spadam", name) and name != "spadam":
+            graph.setdefault(name, set()).add(target)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_few_files_stand_at_the_root() -> None:
+    assert len(list((ROOT / "spadam").glob("*.py"))) <= 8
 
 
 def test_only_packages_hold_init_files() -> None:
@@ -123,6 +144,96 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+HEAVY = {"torch", "scipy", "pytorch_lightning", "sklearn", "torchvision", "numba", "wandb"}
+"""Each takes from half a second to some seconds to import."""
+
+LIGHT = [
+    *("config", "models.spec", "tracking", "text", "files", "statistics.interval", "schema", "doctor", "cli"),
+    *("optim", "sparsity", "data", "training.result", "training.curve", "training.ledger"),
+    *("diagnostics.metrics", "diagnostics.comparability", "terminal.sweep", "terminal.training"),
+]
+"""What describes, checks and shows; and all of `sweep` but what trains, see below."""
+
+LIGHT_ROOMS = ["definition", "search", "store", "outcome"]
+
+
+def ask(script: str, *arguments: str, cwd: Path = ROOT) -> str:
+    """What a new Python says that runs ``script``; its last line."""
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=cwd)
+    return done.stdout.splitlines()[-1]
+
+
+def run(unwanted: set[str], *command: str) -> str:
+    """The exit code of `spadam` with ``command``, and which ``unwanted`` packages it imported."""
+    script = (
+        "import sys\nfrom spadam.cli import main\nsys.argv = ['spadam', *sys.argv[1:]]\n"
+        "try:\n    main()\nexcept SystemExit as left:\n    code = left.code or 0\nelse:\n    code = 0\n"
+        f"print(code, sorted({unwanted!r} & set(sys.modules)))"
+    )
+    return ask(script, *command)
+
+
+def test_configurations_specs_and_status_import_nothing_heavy() -> None:
+    names = [f"spadam.{name}" for name in LIGHT]
+    names += [
+        relative(path).removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
+        for room in LIGHT_ROOMS
+        for path in sorted((ROOT / "spadam/sweep" / room).glob("*.py"))
+        if path.name != "dashboard.py"  # a server, which brings what it needs
+    ]
+    script = (
+        "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+        f"    assert not {HEAVY!r} & set(sys.modules), name\nprint('light')"
+    )
+    assert ask(script, *names) == "light"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "--help"],
+        ["sweep", "run", "--help"],
+        ["schema", "run"],
+        ["schema", "sweep"],
+        ["list", "optimizers"],
+        ["list", "rules"],
+        ["list", "datasets"],
+        ["list", "diagnostics"],
+        ["sweep", "status", "sweeps/quickstart.yaml", "--out", "OUT"],
+        ["sweep", "status", "sweeps/quickstart.yaml", "--out", "OUT", "--json"],
+        ["sweep", "results", "sweeps/quickstart.yaml", "--out", "OUT", "--json"],
+        ["train", "WRONG"],
+    ],
+    ids=" ".join,
+)
+def test_small_commands_import_nothing_heavy(command: list[str], tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("data: {name: digits}\noptimizer: {name: lazy_adam, lr: -1}\n")
+    places = {"OUT": str(tmp_path), "WRONG": str(wrong)}
+    code = 2 if "WRONG" in command else 0
+    assert run(HEAVY, *(places.get(word, word) for word in command)) == f"{code} []"
+
+
+@pytest.mark.parametrize("place", ["file", "folder"])
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["results", "--json"]], ids=" ".join)
+def test_looking_at_a_sweep_in_a_file_imports_no_optuna(bench: Bench, command: list[str], place: str) -> None:
+    bench.run()
+    where = [str(bench.folder)] if place == "folder" else [str(bench.spec), "--out", str(bench.out)]
+    unwanted = HEAVY | {"optuna", "sqlalchemy", "alembic", "numpy"}
+    assert run(unwanted, "sweep", *command, *where) == "0 []"
+
+
+@pytest.mark.parametrize("room", ["optim", "sparsity", "data", "tracking"])
+def test_what_a_room_offers_is_there_when_it_is_asked_for(room: str) -> None:
+    package = importlib.import_module(f"spadam.{room}")
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+        assert name in dir(package)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        package.nothing  # noqa: B018
 
 
 def test_wheel_holds_only_spadam(tmp_path: Path) -> None:

@@ -76,15 +76,17 @@ def _render(section: _Section, models: Models, links: Links) -> Iterator[str]:
         yield members[0]["description"]
         yield _table(members[0], members[0]["properties"], models, links)
     else:
-        yield from _render_union(members, models, links)
+        yield from _render_union(section.path, members, models, links)
 
 
-def _render_union(members: list[Json], models: Models, links: Links) -> Iterator[str]:
+def _render_union(path: str, members: list[Json], models: Models, links: Links) -> Iterator[str]:
     shared = _shared(members)
-    yield f"Its `name` is {_either([f'`{_name(member)}`' for member in members])}. Keys that several of them have:"
-    yield _table({}, shared, models, links)
+    named = f"Its `name` is {_either([f'`{_name(member)}`' for member in members])}."
+    yield f"{named} Keys that several of them have:" if shared else named
+    if shared:
+        yield _table({}, shared, models, links)
     for member in members:
-        yield f"### `{_name(member)}`"
+        yield f"### `{path}: {_name(member)}`"
         yield member["description"]
         own, listed = {}, []
         for key, value in member["properties"].items():

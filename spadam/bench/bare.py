@@ -8,9 +8,9 @@ import torch
 
 from spadam.config import RunConfig
 from spadam.data import Batches, Dataset
-from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, evaluate
-from spadam.models.probe import LinearProbe
-from spadam.training.module import AutoencoderModule
+from spadam.diagnostics.reconstruction import EVALUATED_TRAIN
+from spadam.tasks.task import build_task
+from spadam.training.module import TaskModule
 
 
 class BareLoop:
@@ -18,11 +18,9 @@ class BareLoop:
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
         self.dataset = dataset
-        self.autoencoder = config.build_autoencoder(dataset).train()
-        probe = LinearProbe(config.model.latents, dataset.classes) if dataset.classes and config.probe else None
-        lr = config.probe.lr if config.probe else 0.0
-        self.module = AutoencoderModule(self.autoencoder, config.optimizer, probe, probe_lr=lr)
-        self.optimizer = config.optimizer.build(self.autoencoder.parameters())
+        self.task = build_task(config, dataset)
+        self.module = TaskModule(self.task, config.optimizer).train()
+        self.optimizer = config.optimizer.build(self.task.model.parameters())
         self.batches = Batches(dataset, dataset.train, config.data.batch_size, config.seed)
 
     @torch.enable_grad()
@@ -43,5 +41,5 @@ class BareLoop:
 
     def evaluate(self) -> None:
         """Evaluate what the platform evaluates between two epochs."""
-        for rows_N in (self.dataset.train[:EVALUATED_TRAIN], self.dataset.validation):
-            evaluate(self.autoencoder, self.dataset.take, rows_N)
+        self.task.evaluate(self.dataset, "train", self.dataset.train[:EVALUATED_TRAIN])
+        self.task.evaluate(self.dataset, "val", self.dataset.validation)

@@ -115,7 +115,7 @@ def over_bare_loop(whole: bool, settings: Settings) -> Measured:
         others.append(timed(bare.evaluated_epoch) if whole else bare.epoch())
 
     epochs, trained = through_platform(config, turn)
-    torch.testing.assert_close(trained.encoder_weight, bare.autoencoder.encoder_weight, rtol=0, atol=0)
+    torch.testing.assert_close(trained.state_dict(), bare.task.model.state_dict(), rtol=0, atol=0)
     ours = [epoch.whole if whole else epoch.step for epoch in epochs]
     pairs = list(zip(ours, others, strict=True))[1:]  # the first warms up
     what = "a whole epoch" if whole else "a step, the mean over an epoch"

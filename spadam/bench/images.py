@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spadam.bench.case import Settings
-from spadam.data import Dataset, DatasetSpec, FashionMnist, Synthetic
+from spadam.data import Dataset, DatasetSpec, FashionMnistSpec, SyntheticSpec
 from spadam.data.mnist import find_files
 
 BATCH = 128
@@ -29,10 +29,10 @@ def find_images(settings: Settings) -> Images:
     """Fashion-MNIST in ``settings.fashion``, or a synthetic set of as many samples, features and classes."""
     train = QUICK_BATCHES * BATCH if settings.effort.quick else None
     if _is_there(settings.fashion):
-        spec: DatasetSpec = FashionMnist(root=str(settings.fashion), batch_size=BATCH, train_size=train)
+        spec: DatasetSpec = FashionMnistSpec(root=str(settings.fashion), batch_size=BATCH, train_size=train)
         return Images(spec, "Fashion-MNIST")
     samples = 2 * QUICK_BATCHES * BATCH if settings.effort.quick else 70_000
-    spec = Synthetic(
+    spec = SyntheticSpec(
         samples=samples,
         features=784,
         train_size=train,

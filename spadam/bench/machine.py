@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from spadam import kernels
+from spadam import kernels, machine
 from spadam.encoding.speed import fast_type
 
 
@@ -41,7 +40,7 @@ def describe() -> Machine:
     """What this machine has, and the threads that torch has now. Timing products takes some milliseconds."""
     return Machine(
         processor=_processor(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=machine.cores(),
         threads=torch.get_num_threads(),
         kernels=kernels.name(torch.device("cpu")),
         products=str(fast_type() or torch.float32).removeprefix("torch."),

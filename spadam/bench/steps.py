@@ -57,7 +57,8 @@ def draw(size: Size) -> list[Tensor]:
 def build(size: Size, selection: str = "auto") -> SparseAutoencoder:
     """Our model, tied, in training mode, with the weights with which every side begins."""
     spec = {"latents": size.latents, "rule": {"name": "top_k", "k": size.k}, "selection": selection}
-    return AutoencoderSpec.model_validate(spec).build(size.features, seeded("weights", 0)).train()
+    model: SparseAutoencoder = AutoencoderSpec.model_validate(spec).build(size.features, seeded("weights", 0))
+    return model.train()
 
 
 class Step(ABC):

@@ -7,7 +7,6 @@ runs one sweep in a process of its own; its trainings write down when they began
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import statistics
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from spadam import machine
 from spadam.bench.case import Case, Measured, NotRun, Settings, last_line
 from spadam.bench.timing import compare
 from spadam.spec import dump
@@ -74,12 +74,9 @@ def mark_training(task: Any, progress: Callable[[Any], None]) -> Any:
 
 def run_quietly(workers: int, spec: Path, out: Path) -> int:
     """Run the sweep in this process; its exit code."""
-    from rich.console import Console
-
     from spadam.sweep.running.agent import run_sweep
 
-    quiet = Console(file=io.StringIO())
-    return run_sweep(spec, out, None, quiet, progress=quiet, workers=workers, train=mark_training)
+    return 0 if run_sweep(spec, out, workers=workers, train=mark_training).trouble is None else 1
 
 
 def measure_sweep(workers: int, spec: Path, folder: Path) -> dict[str, float]:
@@ -113,7 +110,7 @@ def summarise(trainings: list[dict[str, float]], workers: int, start: float) -> 
 
 def two_over_one(settings: Settings) -> Measured:
     """Trainings per minute of two workers over those of one, in turns."""
-    if (os.cpu_count() or 1) < 2:
+    if machine.cores() < 2:
         raise NotRun("two workers need two cores")
     quick = settings.effort.quick
     pairs = []

@@ -13,6 +13,9 @@ out_console = Console(highlight=False)
 error_console = Console(stderr=True, highlight=False)
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="A sweep file (YAML).")]
+SpecOrFolder = Annotated[
+    Path, typer.Argument(metavar="SPEC|FOLDER", help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Storage = Annotated[
     str | None,

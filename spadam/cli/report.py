@@ -27,7 +27,7 @@ def report(
     At any time, also while the sweep runs.
     """
     from spadam.report import write
-    from spadam.report.outcome import in_folder, in_storage
+    from spadam.sweep.outcome.outcome import in_folder, in_storage
 
     if (folder is None) == (storage is None):
         rule = "a report is made of a sweep's folder, or of a storage"
@@ -36,15 +36,14 @@ def report(
     if storage is not None and sweep is None:
         raise InputError("--sweep", None, "a storage may hold several sweeps", "add --sweep NAME")
     if folder is not None:
-        source = in_folder(folder, sweep)
+        outcome = in_folder(folder, sweep)
     else:
         assert storage is not None
         assert sweep is not None
-        source = in_storage(storage, sweep)
-    with source as found:
-        try:
-            path = write(found.sweep, found.searches, found.attributes, found.folder, out)
-        except OSError as error:
-            rule = f"the page must be written somewhere ({error.strerror})"
-            raise InputError("--out", str(out or folder or "."), rule, "give another folder with --out") from None
+        outcome = in_storage(storage, sweep)
+    try:
+        path = write(outcome, out)
+    except OSError as error:
+        rule = f"the page must be written somewhere ({error.strerror})"
+        raise InputError("--out", str(out or folder or "."), rule, "give another folder with --out") from None
     out_console.print(f"written: {path} and trials.csv", markup=False, soft_wrap=True)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Json, Out, SpecFile, error_console, out_console, write_json
+from spadam.cli.options import Json, Out, SpecFile, SpecOrFolder, error_console, out_console, write_json
+from spadam.spec import InputError, dump
 
 Workers = Annotated[
     int | None,
@@ -36,21 +37,35 @@ def run(
     """
     with error_console.status("starting"):  # torch takes its time to import
         from spadam import report
-        from spadam.sweep.running.agent import run_sweep
+        from spadam.sweep.running.agent import choose, run_sweep
+        from spadam.terminal.sweep import show, watch
 
-    chosen = None if variants is None else [name.strip() for name in variants.split(",")]
-    code = run_sweep(spec, out, chosen, out_console, progress=error_console, workers=workers, write_page=report.write)
-    raise typer.Exit(code)
+    chosen = _names(variants)
+    try:
+        with watch(error_console) as view:
+            outcome = run_sweep(spec, out, chosen, workers=workers, watcher=view)
+    except KeyboardInterrupt:
+        error_console.print("interrupted: the same command goes on from here")
+        raise typer.Exit(1) from None
+    if outcome.trouble is not None:
+        error_console.print(outcome.trouble, markup=False, soft_wrap=True)
+        raise typer.Exit(1)
+    ran = choose(outcome.sweep, chosen)
+    show(out_console, outcome.sweep, [study for study in outcome.summaries if study.variant in ran])
+    try:
+        said = f"the page: {report.write(outcome)}"
+    except OSError as error:
+        said = f"the page could not be written ({error}); `spadam report {outcome.folder}` makes it"
+    out_console.print(said, markup=False, soft_wrap=True)
 
 
 @app.command()
-def status(spec: SpecFile, out: Out = Path("runs"), json: Json = False) -> None:
+def status(spec: SpecOrFolder, out: Out = Path("runs"), json: Json = False) -> None:
     """Say how far a sweep is, from any terminal."""
-    from spadam.sweep.outcome.progress import read
-    from spadam.sweep.outcome.table import status
+    from spadam.sweep.outcome.outcome import find
     from spadam.terminal.sweep import show_status
 
-    found = status(*read(spec, out))
+    found = find(spec, out).status()
     if json:
         write_json(found)
     else:
@@ -59,7 +74,7 @@ def status(spec: SpecFile, out: Out = Path("runs"), json: Json = False) -> None:
 
 @app.command()
 def results(
-    spec: SpecFile,
+    spec: SpecOrFolder,
     out: Out = Path("runs"),
     json: Json = False,
     best: Annotated[
@@ -67,23 +82,25 @@ def results(
     ] = None,
 ) -> None:
     """Show what a sweep found so far."""
-    from spadam.sweep.outcome.progress import read
-    from spadam.sweep.outcome.summary import summarise
-    from spadam.sweep.outcome.table import best_config, rows
+    from spadam.sweep.outcome.outcome import find
     from spadam.terminal.sweep import show
 
-    sweep, searches = read(spec, out)
+    outcome = find(spec, out)
     if best is not None:
-        sys.stdout.write(best_config(sweep, searches, best))
+        try:
+            config = outcome.best(best)
+        except InputError as error:
+            raise InputError("--best", best, error.rule, error.remedy) from None
+        sys.stdout.write(dump(config.plain()))
     elif json:
-        write_json(rows(sweep, searches))
+        write_json(outcome.rows)
     else:
-        show(out_console, sweep, summarise(sweep, searches))
+        show(out_console, outcome.sweep, outcome.summaries)
 
 
 @app.command()
 def plan(
-    spec: SpecFile,
+    spec: SpecOrFolder,
     out: Out = Path("runs"),
     workers: Workers = None,
     variants: Annotated[str | None, typer.Option(metavar="A,B", help="Plan only these variants.")] = None,
@@ -94,25 +111,31 @@ def plan(
 
     Nothing of the sweep is trained, and nothing is written into --out.
     """
-    from spadam.sweep.outcome.progress import read
+    from spadam.sweep.outcome.outcome import find
     from spadam.sweep.running.agent import choose
 
-    sweep, searches = read(spec, out)
-    chosen = choose(sweep, None if variants is None else [name.strip() for name in variants.split(",")])
+    outcome = find(spec, out)
+    sweep, chosen = outcome.sweep, choose(outcome.sweep, _names(variants))
+    searches = [search for search in outcome.searches if search.variant in chosen]
     # Here, because they import what trains: a wrong file is told before that.
     from spadam.sweep.forecast.forecast import forecast, plain
     from spadam.sweep.forecast.lr_pilot import measure_centres, plain_centres
     from spadam.terminal.forecast import Waiting, show_centres, show_forecast
 
-    with Waiting(error_console, "rehearsing") as told:
-        found = forecast(sweep, [search for search in searches if search.variant in chosen], out, told, workers)
+    with Waiting(error_console, "rehearsing") as announce:
+        found = forecast(sweep, searches, outcome.folder or out, announce, workers)
     if not json:
         show_forecast(out_console, found)
     centres = []
     if pilot:
-        with Waiting(error_console, "pilot:") as told:
-            centres = measure_centres(sweep, chosen, told)
+        with Waiting(error_console, "pilot:") as announce:
+            centres = measure_centres(sweep, chosen, announce)
     if json:
         write_json(plain(found) | ({"pilot": plain_centres(centres)} if pilot else {}))
     elif pilot:
         show_centres(out_console, centres, [name for name in chosen if name not in {c.variant for c in centres}])
+
+
+def _names(variants: str | None) -> list[str] | None:
+    """What `--variants` lists."""
+    return None if variants is None else [name.strip() for name in variants.split(",")]

@@ -8,34 +8,35 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import torch
 from pydantic import Field, model_validator
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
-from spadam.data.dataset import Samples
-from spadam.data.source import DataSpec, tenth
+from spadam.data.source import BaseDatasetSpec, tenth
 from spadam.spec import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from spadam.data.dataset import Samples
 
 _KINDS = (".npy", ".safetensors")
 _SAFETENSORS_TYPES = {
-    "BF16": torch.bfloat16,
-    "F16": torch.float16,
-    "F32": torch.float32,
-    "F64": torch.float64,
-    "I8": torch.int8,
-    "I16": torch.int16,
-    "I32": torch.int32,
-    "I64": torch.int64,
-    "U8": torch.uint8,
+    "BF16": "bfloat16",
+    "F16": "float16",
+    "F32": "float32",
+    "F64": "float64",
+    "I8": "int8",
+    "I16": "int16",
+    "I32": "int32",
+    "I64": "int64",
+    "U8": "uint8",
 }
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""torch's names of what the format calls otherwise."""
 
 
-class Array(DataSpec):
+class ArraySpec(BaseDatasetSpec):
     """Your own samples: a .npy or .safetensors file of floats, memory-mapped; labels optional (without: no probe).
 
     The file holds (N, D) numbers, or (N, …), which are flattened. Nothing is scaled. Values are checked as they are
@@ -55,7 +56,7 @@ class Array(DataSpec):
     """Test samples; null: a tenth."""
 
     @model_validator(mode="after")
-    def _agree(self) -> Array:
+    def _agree(self) -> ArraySpec:
         for argument, file, key in (("file", self.file, self.key), ("labels", self.labels, self.labels_key)):
             key_name = "key" if argument == "file" else "labels_key"
             suffix = None if file is None else Path(file).suffix
@@ -80,8 +81,10 @@ class Array(DataSpec):
 
     def read(self, files: tuple[Path, ...]) -> Samples:
         """Map the samples and read the labels. No sample is touched."""
+        from spadam.data.dataset import Samples
+
         x = _open(files[0], self.key, "data.file", "data.key")
-        if x.ndim < 2 or x.numel() == 0 or x.dtype not in _FLOATS:
+        if x.ndim < 2 or x.numel() == 0 or not x.is_floating_point():
             rule = f"must hold floats of size (samples, features) or (samples, …), not {_kind(x)}"
             raise InputError("data.file", self.file, rule, "save it as a two-dimensional array of float32")
         y_N = _read_labels(files[1], self, len(x)) if self.labels is not None else None
@@ -98,7 +101,9 @@ class Array(DataSpec):
         return tenth(pool), tenth(pool) if self.test_size is None else self.test_size
 
 
-def _read_labels(path: Path, spec: Array, samples: int) -> Tensor:
+def _read_labels(path: Path, spec: ArraySpec, samples: int) -> Tensor:
+    import torch
+
     y = _open(path, spec.labels_key, "data.labels", "data.labels_key")
     if y.shape != (samples,) or y.is_floating_point():
         rule = f"must hold one whole number for each of the {samples} samples, not {_kind(y)}"
@@ -113,6 +118,8 @@ def _read_labels(path: Path, spec: Array, samples: int) -> Tensor:
 
 def _open(path: Path, key: str | None, argument: str, key_argument: str) -> Tensor:
     """The tensor in ``path``, mapped and not read."""
+    from safetensors import SafetensorError
+
     try:
         return _open_npy(path) if path.suffix == ".npy" else _open_safetensors(path, key, key_argument)
     except InputError:
@@ -125,6 +132,8 @@ def _open(path: Path, key: str | None, argument: str, key_argument: str) -> Tens
 
 
 def _open_npy(path: Path) -> Tensor:
+    import numpy as np
+
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if not array.flags.c_contiguous:
         raise ValueError("it is in Fortran order; save np.ascontiguousarray of it")
@@ -136,6 +145,10 @@ def _open_npy(path: Path) -> Tensor:
 
 
 def _open_safetensors(path: Path, key: str | None, argument: str) -> Tensor:
+    import numpy as np
+    import torch
+    from safetensors import safe_open
+
     # the library checks the header; its own tensors for torch cannot be larger than memory, see _share
     with safe_open(path, framework="np") as file:
         keys = list(file.keys())
@@ -151,7 +164,7 @@ def _open_safetensors(path: Path, key: str | None, argument: str) -> Tensor:
         raise ValueError(f"its type {entry['dtype']} is not read")
     begin, end = entry["data_offsets"]
     flat = np.memmap(path, np.uint8, mode="r", offset=8 + header_bytes + begin, shape=(end - begin,))
-    return _share(flat).view(_SAFETENSORS_TYPES[entry["dtype"]]).view(entry["shape"])
+    return _share(flat).view(getattr(torch, _SAFETENSORS_TYPES[entry["dtype"]])).view(entry["shape"])
 
 
 def _share(array: np.ndarray[Any, Any]) -> Tensor:
@@ -159,6 +172,8 @@ def _share(array: np.ndarray[Any, Any]) -> Tensor:
 
     A writable private mapping would do without the warning, but the system refuses one that is larger than memory.
     """
+    import torch
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from spadam.data.dataset import Batch, Dataset
-from spadam.data.splits import seeded
-from spadam.spec import InputError
+from spadam.data.splits import count_batches, seeded
 
 
 class Batches:
@@ -84,11 +83,3 @@ class Batches:
                 "the state was saved with another set or batch size"
             )
         self.epoch, self.position, self._begun = epoch, position, False
-
-
-def count_batches(samples: int, batch_size: int) -> int:
-    """Whole batches in ``samples`` samples. Raises :class:`InputError` when there is none."""
-    if batch_size > samples:
-        rule = f"a batch must not be larger than the training split, which has {samples} samples"
-        raise InputError("data.batch_size", batch_size, rule, f"set it to {samples} or less, or raise data.train_size")
-    return samples // batch_size

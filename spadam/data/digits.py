@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import model_validator
 
-from spadam.data.dataset import Samples
-from spadam.data.source import DataSpec
+from spadam.data.source import BaseDatasetSpec
+
+if TYPE_CHECKING:
+    from spadam.data.dataset import Samples
 
 _SAMPLES, _VALIDATION, _TEST = 1797, 300, 297
 _WHITE = 16.0
 
 
-class Digits(DataSpec):
+class DigitsSpec(BaseDatasetSpec):
     """1,797 handwritten digits of 8 x 8 pixels that scikit-learn brings along (no files, no network).
 
     The set has no test part of its own: 297 test samples and, by default, 300 validation samples are drawn by
@@ -27,7 +28,7 @@ class Digits(DataSpec):
     name: Literal["digits"] = "digits"
 
     @model_validator(mode="after")
-    def _fits(self) -> Digits:
+    def _fits(self) -> DigitsSpec:
         self.fit_sizes(_SAMPLES)
         return self
 
@@ -37,7 +38,10 @@ class Digits(DataSpec):
 
     def read(self, files: tuple[Path, ...]) -> Samples:
         """All images, (1797, 64), and their digits."""
+        import torch
         from sklearn.datasets import load_digits  # here, because importing it takes longer than loading
+
+        from spadam.data.dataset import Samples
 
         images, digits = load_digits(return_X_y=True)
         assert images.shape == (_SAMPLES, 64), "the sizes of the splits rely on it"

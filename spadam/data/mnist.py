@@ -6,24 +6,23 @@ Shapes: N images, H x W pixels, D = H W features.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
-import torch
-
-from spadam.data.dataset import Samples
-from spadam.data.download import fetch
-from spadam.data.idx import read_images, read_labels
-from spadam.data.source import DataSpec
+from spadam.data.source import BaseDatasetSpec
 from spadam.spec import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from spadam.data.dataset import Samples
 
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _CLASSES = 10
-_WHITE = np.float32(255)
+_WHITE = 255
 DEBIAN = "/usr/share/datasets/fashion-mnist"
 
 
-class IdxSet(DataSpec):
+class IdxSet(BaseDatasetSpec):
     """Images and labels in four IDX files, with official test files.
 
     They are looked for in ``root`` itself (``train-images-idx3-ubyte.gz``, … or unpacked), then in torchvision's
@@ -46,6 +45,8 @@ class IdxSet(DataSpec):
             return here
         raw = self.folder / self.collection / "raw"
         if find_files(raw)[1]:
+            from spadam.data.download import fetch
+
             try:
                 fetch(self.folder, self.collection)
             except OSError as error:
@@ -56,6 +57,11 @@ class IdxSet(DataSpec):
 
     def read(self, files: tuple[Path, ...]) -> Samples:
         """Training images, then test images, one row of D = H W numbers in [0, 1] each, and their classes."""
+        import numpy as np
+        import torch
+
+        from spadam.data.dataset import Samples
+
         parts = [_read_pair(*files[:2]), _read_pair(*files[2:])]
         (train_NHW, _), (test_NHW, _) = parts
         if train_NHW.shape[1:] != test_NHW.shape[1:]:
@@ -63,8 +69,8 @@ class IdxSet(DataSpec):
             raise InputError(str(files[2]), None, rule, "fetch the files of one set")
         height, width = train_NHW.shape[1:]
         x_ND = np.empty((len(train_NHW) + len(test_NHW), height * width), np.float32)
-        np.divide(train_NHW.reshape(len(train_NHW), -1), _WHITE, out=x_ND[: len(train_NHW)])
-        np.divide(test_NHW.reshape(len(test_NHW), -1), _WHITE, out=x_ND[len(train_NHW) :])
+        np.divide(train_NHW.reshape(len(train_NHW), -1), np.float32(_WHITE), out=x_ND[: len(train_NHW)])
+        np.divide(test_NHW.reshape(len(test_NHW), -1), np.float32(_WHITE), out=x_ND[len(train_NHW) :])
         y_N = np.concatenate([labels for _, labels in parts]).astype(np.int64)
         return Samples(
             torch.from_numpy(x_ND),
@@ -79,7 +85,7 @@ class IdxSet(DataSpec):
         return max(1, pool // 12), 0
 
 
-class Mnist(IdxSet):
+class MnistSpec(IdxSet):
     """MNIST: 70,000 handwritten digits of 28 x 28 pixels, 10,000 of them for test.
 
     LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", Proc. IEEE, 1998.
@@ -94,7 +100,7 @@ class Mnist(IdxSet):
     )
 
 
-class FashionMnist(IdxSet):
+class FashionMnistSpec(IdxSet):
     """Fashion-MNIST: 70,000 pictures of clothes, 28 x 28 pixels, 10,000 of them for test.
 
     Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms", 2017.
@@ -125,6 +131,8 @@ def find_files(folder: Path) -> tuple[tuple[Path, ...], list[str]]:
 
 
 def _read_pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
+    from spadam.data.idx import read_images, read_labels  # here, because numpy takes its time to import
+
     x_NHW, y_N = read_images(images), read_labels(labels)
     if len(x_NHW) != len(y_N):
         rule = f"must hold a label for each of the {len(x_NHW)} images of {images.name}, but holds {len(y_N)}"

@@ -8,21 +8,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
-from spadam.data.batches import count_batches
-from spadam.data.dataset import Dataset, Samples
-from spadam.data.splits import Sizes, draw, fit
+from spadam.data.splits import Sizes, count_batches, draw, fit
 from spadam.spec import InputError, Spec
 
+if TYPE_CHECKING:
+    from spadam.data.dataset import Dataset, Samples
 
-class DataSpec(Spec, ABC):
+
+class BaseDatasetSpec(Spec, ABC):
     """A set of samples, and how to split and batch it.
 
     A member of the registry says where its ``files`` are, ``read``s them, and has default sizes; it overrides nothing
-    else. Its docstring's first line is what ``spadam list datasets`` shows.
+    else. Its docstring's first line is what ``spadam list datasets`` shows. Importing its file
+    imports neither torch nor what reads the files: ``read`` does.
     """
 
     name: str
@@ -44,7 +46,9 @@ class DataSpec(Spec, ABC):
         file that has changed since is read again. Raises :class:`InputError` when files are missing or damaged, or
         sizes do not fit.
         """
-        whole = {name: DataSpec.model_fields[name].default for name in _SPLITTING}
+        from spadam.data.dataset import Dataset  # here, because torch takes seconds to import
+
+        whole = {name: BaseDatasetSpec.model_fields[name].default for name in _SPLITTING}
         stamps = tuple(_stamp(path) for path in self.files())
         samples = _read(self.model_copy(update=whole), stamps)
         pool = len(samples.x) - samples.official_test
@@ -96,7 +100,7 @@ def _stamp(path: Path) -> _Stamp:
 
 
 @lru_cache(maxsize=2)
-def _read(spec: DataSpec, stamps: tuple[_Stamp, ...]) -> Samples:
+def _read(spec: BaseDatasetSpec, stamps: tuple[_Stamp, ...]) -> Samples:
     return spec.read(tuple(stamp.path for stamp in stamps))
 
 

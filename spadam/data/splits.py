@@ -7,12 +7,13 @@ the same number (a split seed of 0, a batch order with seed 0) never share their
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from spadam.spec import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Sizes(NamedTuple):
@@ -39,6 +40,8 @@ def seeded(purpose: str, *numbers: int) -> torch.Generator:
 
     The two are hashed: seeds that differ by 1, or the pairs (1, 0) and (0, 1), give unrelated streams.
     """
+    import torch  # here, because sizes are checked without it
+
     digest = hashlib.sha256(f"{purpose}:{numbers}".encode()).digest()
     # torch's CPU generator takes the lower 32 bits of what it is given; all of them come from the hash
     return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
@@ -68,6 +71,14 @@ def fit(samples: int, train: int | None, validation: int, test: int) -> Sizes:
     return Sizes(left if train is None else train, validation, test)
 
 
+def count_batches(samples: int, batch_size: int) -> int:
+    """Whole batches in ``samples`` samples. Raises :class:`InputError` when there is none."""
+    if batch_size > samples:
+        rule = f"a batch must not be larger than the training split, which has {samples} samples"
+        raise InputError("data.batch_size", batch_size, rule, f"set it to {samples} or less, or raise data.train_size")
+    return samples // batch_size
+
+
 def draw(samples: int, sizes: Sizes, official_test: int, seed: int) -> Splits:
     """Draw the splits of ``samples`` samples; ``official_test`` further ones behind them are test samples as they are.
 
@@ -75,6 +86,8 @@ def draw(samples: int, sizes: Sizes, official_test: int, seed: int) -> Splits:
     of the other two, another ``validation_size`` not the test part.
     """
     assert not (official_test and sizes.test), "a set has official test samples or a drawn test part, not both"
+    import torch
+
     order_N = torch.randperm(samples, generator=seeded("split", seed))
     behind_test = sizes.test + sizes.validation
     test, validation = order_N[: sizes.test], order_N[sizes.test : behind_test]

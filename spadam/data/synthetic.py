@@ -6,22 +6,25 @@ Shapes: N samples, D features, A atoms, K atoms of a sample, C samples made at a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
-from spadam.data.dataset import Samples
-from spadam.data.source import DataSpec, tenth
+from spadam.data.source import BaseDatasetSpec, tenth
 from spadam.data.splits import seeded
 from spadam.spec import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from spadam.data.dataset import Samples
 
 _CHUNK = 1 << 22
 """Arrival times drawn at a time."""
 
 
-class Synthetic(DataSpec):
+class SyntheticSpec(BaseDatasetSpec):
     """Sparse sums of known unit atoms plus noise; the true dictionary stays available.
 
     ``x = sum over its K atoms of s_a atom_a + noise z`` with atoms drawn uniformly from the unit sphere, strengths
@@ -53,7 +56,7 @@ class Synthetic(DataSpec):
     """Which dictionary and samples."""
 
     @model_validator(mode="after")
-    def _agree(self) -> Synthetic:
+    def _agree(self) -> SyntheticSpec:
         if self.active > self.atoms:
             rule = f"a sample cannot have more atoms than the dictionary, which has {self.atoms}"
             raise InputError("data.active", self.active, rule, "lower it, or raise data.atoms")
@@ -75,6 +78,10 @@ class Synthetic(DataSpec):
 
         Summed in float64, atom by atom, so that no number depends on threads.
         """
+        import torch
+
+        from spadam.data.dataset import Samples
+
         atoms_AD = torch.randn(
             self.atoms, self.features, dtype=torch.float64, generator=seeded("dictionary", self.seed)
         )
@@ -88,6 +95,8 @@ class Synthetic(DataSpec):
 
     def weights(self) -> Tensor:
         """How likely each atom is to be drawn first, (A,) float64, sum 1."""
+        import torch
+
         ranks_A = torch.arange(1, self.atoms + 1, dtype=torch.float64)
         exponent = 0.0 if self.frequencies == "uniform" else 1.0 if self.exponent is None else self.exponent
         weights_A = ranks_A**-exponent
@@ -99,6 +108,8 @@ class Synthetic(DataSpec):
 
     def _make(self, samples: int, atoms_AD: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Samples (C, D) in float32, and the strongest atom of each, (C,)."""
+        import torch
+
         # of independent exponential arrival times with rates w, the K earliest are a draw without replacement by w
         times_CA = torch.empty(samples, self.atoms, dtype=torch.float64).exponential_(generator=random)
         fired_CK = times_CA.div_(self.weights()).topk(self.active, dim=1, largest=False).indices

@@ -1,1 +1,3 @@
-"""What is measured: one diagnostic a file; ``metrics`` is the one registry of names, ``telemetry`` decides when."""
+"""What is measured: ``diagnostic`` is the contract and ``registry`` the list of its members, one diagnostic a file;
+``metrics`` is the one registry of names. When something is measured :mod:`spadam.training.telemetry` decides.
+"""

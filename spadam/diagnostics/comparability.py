@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-ALL_ROWS_TOUCHED = (
-    "every row was touched in every step: tf_sparse_adam, masked_adam and lazy_adam are one optimizer here; "
-    "so are adam and row_clock_adam"
-)
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from spadam.diagnostics.warned import Warned
+from spadam.optim import OPTIMIZERS
 
 FEW = 0.05
 """Below this share of intermittent rows a comparison rests on very few of them."""
 
 
-def warnings(all_rows_touched: bool, rows_intermittent: float) -> list[str]:
+def warn(all_rows_touched: bool, rows_intermittent: float) -> list[Warned]:
     """What a reader must know before comparing variants by this run.
 
     ``all_rows_touched``: every step since the beginning touched every row. ``rows_intermittent``: the metric of this
     name in the last report; NaN says nothing.
     """
-    found = [ALL_ROWS_TOUCHED] if all_rows_touched else []
+    found = [Warned("all_rows_touched", all_rows_touched_text())] if all_rows_touched else []
     if rows_intermittent < FEW:
-        found.append(
+        text = (
             f"{rows_intermittent:.1%} of the rows were touched in 2-90 % of the steps: "
             "only these rows can tell variants apart"
         )
+        found.append(Warned("few_intermittent_rows", text, {"rows_intermittent": rows_intermittent}))
     return found
+
+
+@cache
+def all_rows_touched_text() -> str:
+    """The warning of a run that touches every row in every step: which optimizers are one then, by what they say."""
+    usual = [member for member in OPTIMIZERS if not any(key.is_required() for key in member.model_fields.values())]
+    described = {member.model_fields["name"].default: member().when_all_touched() for member in usual}
+    groups = [f"{', '.join(group[:-1])} and {group[-1]}" for group in alike(described)]
+    first, *others = groups
+    rest = "".join(f"; so are {group}" for group in others)
+    return f"every row was touched in every step: {first} are one optimizer here{rest}"
+
+
+def alike(described: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """The names of what is described alike, two or more at a time, the largest groups first."""
+    groups: dict[str, list[str]] = {}
+    for name, description in described.items():
+        groups.setdefault(json.dumps(description, sort_keys=True), []).append(name)
+    found = sorted(groups.values(), key=len, reverse=True)
+    yield from (tuple(names) for names in found if len(names) > 1)

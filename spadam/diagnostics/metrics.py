@@ -7,36 +7,10 @@ heavy.
 from __future__ import annotations
 
 import difflib
-from typing import NamedTuple
+from collections.abc import Mapping
 
+from spadam.diagnostics.metric import Metric, Split
 from spadam.spec import InputError
-
-
-class Metric(NamedTuple):
-    """What a name stands for."""
-
-    name: str
-    """``group/what``."""
-    unit: str
-    """Unit of the number; a share lies in [0, 1]."""
-    over: str
-    """The samples, rows or steps that it is taken over."""
-    formula: str
-    """How it is computed, in one sentence."""
-    array: bool = False
-    """It is more than one number, and stands under ``arrays``."""
-    searchable: bool = True
-    """A search may be judged by it: its trials measure it, and the configuration alone determines it."""
-    refit: bool = False
-    """Only a run that fits the probe's regression has it; in a search, a probe objective makes the trials do so."""
-    final: bool = False
-    """It is measured once, when the training has ended."""
-
-    @property
-    def prunable(self) -> bool:
-        """Whether every evaluation measures it, so that a trial can be cut short by it."""
-        return self.searchable and not (self.final or self.refit)
-
 
 _TRAIN = "training split, at most 10,000 samples"
 _VALIDATION = "validation split"
@@ -50,18 +24,26 @@ _AS_TRAINED = "reconstructed with the training rule in whole batches of the trai
 
 def _reconstruction() -> list[Metric]:
     metrics = []
-    for split, over in (("train", _TRAIN), ("val", _VALIDATION), ("test", _TEST)):
+    splits: tuple[tuple[Split, str], ...] = (("train", _TRAIN), ("val", _VALIDATION), ("test", _TEST))
+    for split, over in splits:
         searchable = split != "test"
         metrics += [
-            Metric(f"{split}/mse", "squared error per feature", over, f"{_MSE}, {_EVALUATED}.", searchable=searchable),
-            Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", searchable=searchable),
+            Metric(
+                f"{split}/mse",
+                "squared error per feature",
+                over,
+                f"{_MSE}, {_EVALUATED}.",
+                split,
+                searchable=searchable,
+            ),
+            Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", split, searchable=searchable),
         ]
         if split != "val":
             mse, fvu = f"{split}/mse_training_code", f"{split}/fvu_training_code"
             end = {"searchable": searchable, "final": True}
             metrics += [
-                Metric(mse, "squared error per feature", over, f"{_MSE}, {_AS_TRAINED}.", **end),
-                Metric(fvu, "1", over, f"{_FVU}, {_AS_TRAINED}.", **end),
+                Metric(mse, "squared error per feature", over, f"{_MSE}, {_AS_TRAINED}.", split, **end),
+                Metric(fvu, "1", over, f"{_FVU}, {_AS_TRAINED}.", split, **end),
             ]
     return metrics
 
@@ -79,7 +61,7 @@ def _sparsity() -> list[Metric]:
     )
     return [
         Metric("sparsity/l0_train", "latents", _SINCE, "Non-zero values of the training code per sample."),
-        Metric("sparsity/l0_eval", "latents", _VALIDATION, "Non-zero values of the evaluation code per sample."),
+        Metric("sparsity/l0_eval", "latents", _VALIDATION, "Non-zero values of the evaluation code per sample.", "val"),
         Metric(
             "sparsity/rows_touched",
             "share",
@@ -112,20 +94,21 @@ def _sparsity() -> list[Metric]:
             "all rows; the whole training",
             "Steps since a row was last touched, averaged over the rows; a row never touched counts from step 0.",
         ),
-        Metric("sparsity/dead", "share", latents, "Latents that are selected for no sample."),
+        Metric("sparsity/dead", "share", latents, "Latents that are selected for no sample.", "val"),
         Metric(
             "sparsity/dead_1e5",
             "share",
             "all rows; the last 100,000 training samples",
             "Rows whose last touching batch ended at least 100,000 samples ago; missing before so many were seen.",
         ),
-        Metric("sparsity/density_histogram", "latents", latents, histogram, array=True, searchable=False),
+        Metric("sparsity/density_histogram", "latents", latents, histogram, "val", array=True, searchable=False),
         Metric(
             "sparsity/usage_entropy",
             "share",
             latents,
             "Entropy of the distribution of all selections over the latents, over the logarithm of their number: 1 "
             "when all are used alike.",
+            "val",
         ),
     ]
 
@@ -179,15 +162,33 @@ def _probe() -> list[Metric]:
             "share",
             _SINCE,
             "Samples whose class the online probe gave the largest logit, before its step on their batch.",
+            labels=True,
         ),
-        Metric("probe/train_accuracy", "share", _TRAIN, f"{fitted}, on the codes it was fitted to.", refit=True),
-        Metric("probe/val_accuracy", "share", _VALIDATION, f"{fitted}; chooses its L2 strength.", refit=True),
-        Metric("probe/test_accuracy", "share", _TEST, f"{fitted}.", searchable=False, refit=True),
+        Metric(
+            "probe/train_accuracy",
+            "share",
+            _TRAIN,
+            f"{fitted}, on the codes it was fitted to.",
+            "train",
+            labels=True,
+            refit=True,
+        ),
+        Metric(
+            "probe/val_accuracy",
+            "share",
+            _VALIDATION,
+            f"{fitted}; chooses its L2 strength.",
+            "val",
+            labels=True,
+            refit=True,
+        ),
+        Metric("probe/test_accuracy", "share", _TEST, f"{fitted}.", "test", labels=True, searchable=False, refit=True),
         Metric(
             "probe/converged",
             "0 or 1",
             fit,
             "1 when the largest element of the gradient came down to 1e-4 within 100 iterations of L-BFGS.",
+            labels=True,
             searchable=False,
             refit=True,
         ),
@@ -197,6 +198,7 @@ def _probe() -> list[Metric]:
             fit,
             "The strength l of the penalty l/2 x (sum of squared weights) beside the mean cross-entropy, on inputs "
             "whose non-zero values have a root mean square of 1.",
+            labels=True,
             searchable=False,
             refit=True,
         ),
@@ -205,6 +207,7 @@ def _probe() -> list[Metric]:
             "share",
             baseline,
             "Accuracy of the same regression on the raw inputs.",
+            labels=True,
             searchable=False,
             refit=True,
         ),
@@ -213,6 +216,7 @@ def _probe() -> list[Metric]:
             "share",
             baseline,
             "Accuracy of the same regression on the codes of the weights at step 0.",
+            labels=True,
             searchable=False,
             refit=True,
         ),
@@ -227,7 +231,13 @@ def _time() -> list[Metric]:
             "time/optimizer_ms", "ms", _SINCE, "Median wall time of a step's clipping and update.", searchable=False
         ),
         Metric(
-            "time/probe_s", "s", "the end", "Wall time of the refit and its baselines.", searchable=False, refit=True
+            "time/probe_s",
+            "s",
+            "the end",
+            "Wall time of the refit and its baselines.",
+            labels=True,
+            searchable=False,
+            refit=True,
         ),
     ]
 
@@ -239,11 +249,33 @@ METRICS: dict[str, Metric] = {
 """Every metric by its name."""
 
 
-def lookup(name: str, argument: str = "metric") -> Metric:
-    """The metric called ``name``; raises :class:`InputError` about ``argument`` when there is none."""
-    metric = METRICS.get(name)
+COMMON: dict[str, Metric] = {
+    name: METRICS[name]
+    for name in (
+        "train/loss_stream",
+        "sparsity/rows_touched",
+        "sparsity/rows_touched_expected",
+        "sparsity/rows_intermittent",
+        "sparsity/samples_per_row",
+        "sparsity/row_age",
+        "sparsity/dead_1e5",
+        "optim/update_rms",
+        "optim/eps_bound",
+        "time/step_ms",
+        "time/optimizer_ms",
+    )
+}
+"""What is measured of every task; the others need what not every task has: a code, labels, a reconstruction."""
+
+
+def lookup(name: str, argument: str = "metric", known: Mapping[str, Metric] = METRICS) -> Metric:
+    """The metric called ``name`` among those ``known``; raises :class:`InputError` about ``argument`` otherwise."""
+    metric = known.get(name)
+    if metric is None and name in METRICS:
+        rule = "what is trained here is not measured by it"
+        raise InputError(argument, name, rule, f"choose one of: {', '.join(known)}")
     if metric is None:
-        close = difflib.get_close_matches(name, METRICS, 1)
+        close = difflib.get_close_matches(name, known, 1)
         remedy = f"did you mean {close[0]}?" if close else "docs/metrics.md lists them"
         raise InputError(argument, name, "no metric has this name", remedy)
     return metric

@@ -1,15 +1,21 @@
-"""Which rows the training batches touch: how often, by how many samples, and how long ago.
+"""Which rows of each table the training batches touch: how often, by how many samples, and how long ago.
 
-Shapes: L latents (rows), R rows touched in a step.
+Shapes: L rows of a table (latents), R rows touched in a step.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
+
+from spadam.diagnostics.comparability import warn
+from spadam.diagnostics.diagnostic import Diagnostic, Setting, Step
+from spadam.diagnostics.warned import Warned
 
 SILENT = 100_000
 """Training samples after which a row that was not touched counts as dead."""
@@ -19,23 +25,23 @@ _NUMBERS = ("steps", "samples", "total_steps", "total_samples", "none_missed")
 
 
 class RowUsage:
-    """Counts what every training step touches; tensors stay on ``device`` and no step waits for it.
+    """Counts what every training step touches of one table; tensors stay on ``device`` and no step waits for it.
 
     Since the last :meth:`reset`: ``steps`` and ``samples``; per row the steps that touched it and the samples in which
     it was on; non-zero values of the code. Over the whole training: ``total_steps`` and ``total_samples``; per row the
     step and the sample count at which it was last touched; and ``none_missed``, whether no step has left a row out.
     """
 
-    def __init__(self, latents: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, rows: int, device: torch.device | str = "cpu") -> None:
         self.touched_L, self.samples_L, self.last_step_L, self.last_sample_L = (
-            torch.zeros(latents, dtype=torch.int64, device=device) for _ in range(4)
+            torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(4)
         )
         self.nonzero = torch.zeros((), dtype=torch.int64, device=device)
         self.steps = self.samples = self.total_steps = self.total_samples = 0
         self.none_missed = True
         self._ones_L = torch.ones_like(self.touched_L)
 
-    def update(self, rows_R: Tensor, counts_R: Tensor, batch: int, nonzero: Tensor) -> None:
+    def update(self, rows_R: Tensor, counts_R: Tensor, batch: int, nonzero: Tensor | int = 0) -> None:
         """Take note of one step.
 
         ``rows_R`` are the rows it touched, distinct; ``counts_R`` in how many of the ``batch`` samples each was on
@@ -95,7 +101,7 @@ class RowUsage:
         tensors = {name: getattr(self, name).clone() for name in _TENSORS}
         return tensors | {name: getattr(self, name) for name in _NUMBERS}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a :meth:`state_dict`; later reports are then the same to the last bit."""
         for name in _TENSORS:
             tensor: Tensor = getattr(self, name)
@@ -103,6 +109,67 @@ class RowUsage:
             tensor.copy_(state[name])
         for name in _NUMBERS:
             setattr(self, name, state[name])
+
+
+class RowUsages(Diagnostic):
+    """The usage of every table; what is reported, and warned of, is that of the main one.
+
+    A step's scalar `active`, (), says how many values of the code were not zero; a task without a code has none, and no
+    `sparsity/l0_train`.
+    """
+
+    metrics: ClassVar = (
+        "sparsity/l0_train",
+        "sparsity/rows_touched",
+        "sparsity/rows_touched_expected",
+        "sparsity/rows_intermittent",
+        "sparsity/samples_per_row",
+        "sparsity/row_age",
+        "sparsity/dead_1e5",
+    )
+    schedule: ClassVar = "step"
+    cost: ClassVar = "four operations on the touched rows of each table"
+    streams: ClassVar = False
+
+    @override
+    def begin(self, setting: Setting) -> None:
+        self.tables = {name: RowUsage(len(table), setting.device) for name, table in setting.tables.items()}
+        self._main = next(iter(self.tables.values()))
+        self._has_code = False
+
+    @override
+    def observe(self, step: Step) -> None:
+        active = step.scalars.get("active")
+        self._has_code = active is not None
+        for name, usage in self.tables.items():
+            rows_R, counts_R, batch = step.touched[name]
+            usage.update(rows_R, counts_R, batch, 0 if active is None else active)
+
+    @override
+    def report(self) -> dict[str, float]:
+        if not self._main.steps:
+            return {}
+        found = self._main.report()
+        return found if self._has_code else {name: found[name] for name in found if name != "sparsity/l0_train"}
+
+    @override
+    def reset(self) -> None:
+        for usage in self.tables.values():
+            usage.reset()
+
+    @override
+    def warnings(self, last: Mapping[str, Any]) -> list[Warned]:
+        return warn(self._main.all_rows_touched, last.get("sparsity/rows_intermittent", math.nan))
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"tables": {name: usage.state_dict() for name, usage in self.tables.items()}, "code": self._has_code}
+
+    @override
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for name, usage in self.tables.items():
+            usage.load_state_dict(state["tables"][name])
+        self._has_code = state["code"]
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -9,14 +9,71 @@ Shapes: L rows, D columns, K rows kept, R rows touched, C columns of a denominat
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
+from typing_extensions import override
+
+from spadam.diagnostics.diagnostic import Diagnostic, Setting, Step
+from spadam.optim.inspection import view
+from spadam.optim.rows.touched import touched_rows
 
 _BLOCK = 1 << 17
 """Elements worked on at a time."""
+
+
+class WeightUpdates(Diagnostic):
+    """Looks at the tables before and after a step; what is reported is the mean over the looks."""
+
+    metrics: ClassVar = ("optim/update_rms", "optim/eps_bound")
+    schedule: ClassVar = "look"
+    cost: ClassVar = "a copy of the rows that may move, and one pass over them"
+    streams: ClassVar = True
+
+    @override
+    def begin(self, setting: Setting) -> None:
+        self._all_may_move = setting.moves_untouched
+        self._kept: dict[str, Kept] = {}
+        self._looks: dict[str, list[float]] = {}
+
+    @override
+    def prepare(self, tables: Mapping[str, Parameter]) -> None:
+        all_may_move = self._all_may_move
+        self._kept = {name: keep(w, touched_rows(w), all_may_move=all_may_move) for name, w in tables.items()}
+
+    @override
+    def observe(self, step: Step) -> None:
+        seen, moved = view(step.optimizer), []
+        eps = float(step.optimizer.param_groups[0].get("eps", 0.0))
+        for name, kept in self._kept.items():
+            weight = step.tables[name]
+            rows_R = seen.touched(weight) if kept.rows_K is None else kept.rows_K
+            moved.append(compare(Change(kept, weight.detach(), rows_R, seen.denominator(weight, rows_R), eps)))
+        self._kept = {}
+        self._looks.setdefault("optim/update_rms", []).append(update_rms(moved))
+        bound = eps_bound(moved)
+        if bound is not None:
+            self._looks.setdefault("optim/eps_bound", []).append(bound)
+
+    @override
+    def report(self) -> dict[str, float]:
+        return {name: statistics.fmean(values) for name, values in self._looks.items()}
+
+    @override
+    def reset(self) -> None:
+        self._looks = {}
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {name: list(values) for name, values in self._looks.items()}
+
+    @override
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._looks = {name: list(values) for name, values in state.items()}
 
 
 class Kept(NamedTuple):

@@ -17,7 +17,8 @@ from spadam.encoding.speed import fast_type
 from spadam.kernels import choose, reference
 from spadam.kernels.topk_bounds import MOST_FEATURES, Found
 
-Wish = Literal["auto", "float32", "certified"]
+TopKSearch = Literal["auto", "float32", "certified"]
+"""How a person wants the best latents found; :class:`Selector` says what each means."""
 
 _OPEN = 0.01
 """When the candidates of more samples than this share do not fit, the next ones get twice the room."""
@@ -56,20 +57,20 @@ class Selector:
     where one of these types has fast products. With compiled kernels the numbers are the same to the last bit whichever
     way was taken.
 
-    It follows one weight matrix at a time. ``counts`` goes on counting; whoever reports sets it back.
+    It follows one weight matrix at a time. ``counts`` goes on counting.
     """
 
-    def __init__(self, wish: Wish = "auto") -> None:
-        self.wish: Wish = wish
+    def __init__(self, search: TopKSearch = "auto") -> None:
+        self.search: TopKSearch = search
         self.counts = Counts()
         self.room = 1
         self._shadow = Shadow(torch.float32)
 
     def way(self, weight_LD: Tensor) -> Literal["float32", "certified"]:
         """What is done for these weights. Only those in float32 have the choice."""
-        if weight_LD.dtype != torch.float32 or self.wish == "float32":
+        if weight_LD.dtype != torch.float32 or self.search == "float32":
             return "float32"
-        if self.wish == "certified":
+        if self.search == "certified":
             return "certified"
         compiled = choose(weight_LD.device) is not reference
         return "certified" if compiled and fast_type() is not None else "float32"

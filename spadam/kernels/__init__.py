@@ -4,88 +4,24 @@
 meaning, compiled. :func:`choose` is the one place where a device is given its kernels; :func:`use` forces the choice.
 """
 
-from __future__ import annotations
-
-import contextlib
-import importlib
-from collections.abc import Iterator
-from functools import cache
-from types import ModuleType
-from typing import Literal
-
-import torch
-
-from spadam.kernels import reference
-
-Wish = Literal["auto", "compiled", "reference"]
-
-_wish: Wish = "auto"
-
-
-def choose(device: torch.device) -> ModuleType:
-    """The module whose functions run on ``device``: compiled loops on a CPU, torch operations elsewhere.
-
-    Within ``torch.compile`` they are torch operations too: these it can look into.
-    """
-    if device.type == "cpu" and _wish != "reference" and not torch.compiler.is_compiling():
-        return _compiled()
-    return reference
-
-
-@contextlib.contextmanager
-def use(wish: Wish) -> Iterator[None]:
-    """Force the choice for a while, in the whole process; `compiled` serves a CPU only, `auto` changes nothing."""
-    global _wish
-    before = _wish
-    _wish = before if wish == "auto" else wish
-    try:
-        yield
-    finally:
-        _wish = before
-
-
-def prepare(device: torch.device) -> None:
-    """Get the kernels of ``device`` ready: the first time on a machine, compiling takes some seconds."""
-    if choose(device) is not reference:
-        importlib.import_module("spadam.kernels.cpu.warmup").prepare()
-
-
-def cache_folder() -> str:
-    """Where compiled loops are kept."""
-    found: str = importlib.import_module("spadam.kernels.cpu.compiling").cache_folder()
-    return found
-
-
-def flushes_denormals() -> bool:
-    """Whether the calling thread makes numbers too small to be normal zero."""
-    return bool((torch.tensor([2.0**-140]) * 1 == 0).item())
-
-
-def follow_denormals() -> None:
-    """Let all threads of compiled loops treat denormal numbers as the calling thread does."""
-    if choose(torch.device("cpu")) is not reference:
-        importlib.import_module("spadam.kernels.cpu.denormals").flush_denormals()
-
-
-def name(device: torch.device) -> Literal["compiled", "reference"]:
-    """What a run on ``device`` records as its kernels."""
-    return "reference" if choose(device) is reference else "compiled"
-
-
-@cache
-def _compiled() -> ModuleType:
-    """The compiled loops, imported when first used: importing them takes half a second."""
-    return importlib.import_module("spadam.kernels.cpu")
-
+from spadam.kernels.choice import (
+    Choice,
+    cache_folder,
+    choose,
+    flushes_denormals,
+    follow_denormals,
+    name,
+    prepare,
+    use,
+)
 
 __all__ = [
-    "Wish",
+    "Choice",
     "cache_folder",
     "choose",
     "flushes_denormals",
     "follow_denormals",
     "name",
     "prepare",
-    "reference",
     "use",
 ]

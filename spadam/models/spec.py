@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from typing_extensions import override
 
-from spadam.sparsity import RuleSpec
-from spadam.sparsity.top_k import TopKSpec
-from spadam.spec import InputError, Spec
+from spadam.models.task_spec import TaskSpec
+from spadam.sparsity import RuleSpec, TopKSpec
+from spadam.spec import InputError, Spec, imported
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
-    from spadam.models.autoencoder import SparseAutoencoder
+    from spadam.data import Dataset
 
 
-class AutoencoderSpec(Spec):
-    """A sparse autoencoder."""
+class AutoencoderSpec(TaskSpec):
+    """A sparse autoencoder: what is trained where `model` has no `name`."""
 
+    builds: ClassVar[str] = "spadam.tasks.autoencoder.AutoencoderTask"
+    measured: ClassVar[str] = "spadam.diagnostics.metrics.METRICS"
+
+    name: Literal["autoencoder"] = "autoencoder"
     latents: PositiveInt = 1000
     """Hidden units."""
     tied: bool = True
@@ -30,7 +37,7 @@ class AutoencoderSpec(Spec):
     """Where the decoder bias starts: the mean of the training samples, or 0."""
     decoder_norm: Literal["free", "unit"] = "free"
     """`unit`: decoder rows keep length 1, the gradient along them is projected away; untied only."""
-    rule: RuleSpec = TopKSpec(name="top_k")
+    rule: RuleSpec = TopKSpec()
     """Which latents stay on."""
     execution: Literal["sparse", "dense", "gathered", "gathered_union"] = "sparse"
     """How a code is computed in training."""
@@ -64,13 +71,43 @@ class AutoencoderSpec(Spec):
         k = self.rule.per_sample_k(self.latents)
         return None if k is None else min(self.latents, max(1, round(k * self.eval_factor)))
 
-    def build(self, features: int, generator: torch.Generator, mean_D: Tensor | None = None) -> SparseAutoencoder:
-        """The model with fresh weights: rows from N(0, 1/features), biases 0, or ``mean_D`` in the decoder."""
-        from spadam.models.autoencoder import SparseAutoencoder  # here, because torch takes seconds to import
+    def build(self, features: int, generator: torch.Generator, mean_D: Tensor | None = None) -> Any:
+        """The :class:`spadam.models.autoencoder.SparseAutoencoder` with fresh weights.
 
-        model = SparseAutoencoder(self, features)
+        Rows are drawn from N(0, 1/features), biases are 0, the decoder's ``mean_D`` where `init_bias` says so.
+        """
+        model = imported("spadam.models.autoencoder.SparseAutoencoder")(self, features)
         model.initialise(generator, mean_D if self.init_bias == "mean" else None)
         return model
+
+    def begin(self, dataset: Dataset, seed: int) -> Any:
+        """The model as a training on ``dataset`` begins with it, its weights drawn from ``seed``."""
+        from spadam.data.splits import seeded
+
+        mean_D = dataset.train_mean() if self.init_bias == "mean" else None
+        return self.build(dataset.features, seeded("weights", seed), mean_D)
+
+    @override
+    def rows_bound(self, batch_size: int) -> float | None:
+        return self.rule.rows_bound(self.latents, batch_size)
+
+    @property
+    @override
+    def has_pictures(self) -> bool:
+        return True
+
+    @override
+    def rows_to_draw(self, tensors: Mapping[str, NDArray[Any]], seed: int) -> NDArray[Any] | None:
+        """The decoder rows; how far they moved follows from where they began, and that from the seed."""
+        import numpy as np
+
+        from spadam.data.splits import seeded
+
+        rows_LD = tensors.get("decoder_weight", tensors.get("encoder_weight"))  # tied: one matrix for both
+        if rows_LD is None or rows_LD.ndim != 2:
+            return None
+        start_LD = self.build(rows_LD.shape[1], seeded("weights", seed)).decoder_rows.detach().numpy()
+        return rows_LD[np.argsort(-np.linalg.norm(rows_LD - start_LD, axis=1), kind="stable")]
 
 
 class ProbeSpec(Spec):

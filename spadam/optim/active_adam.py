@@ -1,12 +1,13 @@
 """Row-clock Adam on the mean over the samples in which a row was on."""
 
-from typing import ClassVar, Literal, final
+from typing import final
 
-from spadam.optim.rows.adam_family import ENTERS, Epsilon, Point, PointAdam, PointAdamSpec
+from spadam.optim.rows.adam_family import AdamFamily
+from spadam.optim.specs.active_adam import ActiveAdamSpec
 
 
 @final
-class ActiveAdam(PointAdam):
+class ActiveAdam(AdamFamily):
     r"""Row-clock Adam that sees the mean gradient of a row's active samples instead of the batch's.
 
     A loss that is a mean over the batch divides a row's gradient by all B samples, though only n of them contain the
@@ -34,14 +35,4 @@ class ActiveAdam(PointAdam):
     tensor([3, 5])
     """
 
-    point = Point(moments="freeze", weights="hold", clock="row", epsilon="after", second="element", sample="active")
-
-
-class ActiveAdamSpec(PointAdamSpec):
-    """Ours: row-clock Adam on the mean gradient over the samples in which a row was on."""
-
-    algorithm = ActiveAdam
-    epsilon_enters: ClassVar[str] = ENTERS["after"]
-
-    name: Literal["active_adam"] = "active_adam"
-    epsilon: Epsilon = "after"
+    point = ActiveAdamSpec.point

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import Adagrad, Adam, AdamW, Optimizer, RMSprop
 
-from spadam.optim.native import DENOMINATORS
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.rows.touched import as_rows, touched_rows
 from spadam.spec import InputError
@@ -24,6 +25,33 @@ class View(Protocol):
 
         Raises :class:`InputError` before the first step of ``param``.
         """
+
+
+def _adam(state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+    v: Tensor = state["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"]
+    root: Tensor = v.sqrt() / math.sqrt(1 - float(group["betas"][1]) ** float(state["step"]))
+    return root + float(group["eps"])
+
+
+def _rmsprop(state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+    v: Tensor = state["square_avg"]
+    if group["centered"]:
+        v = v - state["grad_avg"].square()
+    return v.sqrt() + float(group["eps"])
+
+
+def _adagrad(state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+    total: Tensor = state["sum"]
+    return total.sqrt() + float(group["eps"])
+
+
+DENOMINATORS: dict[type[Optimizer], Callable[[dict[str, Any], dict[str, Any]], Tensor]] = {
+    Adam: _adam,
+    AdamW: _adam,
+    RMSprop: _rmsprop,
+    Adagrad: _adagrad,
+}
+"""What each divides by after a step, in the shape of the parameter; the others divide by nothing that is known here."""
 
 
 class NativeView:

@@ -1,12 +1,13 @@
 """Adam on the touched rows only."""
 
-from typing import ClassVar, Literal, final
+from typing import final
 
-from spadam.optim.rows.adam_family import ENTERS, Epsilon, Point, PointAdam, PointAdamSpec
+from spadam.optim.rows.adam_family import AdamFamily
+from spadam.optim.specs.lazy_adam import LazyAdamSpec
 
 
 @final
-class LazyAdam(PointAdam):
+class LazyAdam(AdamFamily):
     r"""TensorFlow's LazyAdam and torch.optim.SparseAdam: the same algorithm.
 
     Moments and weights change in touched rows only; the clock of bias correction is everybody's. For embeddings and
@@ -32,14 +33,4 @@ class LazyAdam(PointAdam):
     tensor([3, 5])
     """
 
-    point = Point(moments="freeze", weights="hold", clock="global", epsilon="hat", second="element", sample="batch")
-
-
-class LazyAdamSpec(PointAdamSpec):
-    """TF LazyAdam and torch SparseAdam: moments and weights change in touched rows only, the clock is global."""
-
-    algorithm = LazyAdam
-    epsilon_enters: ClassVar[str] = ENTERS["hat"]
-
-    name: Literal["lazy_adam"] = "lazy_adam"
-    epsilon: Epsilon = "hat"
+    point = LazyAdamSpec.point

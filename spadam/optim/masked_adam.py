@@ -1,12 +1,13 @@
 """Adam whose moments decay everywhere while only touched rows move."""
 
-from typing import ClassVar, Literal, final
+from typing import final
 
-from spadam.optim.rows.adam_family import ENTERS, Epsilon, Point, PointAdam, PointAdamSpec
+from spadam.optim.rows.adam_family import AdamFamily
+from spadam.optim.specs.masked_adam import MaskedAdamSpec
 
 
 @final
-class MaskedAdam(PointAdam):
+class MaskedAdam(AdamFamily):
     r"""Dense Adam with its weight update masked to the touched rows.
 
     This is the "sparse Adam" that "Optimization using Adam on Sparse Tensors" (2019) describes; no library has it. It
@@ -32,14 +33,4 @@ class MaskedAdam(PointAdam):
     tensor([3, 5])
     """
 
-    point = Point(moments="decay", weights="hold", clock="global", epsilon="hat", second="element", sample="batch")
-
-
-class MaskedAdamSpec(PointAdamSpec):
-    """What the article describes: moments decay in every row, weights move in touched rows only."""
-
-    algorithm = MaskedAdam
-    epsilon_enters: ClassVar[str] = ENTERS["hat"]
-
-    name: Literal["masked_adam"] = "masked_adam"
-    epsilon: Epsilon = "hat"
+    point = MaskedAdamSpec.point

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, final
+from typing import Any, final
 
 import torch
-from pydantic import Field
 from torch import Tensor
-from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
@@ -16,10 +14,8 @@ from spadam.optim.rows.accumulation import Due
 from spadam.optim.rows.deferred_decay import catch_up, decay_of, defer, take_decays
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.rows.touched import as_rows
-from spadam.optim.spec import BaseOptimizerSpec
+from spadam.optim.specs.rmsprop import ALPHA, EPS, LR
 from spadam.spec import InputError
-
-LR, ALPHA, EPS = 1e-2, 0.99, 1e-8  # torch's
 
 
 @final
@@ -101,26 +97,3 @@ class RMSprop(RowOptimizer):
 
 def _moments(group: dict[str, Any]) -> dict[str, float]:
     return {"square_avg": group["alpha"]}
-
-
-class RMSpropSpec(BaseOptimizerSpec):
-    """torch.optim.RMSprop: no first moment, so untouched rows hold while their second moment decays."""
-
-    gradient: ClassVar[Literal["coo", "dense"]] = "coo"
-    lr_center: ClassVar[float] = 1e-3
-    moves_untouched: ClassVar[bool] = False
-    epsilon_enters: ClassVar[str] = "√v + ε: there is no bias correction"
-
-    name: Literal["rmsprop"] = "rmsprop"
-    lr: float = Field(LR, gt=0)
-    """Step size."""
-    alpha: float = Field(ALPHA, ge=0, lt=1)
-    """How much of the second moment stays in a step."""
-    eps: float = Field(EPS, ge=0)
-    """Added to √v."""
-    row_accumulate: int = Field(1, ge=1)
-    """Sum a row's gradients until so many samples have come, then apply them."""
-
-    @override
-    def build(self, params: ParamsT) -> Optimizer:
-        return RMSprop(params, lr=self.lr, alpha=self.alpha, eps=self.eps, row_accumulate=self.row_accumulate)

@@ -1,12 +1,13 @@
 """Lazy Adam with a clock for each row."""
 
-from typing import ClassVar, Literal, final
+from typing import final
 
-from spadam.optim.rows.adam_family import ENTERS, Epsilon, Point, PointAdam, PointAdamSpec
+from spadam.optim.rows.adam_family import AdamFamily
+from spadam.optim.specs.row_clock_adam import RowClockAdamSpec
 
 
 @final
-class RowClockAdam(PointAdam):
+class RowClockAdam(AdamFamily):
     r"""DGL's SparseAdam: every row is a little Adam of its own.
 
     Moments and weights change in touched rows only, and bias correction counts a row's own updates: the first of them
@@ -31,14 +32,4 @@ class RowClockAdam(PointAdam):
     tensor([3, 5])
     """
 
-    point = Point(moments="freeze", weights="hold", clock="row", epsilon="after", second="element", sample="batch")
-
-
-class RowClockAdamSpec(PointAdamSpec):
-    """DGL SparseAdam: touched rows only, and bias correction counts each row's own updates."""
-
-    algorithm = RowClockAdam
-    epsilon_enters: ClassVar[str] = ENTERS["after"]
-
-    name: Literal["row_clock_adam"] = "row_clock_adam"
-    epsilon: Epsilon = "after"
+    point = RowClockAdamSpec.point

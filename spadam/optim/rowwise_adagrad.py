@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, final
+from typing import Any, final
 
-from pydantic import Field
 from torch import Tensor
-from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
@@ -14,9 +12,7 @@ from spadam import kernels
 from spadam.optim.rows.accumulation import Due
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.rows.touched import as_rows
-from spadam.optim.spec import BaseOptimizerSpec
-
-LR, EPS = 1e-2, 1e-8  # FBGEMM's; torch's Adagrad has eps 1e-10
+from spadam.optim.specs.rowwise_adagrad import EPS, LR
 
 
 @final
@@ -72,24 +68,3 @@ class RowwiseAdagrad(RowOptimizer):
         root_R1: Tensor = self._state_of(param)["sum"][rows].sqrt()
         root_R1 += self._group_of(param)["eps"]
         return root_R1.expand(-1, as_rows(param).shape[1])
-
-
-class RowwiseAdagradSpec(BaseOptimizerSpec):
-    """FBGEMM row-wise Adagrad: one accumulator a row, the sum of the mean of its g²."""
-
-    gradient: ClassVar[Literal["coo", "dense"]] = "coo"
-    lr_center: ClassVar[float] = 1e-2
-    moves_untouched: ClassVar[bool] = False
-    epsilon_enters: ClassVar[str] = "√(sum of the row's mean g²) + ε"
-
-    name: Literal["rowwise_adagrad"] = "rowwise_adagrad"
-    lr: float = Field(LR, gt=0)
-    """Step size."""
-    eps: float = Field(EPS, ge=0)
-    """Added to the denominator."""
-    row_accumulate: int = Field(1, ge=1)
-    """Sum a row's gradients until so many samples have come, then apply them."""
-
-    @override
-    def build(self, params: ParamsT) -> Optimizer:
-        return RowwiseAdagrad(params, lr=self.lr, eps=self.eps, row_accumulate=self.row_accumulate)

@@ -1,12 +1,13 @@
 """Lazy Adam with one second moment a row."""
 
-from typing import ClassVar, Literal, final
+from typing import final
 
-from spadam.optim.rows.adam_family import Epsilon, Point, PointAdam, PointAdamSpec
+from spadam.optim.rows.adam_family import AdamFamily
+from spadam.optim.specs.rowwise_adam import RowwiseAdamSpec
 
 
 @final
-class RowwiseAdam(PointAdam):
+class RowwiseAdam(AdamFamily):
     r"""FBGEMM's partial row-wise Adam, made for very large embedding tables.
 
     Like :class:`LazyAdam`, but v is one number a row, the mean of the row's squared gradient: half the state, and all
@@ -31,14 +32,4 @@ class RowwiseAdam(PointAdam):
     tensor([3, 5])
     """
 
-    point = Point(moments="freeze", weights="hold", clock="global", epsilon="after", second="row", sample="batch")
-
-
-class RowwiseAdamSpec(PointAdamSpec):
-    """FBGEMM partial row-wise Adam: lazy Adam with one second moment a row, the mean of its g²."""
-
-    algorithm = RowwiseAdam
-    epsilon_enters: ClassVar[str] = "√v̂ of the row + ε: after bias correction (option `hat`: √v + ε)"
-
-    name: Literal["rowwise_adam"] = "rowwise_adam"
-    epsilon: Epsilon = "after"
+    point = RowwiseAdamSpec.point

@@ -10,7 +10,7 @@ from pydantic import Field
 from spadam.spec import Spec
 
 
-class Schedule(Spec):
+class ScheduleSpec(Spec):
     """What multiplies the lr, step by step."""
 
     name: Literal["constant", "cosine", "linear"] = "constant"
@@ -19,7 +19,7 @@ class Schedule(Spec):
     """The factor rises in a line over so many steps and is 1 in the last of them."""
 
 
-def factor(schedule: Schedule, step: int, total_steps: int) -> float:
+def factor(schedule: ScheduleSpec, step: int, total_steps: int) -> float:
     """What multiplies the lr in ``step`` (the first is 0) of a run of ``total_steps``.
 
     With warm-up w it is (step+1)/w in the first w steps. After that, with p = (step-w)/(total_steps-w): 1 (constant),

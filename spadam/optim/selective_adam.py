@@ -1,12 +1,13 @@
 """Lazy Adam without bias correction."""
 
-from typing import ClassVar, Literal, final
+from typing import final
 
-from spadam.optim.rows.adam_family import Epsilon, Point, PointAdam, PointAdamSpec
+from spadam.optim.rows.adam_family import AdamFamily
+from spadam.optim.specs.selective_adam import SelectiveAdamSpec
 
 
 @final
-class SelectiveAdam(PointAdam):
+class SelectiveAdam(AdamFamily):
     r"""gsplat's SelectiveAdam, made for Gaussian splats of which a view shows some.
 
     Moments and weights change in touched rows only, and there is no bias correction: with the default betas a row's
@@ -32,15 +33,4 @@ class SelectiveAdam(PointAdam):
     tensor([3, 5])
     """
 
-    point = Point(moments="freeze", weights="hold", clock="none", epsilon="hat", second="element", sample="batch")
-
-
-class SelectiveAdamSpec(PointAdamSpec):
-    """gsplat SelectiveAdam: lazy Adam without bias correction."""
-
-    algorithm = SelectiveAdam
-    lr_center: ClassVar[float] = 1e-3
-    epsilon_enters: ClassVar[str] = "√v + ε: there is no bias correction"
-
-    name: Literal["selective_adam"] = "selective_adam"
-    epsilon: Epsilon = "hat"
+    point = SelectiveAdamSpec.point

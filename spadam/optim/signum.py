@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, final
+from typing import Any, final
 
 import torch
-from pydantic import Field
 from torch import Tensor
-from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
 from spadam.optim.rows.accumulation import Due
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.rows.touched import as_rows
-from spadam.optim.spec import BaseOptimizerSpec
-
-LR, MOMENTUM = 1e-4, 0.9  # of the paper's ImageNet runs
+from spadam.optim.specs.signum import LR, MOMENTUM
 
 _BLOCK = 1 << 17
 """Elements worked on at a time: temporaries of this size stay in cache."""
@@ -72,24 +68,3 @@ class Signum(RowOptimizer):
     @override
     def denominator(self, param: Tensor, rows: Tensor) -> None:
         return None
-
-
-class SignumSpec(BaseOptimizerSpec):
-    """The sign of the momentum: every element moves by lr in every step, untouched rows too."""
-
-    gradient: ClassVar[Literal["coo", "dense"]] = "coo"
-    lr_center: ClassVar[float] = 3e-4
-    moves_untouched: ClassVar[bool] = True
-    epsilon_enters: ClassVar[str] = "none"
-
-    name: Literal["signum"] = "signum"
-    lr: float = Field(LR, gt=0)
-    """Step size: how far every element moves."""
-    momentum: float = Field(MOMENTUM, ge=0, lt=1)
-    """How much of the momentum stays in a step."""
-    row_accumulate: int = Field(1, ge=1)
-    """Sum a row's gradients until so many samples have come, then apply them."""
-
-    @override
-    def build(self, params: ParamsT) -> Optimizer:
-        return Signum(params, lr=self.lr, momentum=self.momentum, row_accumulate=self.row_accumulate)

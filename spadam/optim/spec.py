@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, model_validator
-from torch.optim import Optimizer
-from torch.optim.optimizer import ParamsT
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from spadam.optim.schedule import Schedule
-from spadam.spec import InputError, Pair, Spec
+from spadam.optim.schedule import ScheduleSpec
+from spadam.spec import InputError, Spec, as_tuple
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+    from torch.optim.optimizer import ParamsT
 
 
 def _below_one(betas: tuple[float, float]) -> tuple[float, float]:
@@ -20,7 +22,8 @@ def _below_one(betas: tuple[float, float]) -> tuple[float, float]:
     return betas
 
 
-Betas = Annotated[Pair, AfterValidator(_below_one)]
+Betas = Annotated[tuple[float, float], BeforeValidator(as_tuple), AfterValidator(_below_one)]
+"""Two numbers in [0, 1); a YAML list is one."""
 
 
 class BaseOptimizerSpec(Spec, ABC):
@@ -40,12 +43,19 @@ class BaseOptimizerSpec(Spec, ABC):
     epsilon_enters: ClassVar[str]
     """Where epsilon enters, in short; "none" for an optimizer without one, which then refuses `eps`."""
 
-    schedule: Schedule = Schedule()
+    schedule: ScheduleSpec = ScheduleSpec()
     """How the lr changes over the run."""
 
     @abstractmethod
     def build(self, params: ParamsT) -> Optimizer:
         """The optimizer for ``params``."""
+
+    def when_all_touched(self) -> Mapping[str, Any]:
+        """What its algorithm is where every step touches every row: plain values, without lr and eps.
+
+        Optimizers that say the same are one algorithm there, however differently they treat rows that are not touched.
+        """
+        return self.model_dump(mode="json", exclude={"lr", "eps"})
 
     @classmethod
     def summary(cls) -> str:

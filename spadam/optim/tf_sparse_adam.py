@@ -1,12 +1,13 @@
 """TensorFlow's Adam on row-sparse gradients, which is dense Adam."""
 
-from typing import ClassVar, Literal, final
+from typing import final
 
-from spadam.optim.rows.adam_family import ENTERS, Epsilon, Point, PointAdam, PointAdamSpec
+from spadam.optim.rows.adam_family import AdamFamily
+from spadam.optim.specs.tf_sparse_adam import TFSparseAdamSpec
 
 
 @final
-class TFSparseAdam(PointAdam):
+class TFSparseAdam(AdamFamily):
     r"""TensorFlow 1's AdamOptimizer, given row-sparse gradients.
 
     Every row is updated in every step, a row that was not touched with g = 0: its moments decay and its momentum goes
@@ -34,15 +35,4 @@ class TFSparseAdam(PointAdam):
     tensor([3, 5])
     """
 
-    point = Point(moments="decay", weights="move", clock="global", epsilon="hat", second="element", sample="batch")
-
-
-class TFSparseAdamSpec(PointAdamSpec):
-    """TF1 Adam on IndexedSlices: called sparse, equal to dense Adam; untouched rows decay and move."""
-
-    algorithm = TFSparseAdam
-    moves_untouched: ClassVar[bool] = True
-    epsilon_enters: ClassVar[str] = ENTERS["hat"]
-
-    name: Literal["tf_sparse_adam"] = "tf_sparse_adam"
-    epsilon: Epsilon = "hat"
+    point = TFSparseAdamSpec.point

@@ -7,12 +7,11 @@ from typing import Any
 
 from spadam.report.drawing import Section
 from spadam.report.markup import Html, fold, join, paragraph, table, tag
-from spadam.report.outcome import Outcome
 from spadam.spec import dump
 from spadam.sweep.definition.space import Range
+from spadam.sweep.outcome.outcome import Outcome
+from spadam.sweep.outcome.table import CSV
 from spadam.text import number
-
-CSV = "trials.csv"
 
 
 def appendix(outcome: Outcome) -> Section:
@@ -56,14 +55,14 @@ def _best(outcome: Outcome) -> Iterable[tuple[str, dict[str, Any]]]:
         for search in outcome.best_first(name)[:1]:
             assert search.best is not None
             assert search.best.result is not None
-            yield outcome.name(search), search.best.result["config"]
+            yield outcome.name(search), search.best.result.config
 
 
 def _provenance(outcome: Outcome) -> Iterable[tuple[str, str, str]]:
     """Every version, device and hash, with how many trainings had it; more than one value is worth a look."""
     counts: dict[tuple[str, str], int] = {}
     for result in outcome.results:
-        for key, value in _leaves(result["provenance"]):
+        for key, value in _leaves(result.provenance):
             if key not in ("started", "seconds"):
                 counts[key, value] = counts.get((key, value), 0) + 1
     for (key, value), count in sorted(counts.items()):

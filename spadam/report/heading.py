@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from spadam.report.markup import Html, join, paragraph, tag
-from spadam.report.outcome import Outcome
+from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import count, duration
 
 INTERVALS = "No verdict is drawn here; intervals are 95 % (Student's t over seeds) and each stands for itself."
@@ -13,7 +13,7 @@ INTERVALS = "No verdict is drawn here; intervals are 95 % (Student's t over seed
 
 def head(outcome: Outcome) -> Html:
     """The title, one line that says it all, and the facts."""
-    state = tag("p", _state(outcome), class_="state done" if outcome.status["done"] else "state")
+    state = tag("p", _state(outcome), class_="state done" if outcome.done else "state")
     facts = [tag("div", tag("dt", name), tag("dd", value)) for name, value in _facts(outcome) if value]
     return tag(
         "header",
@@ -43,17 +43,17 @@ def _compared(outcome: Outcome) -> str:
 
 
 def _state(outcome: Outcome) -> Html:
-    variants = outcome.status["variants"].values()
+    variants = outcome.status()["variants"].values()
     total = {name: sum(counts[name] for counts in variants) for name in ("slots", "accepted", "running", "failed")}
     said = f"{total['accepted']} of {total['slots']} trainings"
-    if outcome.status["done"]:
+    if outcome.done:
         return join([tag("b", "Finished: "), said + "."])
     more = "".join(f", {total[name]} {name}" for name in ("running", "failed") if total[name])
     return join([tag("b", "So far: "), f"{said}{more}. The page is as old as its last training."])
 
 
 def _facts(outcome: Outcome) -> list[tuple[str, str]]:
-    provenance = [result["provenance"] for result in outcome.results]
+    provenance = [result.provenance for result in outcome.results]
     seconds = [found["seconds"] for found in provenance if found.get("seconds") is not None]
     begun = [(datetime.fromisoformat(p["started"]), p.get("seconds") or 0.0) for p in provenance if p.get("started")]
     when = ""

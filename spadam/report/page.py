@@ -11,7 +11,7 @@ from spadam.report.drawing import Section
 from spadam.report.figures import FIGURES
 from spadam.report.heading import head
 from spadam.report.markup import Html, join, tag
-from spadam.report.outcome import Outcome
+from spadam.sweep.outcome.outcome import Outcome
 
 _POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 """Whatever a sweep's file holds: the page loads nothing and sends nothing."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from spadam.report.axis import Scale
-from spadam.report.outcome import Outcome, setting
 from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.spec import Variant
-from spadam.sweep.store.studies import Record
+from spadam.sweep.outcome.outcome import Outcome
+from spadam.sweep.store.attempts import Record
 from spadam.text import number
 
 LR, EPS = "optimizer.lr", "optimizer.eps"
@@ -21,12 +21,20 @@ class Trial(NamedTuple):
 
     record: Record
     at: dict[str, float]
-    """What it had at every key that its variant searches, where that is a number; derived axes are resolved."""
+    """What it had at every key that its variant searches, where that is a number; relative axes are resolved."""
     value: float | None
     """The objective; None when it was not trained to its end or has no finite value."""
     status: str
     said: str
     """All of it in words."""
+
+
+def setting(record: Record, key: str) -> Any:
+    """What a training had at ``key`` of its configuration; None where it has no result, or no such key."""
+    value: Any = None if record.result is None else record.result.config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def searched(variant: Variant) -> list[str]:
@@ -46,7 +54,7 @@ def trials(outcome: Outcome, variant: str) -> list[Trial]:
                 continue
             given = {key: setting(record, key) for key in keys}
             at = {key: float(value) for key, value in given.items() if isinstance(value, int | float)}
-            value, status = outcome.value(record), str(record.result["status"])
+            value, status = outcome.value(record), record.result.status
             came = f"{outcome.metric} {number(value)}" if status == "complete" else status
             place = ", ".join(f"{outcome.short(key)} {number(x, 3)}" for key, x in at.items())
             said = f"{outcome.name(search)} {record.slot.label}\n{place}\n{came}"
@@ -57,7 +65,7 @@ def trials(outcome: Outcome, variant: str) -> list[Trial]:
 def scale_of(outcome: Outcome, key: str, values: Sequence[float]) -> Scale:
     """The axis of ``key`` that all variants share: as wide as the widest of their ranges, and as ``values``."""
     axes = [axis for v in outcome.sweep.variants.values() for axis in v.axes if key_of(axis.name) == key]
-    # A derived axis has bounds in units of its own.
+    # A relative axis has bounds in units of its own.
     ends = [end for axis in axes if axis.name == key for end in (axis.range.low, axis.range.high) if end is not None]
     return Scale.over([*ends, *values], log=any(axis.range.log for axis in axes), room=0.04)
 

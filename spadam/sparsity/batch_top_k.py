@@ -1,12 +1,9 @@
 """The batch keeps its k x B largest, however they fall on the samples."""
 
-from typing import Literal
-
 import torch
-from pydantic import PositiveInt
 from torch import Tensor
 
-from spadam.sparsity.rule import BaseRuleSpec, Rule, Selection, from_mask, top_per_sample
+from spadam.sparsity.rule import Rule, Selection, from_mask, top_per_sample
 
 
 class BatchTopK(Rule):
@@ -48,19 +45,3 @@ class BatchTopK(Rule):
         """Add the smallest kept score to the mean."""
         self.threshold_sum += scores_P.min()
         self.batches += 1
-
-
-class BatchTopKSpec(BaseRuleSpec):
-    """The batch keeps its k x B largest; evaluation uses the mean smallest kept score as a threshold."""
-
-    name: Literal["batch_top_k"]
-    k: PositiveInt = 25
-    """Latents that a sample keeps on average."""
-
-    def per_sample_k(self, latents: int) -> int:
-        """The average k."""
-        return self.k
-
-    def build(self, latents: int) -> BatchTopK:
-        """The rule; the number of latents makes no difference to it."""
-        return BatchTopK(self.k)

@@ -1,12 +1,9 @@
 """Each sample keeps its k largest after rarely used latents were boosted."""
 
-from typing import Annotated, Literal
-
 import torch
-from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from spadam.sparsity.rule import BaseRuleSpec, Rule, Selection, top_per_sample
+from spadam.sparsity.rule import Rule, Selection, top_per_sample
 
 
 class KWinners(Rule):
@@ -55,23 +52,3 @@ class KWinners(Rule):
         share_L = torch.bincount(selection.latents_P, minlength=latents).to(self.duty_cycle_L) / batch
         weight = (batch / self.samples_seen.clamp(max=self.duty_cycle_period)).clamp(max=1).to(share_L)
         self.duty_cycle_L += weight * (share_L - self.duty_cycle_L)
-
-
-class KWinnersSpec(BaseRuleSpec):
-    """Each sample keeps its k largest after boosting by duty cycle."""
-
-    name: Literal["k_winners"]
-    k: PositiveInt = 25
-    """Latents that each sample keeps."""
-    boost_strength: Annotated[float, Field(ge=0)] = 1.0
-    """How strongly rarely used latents are preferred; 0 is plain top-k."""
-    duty_cycle_period: PositiveInt = 1000
-    """Samples over which duty cycles are averaged."""
-
-    def per_sample_k(self, latents: int) -> int:
-        """The rule's own k."""
-        return self.k
-
-    def build(self, latents: int) -> KWinners:
-        """The rule for that many latents."""
-        return KWinners(self.k, latents, self.boost_strength, self.duty_cycle_period)

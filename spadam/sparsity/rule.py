@@ -6,13 +6,12 @@ Shapes: B samples, L latents, P pairs (sample, latent) that are on. Scores are p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from spadam.kernels.reference import samples_of_pairs
-from spadam.spec import InputError, Spec
 
 
 class Selection(NamedTuple):
@@ -60,28 +59,9 @@ class Rule(nn.Module, ABC):
     def observe(self, selection: Selection, scores_P: Tensor) -> None:
         """Take note of a training batch: what is on, and its scores, (P,)."""
 
-
-class BaseRuleSpec(Spec, ABC):
-    """Describes a rule."""
-
-    gatherable: ClassVar[bool] = False
-    """The rule can be used with the `gathered` executions, which mask again after gathering rows."""
-
-    @abstractmethod
-    def per_sample_k(self, latents: int) -> int | None:
-        """Latents per sample out of ``latents``, for what forces a number on the rule; None if there is none."""
-
-    @abstractmethod
-    def build(self, latents: int) -> Rule:
-        """The rule for a model with that many latents."""
-
-    def check(self, latents: int) -> None:
-        """Raise :class:`InputError` when the rule cannot work with that many latents."""
-        k = self.per_sample_k(latents)
-        if k is not None and k > latents:
-            raise InputError(
-                "model.rule.k", k, f"k <= latents must hold, but latents = {latents}", "lower k or add latents"
-            )
+    def penalty(self, values_P: Tensor, batch: int) -> Tensor | None:
+        """The rule's own term of the loss, given the code of ``batch`` samples, (P,); None when it has none."""
+        return None
 
 
 def top_per_sample(scores_BL: Tensor, k: int) -> Selection:

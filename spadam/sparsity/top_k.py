@@ -1,12 +1,9 @@
 """Each sample keeps its k largest (k-sparse autoencoder), with or without lifetime sparsity."""
 
-from typing import Literal
-
 import torch
-from pydantic import PositiveInt
 from torch import Tensor
 
-from spadam.sparsity.rule import BaseRuleSpec, Rule, Selection, from_mask, to_mask, top_per_sample
+from spadam.sparsity.rule import Rule, Selection, from_mask, to_mask, top_per_sample
 
 
 class TopK(Rule):
@@ -46,23 +43,3 @@ class TopK(Rule):
     def evaluation_selection(self, scores_BL: Tensor, k: int | None = None) -> Selection:
         """The k best of every sample."""
         return top_per_sample(scores_BL, self.k if k is None else k)
-
-
-class TopKSpec(BaseRuleSpec):
-    """Each sample keeps its k largest; `lifetime` adds for every latent its best sample of the batch."""
-
-    gatherable = True
-
-    name: Literal["top_k"]
-    k: PositiveInt = 25
-    """Latents that each sample keeps."""
-    lifetime: bool = False
-    """In training, every latent also keeps its best sample of the batch."""
-
-    def per_sample_k(self, latents: int) -> int:
-        """The rule's own k."""
-        return self.k
-
-    def build(self, latents: int) -> TopK:
-        """The rule; the number of latents makes no difference to it."""
-        return TopK(self.k, self.lifetime)

@@ -10,15 +10,16 @@ from typing import Self
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.forecast.forecast import Forecast, Space
 from spadam.sweep.forecast.lr_pilot import Centre, snippet
-from spadam.sweep.running.task import Step
 from spadam.text import byte_size, count, duration, share
+from spadam.training.progress import Progress
 
 _POINTS_SHOWN = 4
 
@@ -35,14 +36,14 @@ class Waiting:
             TimeElapsedColumn(),
         )
         self._doing = doing
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._bar.add_task(doing, total=None, step="")
 
-    def __call__(self, what: str, number: int, total: int) -> Callable[[Step], None]:
+    def __call__(self, what: str, number: int, total: int) -> Callable[[Progress], None]:
         """Show that training ``number`` of ``total`` begins."""
         description = escape(f"{self._doing} {what}")
         self._bar.update(self._task, description=description, completed=max(0, number - 1), total=total, step="")
-        return lambda step: self._bar.update(self._task, step=f"step {step.step}")
+        return lambda progress: self._bar.update(self._task, step=f"step {progress.step}")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -75,9 +76,9 @@ def show_forecast(console: Console, found: Forecast) -> None:
     _say(console, "")
     _say(console, _time(found))
     _say(console, f"[bold]Disk[/]: {byte_size(found.disk)}, of {byte_size(found.free)} that are free")
-    for caveat in found.caveats:
-        about = f"{escape(', '.join(caveat.variants))}: " if caveat.variants else ""
-        _say(console, f"[yellow]warning[/]: {about}{escape(caveat.text)}")
+    for warned in found.warnings:
+        about = f"{escape(', '.join(warned.variants))}: " if warned.variants else ""
+        _say(console, f"[yellow]warning[/]: {about}{escape(warned.text)}")
 
 
 def show_centres(console: Console, centres: Sequence[Centre], others: Sequence[str]) -> None:

@@ -15,17 +15,15 @@ from rich.table import Table
 
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Tally
-from spadam.sweep.outcome.summary import Line
-from spadam.sweep.running.task import Step
+from spadam.sweep.outcome.summary import StudySummary
+from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.search.slots import Slot
 from spadam.text import count, duration, interval, number, short
+from spadam.training.progress import Progress
 
 
-class View(Protocol):
-    """Shows a sweep while it runs. All calls come from the agent's thread."""
-
-    workers: int
-    """So many trainings run at a time."""
+class View(Watcher, Protocol):
+    """A watcher that prints: on its console from the beginning of its block to the end."""
 
     def __enter__(self) -> Self: ...
 
@@ -33,33 +31,17 @@ class View(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None: ...
 
-    def update(self, tallies: Sequence[Tally]) -> None:
-        """The variants in numbers, anew after every training."""
 
-    def begin(self, slot: Slot) -> None:
-        """A training begins."""
-
-    def move(self, slot: Slot, step: Step) -> None:
-        """A training has come so far."""
-
-    def end(self, slot: Slot, status: str, value: float | None) -> None:
-        """A training has a result."""
-
-    def note(self, text: str) -> None:
-        """Something that a person should know."""
-
-
-def watch(console: Console, metric: str) -> View:
+def watch(console: Console) -> View:
     """The view that suits ``console``: live lines on a terminal, one line a training elsewhere."""
-    return LiveView(console, metric) if console.is_terminal else LogView(console, metric)
+    return LiveView(console) if console.is_terminal else LogView(console)
 
 
 class LogView:
     """One line a finished training, for logs and pipes."""
 
-    def __init__(self, console: Console, metric: str) -> None:
-        self.workers = 1
-        self._console, self._metric = console, metric
+    def __init__(self, console: Console) -> None:
+        self._console, self._metric, self._workers = console, "", 1
         self._ended: list[tuple[Slot, str, float | None]] = []
 
     def __enter__(self) -> Self:
@@ -68,9 +50,13 @@ class LogView:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         return None
 
+    def open(self, metric: str, workers: int) -> None:
+        """Keep what later lines need."""
+        self._metric, self._workers = metric, workers
+
     def update(self, tallies: Sequence[Tally]) -> None:
         """Write a line for every training that has just ended: it says how far its variant is."""
-        left = duration(_all_seconds_left(tallies, self.workers))
+        left = duration(_all_seconds_left(tallies, self._workers))
         for slot, status, value in self._ended:
             mine = next(tally for tally in tallies if tally.variant == slot.variant)
             said = f"{self._metric} {number(value)}" if status == "complete" else status
@@ -81,7 +67,7 @@ class LogView:
     def begin(self, slot: Slot) -> None:
         """Nothing to say yet."""
 
-    def move(self, slot: Slot, step: Step) -> None:
+    def move(self, slot: Slot, progress: Progress) -> None:
         """Nothing to say yet."""
 
     def end(self, slot: Slot, status: str, value: float | None) -> None:
@@ -97,20 +83,27 @@ class LogView:
 class LiveView:
     """A line per variant that is kept up to date on a terminal."""
 
-    def __init__(self, console: Console, metric: str) -> None:
-        self.workers = 1
-        self._metric = metric
+    def __init__(self, console: Console) -> None:
+        self._metric, self._workers = "", 1
         self._tallies: Sequence[Tally] = ()
-        self._running: dict[Slot, Step | None] = {}
+        self._running: dict[Slot, Progress | None] = {}
+        self._reading = console.status("reading the data")
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._reading.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._running.clear()
+        self._reading.stop()
         self._live.stop()
+
+    def open(self, metric: str, workers: int) -> None:
+        """Show live lines from now on."""
+        self._metric, self._workers = metric, workers
+        self._reading.stop()
+        self._live.start()
 
     def update(self, tallies: Sequence[Tally]) -> None:
         """Show the new numbers."""
@@ -120,9 +113,9 @@ class LiveView:
         """Show it as running."""
         self._running[slot] = None
 
-    def move(self, slot: Slot, step: Step) -> None:
+    def move(self, slot: Slot, progress: Progress) -> None:
         """Show its step and loss."""
-        self._running[slot] = step
+        self._running[slot] = progress
 
     def end(self, slot: Slot, status: str, value: float | None) -> None:
         """It runs no more."""
@@ -140,33 +133,33 @@ class LiveView:
             bar = ProgressBar(total=max(1, tally.slots), completed=tally.accepted, width=20)
             done, failed = f"{tally.accepted}/{tally.slots}", str(tally.failures or "")
             left = duration(_seconds_left(tally))
-            running = {slot: step for slot, step in self._running.copy().items() if slot.variant == tally.variant}
+            running = {slot: at for slot, at in self._running.copy().items() if slot.variant == tally.variant}
             table.add_row(tally.variant, bar, done, number(tally.best), failed, left, _running(running))
         if len(self._tallies) > 1:
-            left = duration(_all_seconds_left(self._tallies, self.workers))
-            busy = f"{len(self._running)} of {self.workers} workers" if self.workers > 1 else ""
+            left = duration(_all_seconds_left(self._tallies, self._workers))
+            busy = f"{len(self._running)} of {self._workers} workers" if self._workers > 1 else ""
             table.add_row("all", "", "", "", "", left, busy)
         return table
 
 
-def _running(trainings: Mapping[Slot, Step | None]) -> str:
+def _running(trainings: Mapping[Slot, Progress | None]) -> str:
     """The trainings of a variant that run: one of them with its step and loss, several with their shares."""
     if len(trainings) == 1:
-        ((slot, step),) = trainings.items()
-        if step is None:
+        ((slot, at),) = trainings.items()
+        if at is None:
             return f"{slot.label}: starting"
-        steps = f"step {step.step}" + (f" of {step.total}" if step.total else "")
-        return f"{slot.label}: {steps}" + (f", loss {number(step.loss)}" if step.loss is not None else "")
-    return ", ".join(f"{slot.label} {_share(step)}" for slot, step in trainings.items())
+        steps = f"step {at.step}" + (f" of {at.total}" if at.total else "")
+        return f"{slot.label}: {steps}" + (f", loss {number(at.loss)}" if at.loss is not None else "")
+    return ", ".join(f"{slot.label} {_share(at)}" for slot, at in trainings.items())
 
 
-def _share(step: Step | None) -> str:
-    if step is None:
+def _share(at: Progress | None) -> str:
+    if at is None:
         return "starting"
-    return f"{step.step / step.total:.0%}" if step.total else f"step {step.step}"
+    return f"{at.step / at.total:.0%}" if at.total else f"step {at.step}"
 
 
-def table(sweep: Sweep, lines: Sequence[Line]) -> Table:
+def table(sweep: Sweep, studies: Sequence[StudySummary]) -> Table:
     """The outcome of a sweep: for every study its best, and the mean of its repeats with a 95 % interval."""
     metric = sweep.spec.objective.metric
     counts = (count(sweep.trials, "trial"), count(sweep.spec.repeat.seeds, "repeat"))
@@ -177,36 +170,36 @@ def table(sweep: Sweep, lines: Sequence[Line]) -> Table:
         outcome.add_column(escape(short(name, sweep.axes)), justify="right", no_wrap=True)
     for heading in (f"{metric}\nsearch", f"{metric}\nrepeats", "test/fvu\nrepeats", "rows\ntouched"):
         outcome.add_column(heading, justify="right")
-    for line in lines:
-        name = line.variant + (f" (study {line.study})" if sweep.spec.search.studies > 1 else "")
-        params = [_param(line, axis) for axis in sweep.axes]
-        repeats = (interval(estimate, sweep.spec.repeat.seeds) for estimate in (line.repeats, line.test))
-        outcome.add_row(name, *params, number(line.value), *repeats, number(line.rows_touched, 3))
+    for study in studies:
+        name = study.variant + (f" (study {study.study})" if sweep.spec.search.studies > 1 else "")
+        params = [_param(study, axis) for axis in sweep.axes]
+        repeats = (interval(estimate, sweep.spec.repeat.seeds) for estimate in (study.repeats, study.test))
+        outcome.add_row(name, *params, number(study.value), *repeats, number(study.rows_touched, 3))
     return outcome
 
 
-def _param(line: Line, axis: str) -> str:
+def _param(study: StudySummary, axis: str) -> str:
     """A parameter of the best, with an arrow where it lies near a bound of its range."""
-    if axis not in line.params:
+    if axis not in study.params:
         return ""
-    return number(line.params[axis], 3) + {"low": "↓", "high": "↑", None: ""}[line.near.get(axis)]
+    return number(study.params[axis], 3) + {"low": "↓", "high": "↑", None: ""}[study.near.get(axis)]
 
 
-def show(console: Console, sweep: Sweep, lines: Sequence[Line]) -> None:
+def show(console: Console, sweep: Sweep, studies: Sequence[StudySummary]) -> None:
     """Print the table, and below it what one must know to read it."""
-    outcome = table(sweep, lines)
+    outcome = table(sweep, studies)
     if not console.is_terminal:  # a pipe has no width: nothing is folded there
         needed = Measurement.get(console, console.options.update(max_width=10_000), outcome).maximum
         console = Console(file=console.file, width=max(console.width, needed))
     console.print(outcome)
-    if any(line.repeats is not None and line.repeats.half is not None for line in lines):
+    if any(study.repeats is not None and study.repeats.half is not None for study in studies):
         console.print("±: 95 % interval of the mean over fresh seeds (Student's t)", highlight=False)
-    if any(line.near for line in lines):
+    if any(study.near for study in studies):
         console.print("↓ ↑: within half a decade of the lower, the upper bound of its range", highlight=False)
     notes: dict[str, list[str]] = {}
-    for line in lines:
-        for note in line.notes:
-            notes.setdefault(note, []).append(line.variant)
+    for study in studies:
+        for note in study.notes:
+            notes.setdefault(note, []).append(study.variant)
     for note, variants in notes.items():
         console.print(f"{', '.join(dict.fromkeys(variants))}: {note}", markup=False, highlight=False, soft_wrap=True)
 

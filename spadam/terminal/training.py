@@ -85,5 +85,5 @@ def show_result(result: RunResult, out: Path, console: Console) -> None:
             table.add_row(group if n == 0 else "", name, "–" if value is None else f"{value:.5g}")
     console.print(table)
     for warning in result.warnings:
-        console.print(f"[yellow]warning[/]: {escape(warning)}")
+        console.print(f"[yellow]warning[/]: {escape(warning['text'])}")
     console.print(f"everything: {escape(str(out / 'result.json'))}", soft_wrap=True)

@@ -11,19 +11,19 @@ import json
 import os
 import ssl
 import threading
-import urllib.request
-from http.client import HTTPException
-from typing import NamedTuple
-from urllib.error import HTTPError
+import warnings
+from itertools import islice
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 from spadam.tracking import client
 from spadam.tracking.spec import TrackingSpec
 
-_QUESTION = {"query": "query Viewer { viewer { id } }", "variables": {}, "operationName": "Viewer"}
+_QUESTION: dict[str, Any] = {"query": "query Viewer { viewer { id } }", "variables": {}, "operationName": "Viewer"}
 _NO_KEY = "answers, but no API key is known for it (`wandb login` stores one, WANDB_API_KEY gives one)"
-_MOST_BYTES = 1 << 16
-"""An answer to the question is much shorter."""
+_PIECE, _MOST_PIECES = 1 << 12, 16
+"""Bytes. An answer to the question is much shorter than all pieces."""
 
 
 class Reach(NamedTuple):
@@ -79,71 +79,72 @@ def settle(spec: TrackingSpec) -> tuple[TrackingSpec, str | None]:
 
 def _ask(access: client.Access, timeout: float) -> tuple[bool, str]:
     """Whether a W&B server answers, and what keeps runs from it; a key that is known must please it."""
-    body = json.dumps(_QUESTION).encode()
-    headers = access.headers | {"Content-Type": "application/json"}
-    asked_with_key = "Authorization" in headers  # a file with a token is the client's to exchange
-    request = urllib.request.Request(access.address.rstrip("/") + "/graphql", body, headers)
+    import requests
+
+    asked_with_key = "Authorization" in access.headers  # a file with a token is the client's to exchange
     try:
-        with _opener(access).open(request, timeout=timeout) as response:
-            viewer = json.loads(response.read(_MOST_BYTES))["data"]["viewer"]
-    except HTTPError as error:
-        if error.code in (401, 403):
-            return True, f"refuses the API key ({error.code})" if asked_with_key else ""
-        return False, f"answers {error.code} {error.reason}".rstrip()
-    except (OSError, HTTPException) as error:
-        return False, f"does not answer ({_said(error)})"
+        with requests.Session() as session:
+            session.trust_env = False  # of netrc and proxies we know what the client would take
+            with session.post(
+                access.address.rstrip("/") + "/graphql",
+                json=_QUESTION,
+                headers=access.headers,
+                timeout=timeout,
+                allow_redirects=False,  # a key is not carried to another place
+                proxies=_proxies(access),
+                verify=_authorities(access),
+                stream=True,
+            ) as response:
+                if response.status_code in (401, 403):
+                    return True, f"refuses the API key ({response.status_code})" if asked_with_key else ""
+                if response.status_code != 200:
+                    return False, f"answers {response.status_code} {response.reason}".rstrip()
+                answer = b"".join(islice(response.iter_content(_PIECE), _MOST_PIECES))
+        viewer = json.loads(answer)["data"]["viewer"]
+    except requests.RequestException as error:
+        return False, f"does not answer ({_said(_first_cause(error))})"
     except (ValueError, LookupError, TypeError):
         return False, "answers, but not as a W&B server does"
     return True, "refuses the API key" if asked_with_key and not viewer else ""
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Answers with the redirection itself: a key is not carried to another place."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-def _opener(access: client.Access) -> urllib.request.OpenerDirector:
-    context = ssl.create_default_context()
-    if not access.verified:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return urllib.request.build_opener(
-        urllib.request.ProxyHandler(_proxies(access)), urllib.request.HTTPSHandler(context=context), _NoRedirect()
-    )
-
-
 def _proxies(access: client.Access) -> dict[str, str]:
-    """The proxies that the client would use; names in NO_PROXY are looked at by the opener.
+    """The proxy that the client would use, by the scheme of the address; it asks none for this machine."""
+    from requests.utils import should_bypass_proxies
 
-    Unlike Python, the client asks no proxy for this machine, and takes networks in NO_PROXY.
-    """
     url = urlsplit(access.address)
     if access.proxy is not None:
         return {url.scheme: access.proxy}
-    proxies = urllib.request.getproxies_environment()
-    if _is_direct(url.hostname or "", proxies.pop("no", "")):
+    proxy = getproxies_environment().get(url.scheme)
+    if proxy is None or _is_here(url.hostname or "") or should_bypass_proxies(access.address, no_proxy=None):
         return {}
-    return proxies
+    return {url.scheme: proxy}
 
 
-def _is_direct(host: str, no_proxy: str) -> bool:
+def _is_here(host: str) -> bool:
     try:
-        address = ipaddress.ip_address(host)
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-    return address.is_loopback or any(_holds(network, address) for network in no_proxy.split(","))
 
 
-def _holds(network: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    try:
-        return address in ipaddress.ip_network(network.strip(), strict=False)
-    except ValueError:  # it is a name
+def _authorities(access: client.Access) -> bool | str:
+    """Whose certificates are taken: those of the system or of SSL_CERT_FILE, as the client does, else requests' own."""
+    if not access.verified:
+        warnings.filterwarnings("ignore", "Unverified HTTPS request")  # the client's settings want it so
         return False
+    system = ssl.get_default_verify_paths()
+    return system.cafile or system.capath or True
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What the system said, below what each library made of it."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
 
 
 def _said(error: BaseException) -> str:
     """The error's own words, on one line."""
-    cause = getattr(error, "reason", error)
-    words = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(words).split())

@@ -18,6 +18,7 @@ from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 from typing_extensions import override
 
 from spadam.files import replacing, write_atomic
+from spadam.training.old_checkpoints import modernise
 
 _NAME = re.compile(r"step-(\d+)\.ckpt")
 
@@ -38,7 +39,7 @@ class AtomicCheckpointIO(CheckpointIO):
         self, path: str | Path, map_location: Any | None = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         checkpoint: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
-        return checkpoint
+        return modernise(checkpoint)
 
     @override
     def remove_checkpoint(self, path: str | Path) -> None:

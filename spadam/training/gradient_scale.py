@@ -1,6 +1,6 @@
 """The scale of a training's gradient, before anything has moved: the unit of an eps that is relative to it.
 
-Shapes: L latents, D features, R rows touched in a batch.
+Shapes: L rows of a table, D columns, R rows touched in a batch.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import torch
 from spadam.config import RunConfig
 from spadam.data import Batches
 from spadam.kernels.arithmetic import arithmetic
-from spadam.optim.rows.touched import row_samples
 from spadam.spec import InputError
+from spadam.tasks.task import build_task
 
 BATCHES = 20
 """So many first batches are looked at. What is left of chance is the weights': other seeds gave scales that differ by a
@@ -23,7 +23,7 @@ over."""
 
 
 def gradient_rms(config: RunConfig) -> float:
-    """Root mean square of the loss gradient over the elements of touched rows of the weight matrices.
+    """Root mean square of the loss gradient over the elements of touched rows of the tables.
 
     It is taken over the first :data:`BATCHES` batches of a training with this seed, on the CPU, all of them at the
     weights that it starts with. Nothing is updated in between: an update would make the scale depend on optimizer, lr
@@ -32,26 +32,24 @@ def gradient_rms(config: RunConfig) -> float:
 
     Raises :class:`InputError` when data is missing, or when the gradient is no scale, being 0 or not finite.
     """
-    from spadam.training.module import AutoencoderModule  # here, because Lightning takes seconds to import
+    from spadam.training.module import TaskModule  # here, because Lightning takes seconds to import
 
     dataset = config.data.load()
     with arithmetic(config.trainer.threads):
-        autoencoder = config.build_autoencoder(dataset).train()
-        module = AutoencoderModule(autoencoder, config.optimizer)
-        weights = [parameter for parameter in autoencoder.latent_parameters if parameter.dim() == 2]
+        task = build_task(config.model_copy(update={"probe": None}), dataset)
+        module = TaskModule(task, config.optimizer).train()
         batches = Batches(dataset, dataset.train, config.data.batch_size, config.seed)
         epochs = itertools.chain.from_iterable(itertools.repeat(batches))  # each pass is the next epoch
         squares, elements = 0.0, 0
         for number, batch in enumerate(itertools.islice(epochs, BATCHES)):
-            module.training_step(batch, number)["loss"].backward()
-            autoencoder.project_gradient()
-            for weight in weights:
-                touched = row_samples(weight)
-                assert touched is not None, "the autoencoder is in training mode"
-                grad_RD = _dense(weight).index_select(0, touched.rows_R)
+            step = module.training_step(batch, number)
+            step["loss"].backward()
+            task.before_update()
+            for name, table in task.tables.items():
+                grad_RD = _dense(table).index_select(0, step["touched"][name].rows_R)
                 squares += float(grad_RD.double().square().sum())
                 elements += grad_RD.numel()
-            autoencoder.zero_grad()
+            module.zero_grad()
     rms = math.sqrt(squares / max(1, elements))  # a rule may select nothing
     if not (math.isfinite(rms) and rms > 0):
         rule = f"it is in units of the gradient at the first weights, which is {rms:g} and gives none"
@@ -59,7 +57,7 @@ def gradient_rms(config: RunConfig) -> float:
     return rms
 
 
-def _dense(weight: torch.nn.Parameter) -> torch.Tensor:
-    """The gradient of ``weight``, (L, D)."""
-    assert weight.grad is not None
-    return weight.grad.to_dense() if weight.grad.is_sparse else weight.grad
+def _dense(table: torch.nn.Parameter) -> torch.Tensor:
+    """The gradient of ``table``, (L, D)."""
+    assert table.grad is not None
+    return table.grad.to_dense() if table.grad.is_sparse else table.grad

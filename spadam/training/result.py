@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from spadam.config import RunConfig
+from spadam.diagnostics.warned import read_warning
 from spadam.files import strict_json, write_atomic
 from spadam.spec import InputError, load, validate
 
@@ -23,8 +25,8 @@ class RunResult(NamedTuple):
     """The last value of every metric; null where it is not a finite number."""
     arrays: dict[str, Any]
     """Metrics that are more than one number."""
-    warnings: list[str]
-    """What keeps the numbers from meaning what one may think."""
+    warnings: list[dict[str, Any]]
+    """What keeps the numbers from meaning what one may think (:mod:`spadam.diagnostics.warned`)."""
     config: dict[str, Any]
     """The whole configuration."""
     provenance: dict[str, Any]
@@ -37,13 +39,19 @@ def read_result(config: RunConfig, out: Path) -> RunResult | None:
     """The result in ``out``; None if there is none yet. Raises :class:`InputError` when another run lives there."""
     if not (out / "config.yaml").exists():
         return None
-    there = validate(RunConfig, load(out / "config.yaml"))
-    if there.identity() != config.identity():
+    known = validate(RunConfig, load(out / "config.yaml"))
+    if known.identity() != config.identity():
         rule = "the folder holds a run of another configuration"
         raise InputError("--out", str(out), rule, "choose another folder, or remove this one")
     if not (out / "result.json").exists():
         return None
-    return RunResult(**json.loads((out / "result.json").read_text(encoding="utf-8")))
+    return restore(json.loads((out / "result.json").read_text(encoding="utf-8")))
+
+
+def restore(stored: Mapping[str, Any]) -> RunResult:
+    """A result as files and storages keep it, read again; warnings of older ones, which were texts, as records."""
+    there = RunResult(**stored)
+    return there._replace(warnings=[read_warning(warned).plain() for warned in there.warnings])
 
 
 def versions() -> dict[str, str]:

@@ -22,24 +22,23 @@ import torch
 from spadam import kernels
 from spadam.config import RunConfig, TrainerSpec
 from spadam.data import Batches, Dataset
-from spadam.diagnostics import conclusion, pictures
 from spadam.files import LOCK, hold, replacing, strict_json, write_atomic
 from spadam.kernels.arithmetic import arithmetic
-from spadam.models.autoencoder import SparseAutoencoder
-from spadam.models.probe import LinearProbe
 from spadam.spec import InputError, dump
+from spadam.tasks.task import build_task
 from spadam.tracking import open_run
 from spadam.training import checkpoint
 from spadam.training.curve import Pruning
 from spadam.training.ledger import Ledger, Recorder
 from spadam.training.lightning import DirectStrategy, NoProfiler, interruptible, quiet
 from spadam.training.limits import Cutter, Limits
-from spadam.training.module import AutoencoderModule
+from spadam.training.module import TaskModule
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult, Status, read_result, versions, write_result
 from spadam.training.telemetry import Telemetry
 
-Phase = Literal["train", "search", "repeat"]
+Purpose = Literal["train", "search", "repeat"]
+"""What a training is for: itself, a search that must not see the test set, or a repeat of its best."""
 
 
 class Origin(NamedTuple):
@@ -55,7 +54,7 @@ def run(
     config: RunConfig,
     out: Path | None = None,
     *,
-    phase: Phase = "train",
+    phase: Purpose = "train",
     refit: bool | None = None,
     pruning: Pruning | None = None,
     origin: Origin | None = None,
@@ -75,6 +74,7 @@ def run(
         return finished
     device = _device(config.trainer)
     config.optimizer.build([torch.nn.Parameter(torch.zeros(1, 1))])  # a custom one may not be importable
+    _ = config.task  # nor may one of your own
     dataset = config.data.load()
     with (
         hold(out) if out is not None else contextlib.nullcontext(),
@@ -98,7 +98,7 @@ class _Training:
         dataset: Dataset,
         device: torch.device,
         out: Path | None,
-        phase: Phase,
+        phase: Purpose,
         refit: bool | None,
         pruning: Pruning | None,
         origin: Origin | None,
@@ -108,13 +108,20 @@ class _Training:
         self.started = datetime.now(UTC)
         self.loaded = dataset  # hashed once for all trainings that share it; the copy on a device would be hashed anew
         self.dataset = dataset.to(device)
-        self.autoencoder = config.build_autoencoder(dataset)
+        self.task = build_task(config, dataset)
         self.batches = Batches(self.dataset, self.dataset.train, config.data.batch_size, config.seed)
         self.recorder = self._open_recorder(origin) if out is not None else None
         self.refit = self._wants_refit(refit)
         self.limits = Limits(config.trainer, len(self.batches))
-        record = self.recorder.record if self.recorder else None
-        self.telemetry = Telemetry(self.dataset, config, device, record, progress, self.limits.total_steps)
+        self.telemetry = Telemetry(
+            self.task,
+            self.dataset,
+            device,
+            moves_untouched=config.optimizer.moves_untouched,
+            record=self.recorder.record if self.recorder else None,
+            progress=progress,
+            total_steps=self.limits.total_steps,
+        )
         self.cutter = Cutter(pruning, self.limits, lambda: self.telemetry.evaluations)
 
     def run(self) -> RunResult:
@@ -155,26 +162,15 @@ class _Training:
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        module = self._module()
+        module = TaskModule(self.task, self.config.optimizer, self.limits.total_steps)
         with interruptible():
             trainer.fit(module, self.batches, ckpt_path=resume, weights_only=True)
         for optimizer in trainer.optimizers:
             optimizer.state.clear()  # the trainer is a ring of references: its moments would stay until it is collected
-        self.autoencoder.to(self.device).eval().zero_grad()
-
-    def _module(self) -> AutoencoderModule:
-        config, classes = self.config, self.dataset.classes
-        probe = LinearProbe(config.model.latents, classes) if config.probe and classes else None
-        return AutoencoderModule(
-            self.autoencoder,
-            config.optimizer,
-            probe,
-            probe_lr=config.probe.lr if config.probe else 0.0,
-            total_steps=self.limits.total_steps,
-        )
+        self.task.model.to(self.device).eval().zero_grad()
 
     def _wants_refit(self, refit: bool | None) -> bool:
-        if self.config.probe is None or self.dataset.y is None:
+        if self.config.probe is None or not self.task.fits_probe:
             return False
         if self.config.probe.refit != "auto":
             return self.config.probe.refit == "always"
@@ -187,14 +183,12 @@ class _Training:
         metrics = {name: value for name, value in last.items() if name not in ("epoch", "step", "time")}
         if status == "complete":
             self.telemetry.announce("fitting the probe" if self.refit else "evaluating")
-            metrics |= conclusion.measure(
-                self.autoencoder, self.dataset, self.config, test=self.phase != "search", fit_probe=self.refit
-            )
+            metrics |= self.task.conclude(self.config, self.dataset, test=self.phase != "search", fit_probe=self.refit)
         result = RunResult(
             status=status,
             metrics=metrics,
             arrays=self.telemetry.arrays,
-            warnings=self.telemetry.warnings(),
+            warnings=[warned.plain() for warned in self.telemetry.warnings()],
             config=self.config.plain(),
             provenance=self._provenance(),
             evaluations=self.telemetry.evaluations,
@@ -210,14 +204,14 @@ class _Training:
             "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
             "threads": torch.get_num_threads(),
             "kernels": kernels.name(self.device),
-            "selection": self.autoencoder.selector.way(self.autoencoder.encoder_weight),
+            **self.task.provenance(),
             "data": self.loaded.content_hash(),
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
         }
 
     def _save(self, out: Path, result: RunResult) -> None:
-        save_weights(self.autoencoder, out)
+        save_weights(self.task.model, out)
         write_result(result, out)
         checkpoint.remove_all(out / "checkpoints")
         (out / LOCK).unlink()  # a finished folder needs none: who comes now finds the result
@@ -226,8 +220,8 @@ class _Training:
         """Show what came of the run, once it is on the disk."""
         if result.status == "complete":
             step = result.evaluations[-1]["step"]
-            recorder.show(lambda: pictures.draw(self.autoencoder, self.dataset), step)
-        warned = {"warnings": result.warnings, "warning_count": len(result.warnings)}
+            recorder.show(lambda: self.task.pictures(self.dataset), step)
+        warned = {"warnings": [warning["text"] for warning in result.warnings], "warning_count": len(result.warnings)}
         recorder.finish(summary={"status": result.status, **result.metrics, **warned})
 
     def _open_recorder(self, origin: Origin | None) -> Recorder:
@@ -247,9 +241,12 @@ class _Training:
         return Recorder(Ledger(out / "metrics.jsonl"), tracker)
 
 
-def save_weights(autoencoder: SparseAutoencoder, out: Path) -> None:
-    """Write ``out``/model.safetensors, whole or not at all. Raises OSError when it cannot be written."""
-    tensors = {name: value.contiguous().cpu() for name, value in autoencoder.state_dict().items()}
+def save_weights(model: torch.nn.Module, out: Path) -> None:
+    """Write the weights of ``model`` to ``out``/model.safetensors, whole or not at all.
+
+    Raises OSError when they cannot be written.
+    """
+    tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     with replacing(out / "model.safetensors") as temporary:
         try:
             safetensors.torch.save_file(tensors, temporary)

@@ -10,7 +10,7 @@ from spadam.bench.bare import BareLoop
 from spadam.bench.baseline import Baseline, MaskedAutoencoder, PilImages
 from spadam.bench.images import Images, find_images
 from spadam.bench.steps import Naive, Ours, Size, draw
-from spadam.data import Dataset, FashionMnist, Synthetic
+from spadam.data import Dataset, FashionMnistSpec, SyntheticSpec
 from spadam.data.dataset import Samples
 from spadam.data.splits import Splits
 from spadam.training.progress import Progress
@@ -105,12 +105,12 @@ def test_pil_images_are_the_samples() -> None:
 
 def test_images_are_of_the_size_of_fashion_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     full = find_images(Settings(fashion=Path("nowhere"))).spec
-    assert isinstance(full, Synthetic)
+    assert isinstance(full, SyntheticSpec)
     sizes = full.fit_sizes(full.samples)
     assert (full.samples, full.features, sizes) == (70_000, 784, (55_000, 5_000, 10_000))
     monkeypatch.setattr(images, "find_files", lambda folder: ((), []))
     found = find_images(HERE)
     assert isinstance(found, Images)
-    assert isinstance(found.spec, FashionMnist)
+    assert isinstance(found.spec, FashionMnistSpec)
     assert found.spec.root == "nowhere"
     assert found.spec.train_size == 4 * 128

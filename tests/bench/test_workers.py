@@ -49,13 +49,13 @@ def test_two_are_held_against_one_in_turns(monkeypatch: pytest.MonkeyPatch) -> N
         return {"per minute": 50.0 * count - len(asked)}
 
     monkeypatch.setattr(workers, "measure_sweep", measure)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("spadam.machine.cores", lambda: 2)
     found = two_over_one(Settings(FULL))
     assert asked == [1, 2] * 3
     assert (found.of, found.over, found.repetitions, found.unit) == (96.0, 47.0, 3, "trainings a minute")
 
 
 def test_one_core_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr("spadam.machine.cores", lambda: 1)
     with pytest.raises(NotRun, match="two cores"):
         two_over_one(Settings(FULL))

@@ -91,8 +91,8 @@ def test_a_sweep_file_is_completed_in_a_real_shell(tmp_path: Path) -> None:
 
 
 def read(terminal: int, pattern: str) -> str:
-    """What the terminal shows until ``pattern`` is in it, or for 20 seconds."""
-    shown, end = "", time.monotonic() + 20
+    """What the terminal shows until ``pattern`` is in it, or for two minutes."""
+    shown, end = "", time.monotonic() + 120
     while not re.search(pattern, shown) and time.monotonic() < end:
         if select.select([terminal], [], [], 0.5)[0]:
             shown += os.read(terminal, 4096).decode()

@@ -41,11 +41,11 @@ def test_it_tells_its_address_serves_and_ends_with_ctrl_c(folder: Path) -> None:
         address = process.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:")
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"{address}api/studies", timeout=20) as answer:
+        with direct.open(f"{address}api/studies", timeout=120) as answer:
             names = [study["study_name"] for study in json.load(answer)["study_summaries"]]
         assert names == ["small"]
         process.send_signal(signal.SIGINT)
-        output, error = process.communicate(timeout=20)
+        output, error = process.communicate(timeout=120)
     finally:
         process.kill()
         process.wait()

@@ -6,7 +6,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
 
-from spadam.data import Array, Batches, dataset
+from spadam.data import ArraySpec, Batches, dataset
 from spadam.spec import InputError
 
 
@@ -16,7 +16,7 @@ def x():
 
 
 def load(folder, **fields):
-    return Array(**{"root": str(folder), "file": "x.npy", "batch_size": 4, **fields}).load()
+    return ArraySpec(**{"root": str(folder), "file": "x.npy", "batch_size": 4, **fields}).load()
 
 
 def test_npy_without_labels(tmp_path, x):
@@ -240,4 +240,4 @@ def test_labels_that_cannot_be_used_are_told(tmp_path, x, labels, rule):
 )
 def test_fields_that_do_not_agree_are_told(fields, message):
     with pytest.raises(ValidationError, match=message):
-        Array(**fields)
+        ArraySpec(**fields)

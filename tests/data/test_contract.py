@@ -8,7 +8,8 @@ import torch
 from pydantic import TypeAdapter
 
 from spadam.data import DATASETS, Batches, DatasetSpec
-from spadam.data.source import DataSpec
+from spadam.data.source import BaseDatasetSpec
+from spadam.schema import meanings
 from spadam.spec import Document, InputError, Spec, validate
 
 NAMES = [member.model_fields["name"].default for member in DATASETS]
@@ -24,7 +25,7 @@ def load(name, example, **changes):
 
 def test_the_registry_holds_what_the_design_names():
     assert NAMES == ["digits", "mnist", "fashion_mnist", "synthetic", "array"]
-    assert all(issubclass(member, DataSpec) for member in DATASETS)
+    assert all(issubclass(member, BaseDatasetSpec) for member in DATASETS)
 
 
 @pytest.mark.parametrize("member", DATASETS)
@@ -32,12 +33,12 @@ def test_member_describes_itself(member):
     first = member.__doc__.splitlines()[0]
     assert 20 < len(first) <= 120
     assert first.endswith((".", ")."))
-    assert all(field.description for name, field in member.model_fields.items() if name != "name")
+    assert meanings(member).keys() == member.model_fields.keys() - {"name"}
 
 
 @pytest.mark.parametrize("member", DATASETS)
 def test_member_has_the_common_fields_and_defaults(member):
-    defaults = {name: member.model_fields[name].default for name in DataSpec.model_fields if name != "name"}
+    defaults = {name: member.model_fields[name].default for name in BaseDatasetSpec.model_fields if name != "name"}
     assert defaults == {
         "root": "data",
         "batch_size": 128,
@@ -182,7 +183,7 @@ def test_batches_go_through_the_training_split(name, example):
 
 def test_importing_and_describing_loads_neither_torchvision_nor_sklearn():
     code = (
-        "import sys; from spadam.data import Digits, Mnist; Digits(), Mnist()\n"
+        "import sys; from spadam.data import DigitsSpec, MnistSpec; DigitsSpec(), MnistSpec()\n"
         "sys.exit(any(m in sys.modules for m in ('torchvision', 'sklearn', 'pytorch_lightning')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,10 +15,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torchvision.datasets
 
-from spadam.data import FashionMnist, Mnist, download
+from spadam.data import FashionMnistSpec, MnistSpec, download
 from spadam.spec import InputError
 
-SETS = [(Mnist, "MNIST"), (FashionMnist, "FashionMNIST")]
+SETS = [(MnistSpec, "MNIST"), (FashionMnistSpec, "FashionMNIST")]
 
 
 def load(member, root):
@@ -83,7 +83,7 @@ def test_missing_files_are_downloaded_into_torchvisions_layout(member, folder, t
 
 
 def test_torchvision_reads_what_was_downloaded(tmp_path, mirror):
-    load(Mnist, tmp_path / "data")
+    load(MnistSpec, tmp_path / "data")
     assert len(torchvision.datasets.MNIST(tmp_path / "data", train=False, download=False)) == 20
 
 
@@ -112,7 +112,7 @@ def test_a_download_with_another_content_is_refused_whole(n, tmp_path, mirror):
     served, arrays = mirror
     (served / f"{list(arrays)[n]}.gz").write_bytes(gzip.compress(b"something else"))
     with pytest.raises(InputError, match=r"cannot be downloaded .*corrupted"):
-        load(Mnist, tmp_path / "data")
+        load(MnistSpec, tmp_path / "data")
     assert not (tmp_path / "data").exists()
 
 
@@ -122,7 +122,7 @@ def test_a_mirror_that_never_answers_does_not_hold_the_run(tmp_path, monkeypatch
         redirect(monkeypatch, silent.getsockname()[1])
         started = time.monotonic()
         with pytest.raises(InputError, match=r"cannot be downloaded .*timed out"):
-            load(Mnist, tmp_path / "data")
+            load(MnistSpec, tmp_path / "data")
     assert time.monotonic() - started < 60  # without a limit it would not end; this only tells the two apart
     assert socket.getdefaulttimeout() is None
     assert not (tmp_path / "data").exists()
@@ -131,4 +131,4 @@ def test_a_mirror_that_never_answers_does_not_hold_the_run(tmp_path, monkeypatch
 def test_a_root_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"data\.root = .*Not a directory|data\.root = .*File exists"):
-        load(Mnist, tmp_path / "file")
+        load(MnistSpec, tmp_path / "file")

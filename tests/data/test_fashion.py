@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spadam.data import FashionMnist
+from spadam.data import FashionMnistSpec
 
 pytestmark = pytest.mark.fashion
 
@@ -23,7 +23,7 @@ def root():
 
 def test_all_images_are_read_from_debians_folder(root):
     before = sorted(os.listdir(root))
-    data = FashionMnist(root=root).load()
+    data = FashionMnistSpec(root=root).load()
     assert data.x.shape == (70_000, 784)
     assert data.x.dtype == torch.float32
     assert (data.x.min(), data.x.max()) == (0, 1)
@@ -38,7 +38,7 @@ def test_all_images_are_read_from_debians_folder(root):
 
 
 def test_all_60_000_can_be_trained_on(root):
-    data = FashionMnist(root=root, train_size=60_000, validation_size=0).load()
+    data = FashionMnistSpec(root=root, train_size=60_000, validation_size=0).load()
     assert [len(rows) for rows in data.splits] == [60_000, 0, 10_000]
     assert torch.equal(data.train.sort().values, torch.arange(60_000))
     torch.testing.assert_close(data.train_mean().mean(), torch.tensor(0.2860), atol=5e-5, rtol=0)

@@ -6,10 +6,10 @@ import pytest
 import torch
 import torchvision.datasets
 
-from spadam.data import FashionMnist, Mnist
+from spadam.data import FashionMnistSpec, MnistSpec
 from spadam.spec import InputError
 
-SETS = [(Mnist, "MNIST"), (FashionMnist, "FashionMNIST")]
+SETS = [(MnistSpec, "MNIST"), (FashionMnistSpec, "FashionMNIST")]
 
 
 def load(member, root, **fields):
@@ -25,7 +25,7 @@ def no_download(monkeypatch):
     def refuse(*_):
         raise AssertionError("nothing may be downloaded here")
 
-    monkeypatch.setattr("spadam.data.mnist.fetch", refuse)
+    monkeypatch.setattr("spadam.data.download.fetch", refuse)
 
 
 @pytest.mark.parametrize(("member", "folder"), SETS)
@@ -43,13 +43,13 @@ def test_files_are_read_where_they_lie_and_nothing_is_written(member, folder, pa
 def test_files_in_root_come_before_torchvisions(tmp_path, idx, check_idx):
     idx(tmp_path / "MNIST" / "raw", seed=1)
     arrays = idx(tmp_path, seed=2)
-    check_idx(load(Mnist, tmp_path), arrays)
+    check_idx(load(MnistSpec, tmp_path), arrays)
 
 
 @pytest.mark.usefixtures("no_download")
 def test_values_are_torchvisions(tmp_path, idx):
     idx(tmp_path / "MNIST" / "raw", packed=False)
-    data = load(Mnist, tmp_path)
+    data = load(MnistSpec, tmp_path)
     train = torchvision.datasets.MNIST(tmp_path, train=True, transform=torchvision.transforms.ToTensor())
     for n in (0, 7, 59):
         image, label = train[n]
@@ -60,7 +60,7 @@ def test_values_are_torchvisions(tmp_path, idx):
 @pytest.mark.usefixtures("no_download")
 def test_a_twelfth_is_for_validation(tmp_path, idx):
     idx(tmp_path)
-    data = load(Mnist, tmp_path)
+    data = load(MnistSpec, tmp_path)
     assert [len(rows) for rows in data.splits] == [55, 5, 20]
 
 
@@ -70,12 +70,12 @@ def test_a_file_that_changed_is_read_again(kept, tmp_path, idx, check_idx):
     idx(tmp_path, train=60, packed=False)
     for path in tmp_path.iterdir():
         os.utime(path, ns=(1, 1))
-    first = load(Mnist, tmp_path)
+    first = load(MnistSpec, tmp_path)
     arrays = idx(tmp_path, train=60 if kept == "size" else 70, seed=9, packed=False)
     if kept == "time":
         for path in tmp_path.iterdir():
             os.utime(path, ns=(1, 1))
-    second = load(Mnist, tmp_path)
+    second = load(MnistSpec, tmp_path)
     check_idx(second, arrays)
     assert first.content_hash() != second.content_hash()
 
@@ -125,7 +125,7 @@ def test_a_damaged_file_is_named(damage, name, tmp_path, idx, encode_idx):
     idx(tmp_path)
     damage(tmp_path / name, encode_idx)
     with pytest.raises(InputError, match=r"must .*; fetch the file again") as caught:
-        load(Mnist, tmp_path)
+        load(MnistSpec, tmp_path)
     assert caught.value.argument == str(tmp_path / name)
 
 
@@ -144,7 +144,7 @@ def test_files_that_do_not_belong_together_are_told(name, array, rule, tmp_path,
     idx(tmp_path)
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(encode_idx(array)))
     with pytest.raises(InputError, match=rule) as caught:
-        load(Mnist, tmp_path)
+        load(MnistSpec, tmp_path)
     assert caught.value.argument == str(tmp_path / f"{name}.gz")
 
 
@@ -153,4 +153,4 @@ def test_an_incomplete_folder_is_told_and_not_downloaded_over(tmp_path, idx):
     idx(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(InputError, match=r"data\.root = .* lacks t10k-labels-idx1-ubyte\.gz; put them there"):
-        load(Mnist, tmp_path)
+        load(MnistSpec, tmp_path)

@@ -2,11 +2,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from spadam.data import Synthetic
+from spadam.data import SyntheticSpec
 
 
 def make(**fields):
-    return Synthetic(**{"samples": 4000, "features": 40, "atoms": 30, "active": 3, **fields}).load()
+    return SyntheticSpec(**{"samples": 4000, "features": 40, "atoms": 30, "active": 3, **fields}).load()
 
 
 def solve(data):
@@ -55,7 +55,9 @@ def test_zipf_frequencies(exponent, expected):
 
 def test_atoms_of_a_sample_are_drawn_without_replacement_by_their_weights():
     """Probability of {first, second} in either order: w1 w2 / (1 - w1) + w1 w2 / (1 - w2), for the top two of three."""
-    data = Synthetic(samples=20_000, features=8, atoms=3, active=2, frequencies="zipf", noise=0.0, classes=None).load()
+    data = SyntheticSpec(
+        samples=20_000, features=8, atoms=3, active=2, frequencies="zipf", noise=0.0, classes=None
+    ).load()
     w1, w2 = 6 / 11, 3 / 11
     expected = w1 * w2 / (1 - w1) + w1 * w2 / (1 - w2)
     on = solve(data) > 0.1
@@ -101,7 +103,7 @@ def test_the_dictionary_does_not_depend_on_the_samples():
 
 
 def test_many_atoms_are_made_in_chunks():
-    data = Synthetic(samples=300, features=4, atoms=50_000, active=2, batch_size=8).load()  # 83 samples a chunk
+    data = SyntheticSpec(samples=300, features=4, atoms=50_000, active=2, batch_size=8).load()  # 83 samples a chunk
     assert data.x.shape == (300, 4)
     assert len({tuple(x.tolist()) for x in data.x}) == 300
 
@@ -120,4 +122,4 @@ def test_many_atoms_are_made_in_chunks():
 )
 def test_fields_that_do_not_agree_are_told(fields, message):
     with pytest.raises(ValidationError, match=message):
-        Synthetic(**{"samples": 4000, "atoms": 30, "active": 3, **fields})
+        SyntheticSpec(**{"samples": 4000, "atoms": 30, "active": 3, **fields})

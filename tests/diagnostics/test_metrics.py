@@ -70,6 +70,19 @@ def test_refit_marks_what_only_the_regression_gives() -> None:
     assert {name for name, metric in METRICS.items() if metric.refit} == probe | {"time/probe_s"}
 
 
+def test_names_and_fields_agree() -> None:
+    for name, metric in METRICS.items():
+        group, _, rest = name.partition("/")
+        if group in ("train", "val", "test") and rest != "loss_stream":
+            assert metric.split == group
+        assert metric.labels == (group == "probe" or name == "time/probe_s")
+        assert metric.labels or not metric.refit
+        assert (metric.split == "test") == (group == "test" or name == "probe/test_accuracy")
+    on_validation = {name for name, metric in METRICS.items() if metric.split == "val"}
+    evaluated = {"l0_eval", "dead", "density_histogram", "usage_entropy"}
+    assert on_validation == {"val/mse", "val/fvu", "probe/val_accuracy", *(f"sparsity/{name}" for name in evaluated)}
+
+
 def test_lookup_finds_or_suggests() -> None:
     assert lookup("val/fvu") is METRICS["val/fvu"]
     with pytest.raises(InputError, match="did you mean val/fvu") as near:
@@ -83,9 +96,9 @@ def test_documentation_is_made_from_the_registry() -> None:
     assert (ROOT / "docs/metrics.md").read_text(encoding="utf-8") == as_markdown()
 
 
-def test_running_the_module_writes_the_page_and_needs_nothing_heavy() -> None:
+def test_making_it_writes_the_page_and_needs_nothing_heavy() -> None:
     script = (
-        "import runpy, sys\nrunpy.run_module('spadam.diagnostics.metrics', run_name='__main__')\n"
+        "import runpy, sys\nsys.path.insert(0, 'docs')\nrunpy.run_module('make.metrics', run_name='__main__')\n"
         "assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT, capture_output=True, check=True)

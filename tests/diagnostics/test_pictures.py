@@ -116,7 +116,7 @@ def images(image_shape: tuple[int, int] | None, validation: list[int]) -> Datase
 
 
 def trained(latents: int = 24) -> SparseAutoencoder:
-    spec = AutoencoderSpec(latents=latents, rule=TopKSpec(name="top_k", k=3))
+    spec = AutoencoderSpec(latents=latents, rule=TopKSpec(k=3))
     return spec.build(64, torch.Generator().manual_seed(1)).eval()
 
 

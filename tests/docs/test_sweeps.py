@@ -36,13 +36,13 @@ def test_every_key_has_its_row() -> None:
 def test_every_member_has_its_section_and_every_declared_centre_is_told() -> None:
     for model in schema.run()["$defs"].values():
         if "const" in (name := model["properties"].get("name", {})):
-            assert f"\n### `{name['const']}`\n\n{model['description']}" in PAGE
+            assert f": {name['const']}`\n\n{model['description']}" in PAGE
     centres = {f"{member.lr_center:g} by " for member in OPTIMIZERS if member.model_fields["name"].default}
     assert all(centre in PAGE for centre in centres)
 
 
 def test_defaults_are_those_of_each_member() -> None:
-    sections = {name: text for name, text in re.findall(r"### `(\w+)`\n(.*?)(?=\n##)", PAGE, re.DOTALL)}
+    sections = {name: text for name, text in re.findall(r"### `optimizer: (\w+)`\n(.*?)(?=\n##)", PAGE, re.DOTALL)}
     assert "`epsilon` = hat" in sections["lazy_adam"]
     assert "`epsilon` = after" in sections["row_clock_adam"]
     assert "`lr` = 0.01" in sections["adagrad"]

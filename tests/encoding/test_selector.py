@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from spadam import kernels
-from spadam.data.digits import Digits
-from spadam.data.mnist import FashionMnist
+from spadam.data.digits import DigitsSpec
+from spadam.data.mnist import FashionMnistSpec
 from spadam.encoding import Selector
 from spadam.encoding import selector as selector_module
 from spadam.encoding.selector import Counts
@@ -196,13 +196,13 @@ def test_auto_asks_how_fast_products_are(monkeypatch: pytest.MonkeyPatch) -> Non
             assert Selector("auto").way(weights()) == "float32"
 
 
-@pytest.mark.parametrize("wish", ["float32", "certified"])
-def test_torch_operations_serve_too(wish: Any) -> None:
+@pytest.mark.parametrize("search", ["float32", "certified"])
+def test_torch_operations_serve_too(search: Any) -> None:
     weight, bias, x = weights(), torch.randn(L), samples()
     x[0] = 0
     bias[:50] = 5.0  # all that the first sample sees: what is not settled is done again
     with kernels.use("reference"):
-        found = Selector(wish).best(x, weight, bias, K)
+        found = Selector(search).best(x, weight, bias, K)
     scores, latents = reference.exhaust(x, weight.detach(), bias, K)
     torch.testing.assert_close(found.scores_Bk, scores, rtol=0, atol=1e-4)
     assert torch.equal(found.latents_Bk[1:].sort(1).values, latents[1:].sort(1).values)
@@ -225,7 +225,7 @@ def test_a_model_is_copied_and_saved_without_its_shadow(selector: Selector) -> N
 
 def train(selection: Any, steps: int, images: Tensor, latents: int, k: int) -> tuple[SparseAutoencoder, list[Tensor]]:
     """A short training; every code that it trained with."""
-    spec = AutoencoderSpec(latents=latents, rule=TopKSpec(name="top_k", k=k), selection=selection)
+    spec = AutoencoderSpec(latents=latents, rule=TopKSpec(k=k), selection=selection)
     model = spec.build(images.shape[1], torch.Generator().manual_seed(0), images.mean(0))
     optimizer = LazyAdam(model.parameters(), lr=3e-3)
     codes = []
@@ -251,13 +251,13 @@ def compare_trainings(images: Tensor, latents: int, k: int, steps: int) -> Count
 
 
 def test_a_training_on_digits_is_the_same_to_the_last_bit() -> None:
-    dataset = Digits().load()
+    dataset = DigitsSpec().load()
     counts = compare_trainings(dataset.take(dataset.train), latents=200, k=8, steps=120)
     assert counts.certified > 0.98 * counts.samples
 
 
 @pytest.mark.fashion
 def test_a_training_on_fashion_is_the_same_to_the_last_bit() -> None:
-    dataset = FashionMnist(root=os.environ.get("SPADAM_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")).load()
+    dataset = FashionMnistSpec(root=os.environ.get("SPADAM_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")).load()
     counts = compare_trainings(dataset.take(dataset.train[:6400]), latents=1000, k=25, steps=100)
     assert counts.certified > 0.98 * counts.samples

@@ -11,8 +11,7 @@ from spadam import kernels
 from spadam.models.autoencoder import SparseAutoencoder
 from spadam.models.spec import AutoencoderSpec
 from spadam.optim import LazyAdam
-from spadam.sparsity import RuleSpec
-from spadam.sparsity.top_k import TopKSpec
+from spadam.sparsity import RuleSpec, TopKSpec
 from spadam.spec import Document, InputError, dump, validate
 
 B, D, L = 24, 12, 40
@@ -257,7 +256,7 @@ def test_load_without_a_run_is_refused(tmp_path) -> None:
 
 
 def test_defaults_are_the_articles() -> None:
-    assert AutoencoderSpec().rule == TopKSpec(name="top_k", k=25)
+    assert AutoencoderSpec().rule == TopKSpec(k=25)
 
 
 @pytest.mark.filterwarnings(

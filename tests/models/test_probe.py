@@ -14,9 +14,9 @@ from torch import Tensor
 from spadam.data import Dataset
 from spadam.data.dataset import Samples
 from spadam.data.splits import Splits
+from spadam.diagnostics import probe_regression
 from spadam.diagnostics.metrics import METRICS
 from spadam.diagnostics.probe_regression import baseline_pixels, baseline_untrained, refit
-from spadam.models import probe
 from spadam.models.autoencoder import SparseAutoencoder
 from spadam.models.probe import LinearProbe
 from spadam.models.spec import AutoencoderSpec, ProbeSpec
@@ -97,7 +97,7 @@ def test_gradient_is_that_of_autograd(sparse: bool, classes: int) -> None:
     x = (generator.random((30, 7)) * (generator.random((30, 7)) < 0.5)).astype(np.float32)
     column, mean = generator.integers(0, classes, 30), x.mean(0, dtype=np.float64)
     parameters = generator.normal(size=(7 + 1) * classes)
-    loss, gradient = probe._objective(parameters, csr_array(x) if sparse else x, column, mean, 0.1)
+    loss, gradient = probe_regression._objective(parameters, csr_array(x) if sparse else x, column, mean, 0.1)
     p = torch.tensor(parameters, requires_grad=True)
     weight, bias = p[: 7 * classes].reshape(7, classes), p[7 * classes :]
     logits = (torch.tensor(x).double() - torch.tensor(mean)) @ weight + bias
@@ -113,7 +113,7 @@ def test_gradient_is_that_of_autograd(sparse: bool, classes: int) -> None:
 def test_fits_reach_the_optimum_that_scikit_learn_reaches(sparse: bool) -> None:
     data = dataset()
     x, y = data.x[data.train].numpy(), data.samples.y[data.train].numpy()  # type: ignore[index]
-    fits = probe._fit_all(csr_array(x) if sparse else x, y)
+    fits = probe_regression._fit_all(csr_array(x) if sparse else x, y)
     assert [fit.l2 for fit in fits] == [1e-2, 1e-3, 1e-4]
     scale = np.sqrt((x.astype(np.float64) ** 2).sum() / np.count_nonzero(x))
     for fit in fits:
@@ -163,7 +163,7 @@ def test_refit_is_the_regression_on_probe_codes(rule: dict[str, Any], test: bool
     assert {name: got[name] for name in expected} == pytest.approx(expected, abs=0.011)  # two samples of 200
     assert set(got) - set(expected) == {"probe/converged", "probe/l2"}
     assert got["probe/converged"] in (0.0, 1.0)
-    assert got["probe/l2"] in probe.STRENGTHS
+    assert got["probe/l2"] in probe_regression.STRENGTHS
     assert set(got) <= set(METRICS)
 
 
@@ -203,12 +203,12 @@ def test_test_samples_choose_nothing() -> None:
 
 
 def test_equal_strengths_give_the_stronger(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "STRENGTHS", (1e-3, 1e-3, 1e-3, 1e-9))
+    monkeypatch.setattr(probe_regression, "STRENGTHS", (1e-3, 1e-3, 1e-3, 1e-9))
     x = torch.eye(4).repeat(50, 1)  # separable: every strength is right everywhere
     data = Dataset(
         Samples(x, torch.arange(4).repeat(50), 4), Splits(torch.arange(100), torch.arange(100, 200), torch.arange(0))
     )
-    measured = probe._measure(lambda rows: x[rows].numpy(), data, 0, test=True)
+    measured = probe_regression._measure(lambda rows: x[rows].numpy(), data, 0, test=True)
     assert (measured.fit.l2, measured.validation, measured.test) == (1e-3, 1.0, None)
 
 
@@ -222,7 +222,7 @@ def test_without_validation_the_middle_strength_is_taken() -> None:
 
 
 def test_training_codes_are_a_seeded_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "SAMPLES", 60)
+    monkeypatch.setattr(probe_regression, "SAMPLES", 60)
     model, data = build(), dataset()
     seen: list[Tensor] = []
 
@@ -231,7 +231,7 @@ def test_training_codes_are_a_seeded_sample(monkeypatch: pytest.MonkeyPatch) -> 
         return data.x[rows].numpy()
 
     for seed in (0, 0, 1):
-        probe._measure(features, data, seed, test=False)
+        probe_regression._measure(features, data, seed, test=False)
     samples = [rows for rows in seen if set(rows.tolist()) <= set(data.train.tolist())]
     assert [len(rows) for rows in samples] == [60, 60, 60]
     assert torch.equal(samples[0], samples[1])
@@ -242,9 +242,9 @@ def test_training_codes_are_a_seeded_sample(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_unfinished_fit_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "ITERATIONS", 2)
+    monkeypatch.setattr(probe_regression, "ITERATIONS", 2)
     assert refit(build(), dataset(), 0, test=False)["probe/converged"] == 0.0
-    monkeypatch.setattr(probe, "ITERATIONS", 1000)
+    monkeypatch.setattr(probe_regression, "ITERATIONS", 1000)
     assert refit(build(), dataset(), 0, test=False)["probe/converged"] == 1.0
 
 
@@ -272,8 +272,8 @@ def test_scale_and_dead_latents_change_nothing() -> None:
     data = dataset()
     x = data.x.numpy()
     padded = np.concatenate([x * 1024, np.zeros((len(x), 5), np.float32)], axis=1)
-    plain = probe._measure(lambda rows: x[rows.numpy()], data, 0, test=True)
-    other = probe._measure(lambda rows: padded[rows.numpy()], data, 0, test=True)
+    plain = probe_regression._measure(lambda rows: x[rows.numpy()], data, 0, test=True)
+    other = probe_regression._measure(lambda rows: padded[rows.numpy()], data, 0, test=True)
     assert plain[1:] == other[1:]
     # A power of two shifts exponents only; zero columns may change the order of sums, in float32.
     np.testing.assert_allclose(other.fit.weight_FC[:D] * 1024, plain.fit.weight_FC, rtol=1e-2, atol=1e-3)

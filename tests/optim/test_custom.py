@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from spadam.optim.custom import CustomSpec
+from spadam.optim import CustomSpec
 from spadam.optim.inspection import view
 from spadam.spec import InputError
 

@@ -6,11 +6,18 @@ import pytest
 import torch
 from torch import nn
 
-from spadam.optim import OPTIMIZERS, LazyAdam, MaskedAdam, RowClockAdam, RowwiseAdam
-from spadam.optim.adagrad import AdagradSpec
+from spadam.optim import (
+    OPTIMIZERS,
+    AdagradSpec,
+    AdamSpec,
+    AdamWSpec,
+    LazyAdam,
+    MaskedAdam,
+    RMSpropSpec,
+    RowClockAdam,
+    RowwiseAdam,
+)
 from spadam.optim.inspection import view
-from spadam.optim.native import AdamSpec, AdamWSpec
-from spadam.optim.rmsprop import RMSpropSpec
 from support.row_streams import Entries, give, run, stream, table
 
 SHAPE = (10, 4)

@@ -12,9 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from spadam.optim import LazyAdam, OptimizerSpec, RowClockAdam, TFSparseAdam
-from spadam.optim.adagrad import AdagradSpec
-from spadam.optim.native import AdamSpec
+from spadam.optim import AdagradSpec, AdamSpec, LazyAdam, OptimizerSpec, RowClockAdam, TFSparseAdam
 from support.row_streams import Entries, give
 
 _FOLDER = Path(__file__).parent / "reference"

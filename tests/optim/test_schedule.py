@@ -7,12 +7,12 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from spadam.optim import Schedule
+from spadam.optim import ScheduleSpec
 from spadam.optim.schedule import factor
 
 
 def factors(total: int, **options) -> list[float]:
-    schedule = Schedule(**options)
+    schedule = ScheduleSpec(**options)
     return [factor(schedule, step, total) for step in range(total + 2)]
 
 
@@ -40,4 +40,4 @@ def test_a_warm_up_longer_than_the_run_is_all_there_is() -> None:
 def test_wrong_schedules_are_refused() -> None:
     for wrong in ({"name": "step"}, {"warmup_steps": -1}, {"warmup_steps": 1.5}, {"steps": 3}):
         with pytest.raises(ValidationError):
-            Schedule(**wrong)
+            ScheduleSpec(**wrong)

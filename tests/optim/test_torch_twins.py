@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from spadam.optim import Adagrad, RMSprop
-from spadam.optim.custom import CustomSpec
+from spadam.optim import Adagrad, CustomSpec, RMSprop
 from spadam.optim.inspection import view
 from support.row_streams import Entries, give, stream, table
 

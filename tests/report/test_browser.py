@@ -42,6 +42,7 @@ class Look:
         self.said: list[str] = []
         self.asked: list[str] = []
         context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+        context.set_default_timeout(120_000)
         self.tab: Tab = context.new_page()
         self.tab.on("console", lambda message: self.said.append(message.text))
         self.tab.on("pageerror", lambda error: self.said.append(str(error)))

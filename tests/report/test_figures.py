@@ -132,7 +132,7 @@ def test_large_is_good_when_the_objective_says_so(desk: Desk) -> None:
     assert "0.54" in landscape(outcome).html
 
 
-def test_a_derived_axis_is_drawn_as_the_learning_rate_that_it_gives(desk: Desk) -> None:
+def test_a_relative_axis_is_drawn_as_the_learning_rate_that_it_gives(desk: Desk) -> None:
     ratio, eps = {"low": 1e2, "high": 1e4, "log": True}, {"low": 1e-7, "high": 1e-6, "log": True}
     space = {"optimizer.lr": None, "optimizer.lr_over_eps": ratio, "optimizer.eps": eps}
     desk.bench.write({"variants": {name: {"space": space} for name in ("adam", "lazy")}})

@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from spadam.cli import app
-from spadam.report.outcome import in_folder, in_storage
 from spadam.spec import InputError
-from spadam.sweep.running.task import Step, Task
+from spadam.sweep.outcome.outcome import in_folder, in_storage
+from spadam.sweep.running.task import Task
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support.report_bench import Desk, Page, train
 
@@ -45,14 +46,13 @@ def test_the_storage_alone_gives_the_same_page_without_pictures(ended: Desk, tmp
 
 def test_a_folder_may_have_been_renamed(ended: Desk) -> None:
     moved = ended.folder.rename(ended.folder.with_name("monday"))
-    with in_folder(moved) as found:
-        assert found.sweep.name == "lr-eps"
+    assert in_folder(moved).sweep.name == "lr-eps"
 
 
 def test_a_page_is_made_beside_the_sweep_that_runs(desk: Desk) -> None:
     seen: list[str] = []
 
-    def look(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def look(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         if task.slot.variant == "lazy":
             seen.append(desk.page().texts[""])
         return train(task, progress)
@@ -100,5 +100,5 @@ def test_an_address_that_does_not_answer_keeps_its_password(tmp_path: Path) -> N
         error = refused("--storage", url, "--sweep", "a")
         assert error.argument == "--storage"
         assert "hunter2" not in f"{error} {error.headline} {error.remedy}"
-    with pytest.raises(InputError), in_storage("not an address", "a"):
-        pass
+    with pytest.raises(InputError):
+        in_storage("not an address", "a")

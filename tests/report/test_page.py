@@ -9,11 +9,13 @@ from collections.abc import Callable
 import pytest
 import scipy.stats
 
+from spadam.diagnostics.warned import Warned
 from spadam.report.drawing import Panel, Section
 from spadam.report.markup import Html
 from spadam.report.page import _data
 from spadam.sweep.outcome.table import rows
-from spadam.sweep.running.task import Step, Task
+from spadam.sweep.running.task import Task
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support.report_bench import Desk, close, rows_of, train
 from support.sweep_quadratic import finish
@@ -111,7 +113,8 @@ def test_the_same_sweep_gives_the_same_bytes(ended: Desk) -> None:
 def test_what_a_person_wrote_is_text(desk: Desk) -> None:
     evil = "</script><script>alert('ä\u2028😀')</script><img src=x onerror=alert(1)>&amp;"
     desk.bench.write({"base": {"data": {"root": evil}, "tracking": {"entity": evil}}})
-    assert desk.run(lambda task, progress: train(task, progress)._replace(warnings=[f"{evil} in a training"])) == 0
+    warned = Warned("evil", f"{evil} in a training").plain()
+    assert desk.run(lambda task, progress: train(task, progress)._replace(warnings=[warned])) == 0
     page = desk.page()
     assert page.names("img") == []
     assert all(
@@ -197,7 +200,7 @@ def test_after_one_training(desk: Desk) -> None:
 
 
 def test_a_variant_that_always_diverges(desk: Desk) -> None:
-    def fail(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def fail(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         return finish(task, None, "diverged") if task.slot.variant == "lazy" else train(task, progress)
 
     assert desk.run(fail) == 0

@@ -3,6 +3,7 @@
 import base64
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def expected(attempt: Path) -> np.ndarray[Any, Any]:
     """The picture of a training, its start drawn as the training drew it."""
     rows_LD = load_file(attempt / "model.safetensors")["encoder_weight"]
     config = validate(RunConfig, load(attempt / "config.yaml"))
-    start_LD = config.build_autoencoder(config.data.load()).decoder_rows.detach().numpy()
+    start_LD = config.model.begin(config.data.load(), config.seed).decoder_rows.detach().numpy()
     moved_L = np.linalg.norm(rows_LD - start_LD, axis=1)
     assert len(set(moved_L)) > 8
     return decoder_picture(rows_LD, (8, 8), most=64, order=np.argsort(-moved_L, kind="stable").tolist())
@@ -55,10 +56,10 @@ def test_without_its_repeat_the_best_trial_is_shown(digits: Desk, tmp_path: Path
     for folder in (tmp_path / "lr-eps" / "lazy").glob("repeat-*"):
         shutil.rmtree(folder)
     found = digits.outcome()
-    page = Page(write(found.sweep, found.searches, found.attributes, tmp_path / "lr-eps"))
+    page = Page(write(replace(found, folder=tmp_path / "lr-eps")))
     assert "32 decoder rows of lazy, search-" in str(page.names("img")[1]["alt"])
     shutil.rmtree(tmp_path / "lr-eps" / "lazy")
-    page = Page(write(found.sweep, found.searches, found.attributes, tmp_path / "lr-eps"))
+    page = Page(write(replace(found, folder=tmp_path / "lr-eps")))
     assert len(page.names("img")) == 1
     assert "Without pictures, for want of weights or of images: lazy." in page.texts["pictures"]
 
@@ -68,7 +69,7 @@ def test_a_damaged_file_of_weights_is_no_reason_to_fail(digits: Desk, tmp_path: 
     for path in (tmp_path / "lr-eps").rglob("model.safetensors"):
         path.write_bytes(path.read_bytes()[:100])
     found = digits.outcome()
-    page = Page(write(found.sweep, found.searches, found.attributes, tmp_path / "lr-eps"))
+    page = Page(write(replace(found, folder=tmp_path / "lr-eps")))
     assert page.names("img") == []
     assert "No model of images is there" in page.texts["pictures"]
 
@@ -92,6 +93,6 @@ def test_the_file_of_an_array_says_whether_it_holds_images(
 
 def test_from_the_storage_alone_the_page_says_why_there_are_none(digits: Desk, tmp_path: Path) -> None:
     found = digits.outcome()
-    page = Page(write(found.sweep, found.searches, found.attributes, None, tmp_path))
+    page = Page(write(replace(found, folder=None), tmp_path))
     assert page.names("img") == []
     assert "Made from the storage alone" in page.texts["pictures"]

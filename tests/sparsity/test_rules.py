@@ -7,7 +7,19 @@ import torch
 from torch import Tensor
 
 from spadam.models.spec import AutoencoderSpec
-from spadam.sparsity import RULES, BatchTopK, KWinners, Lifetime, Relu, Rule, Selection, TopK
+from spadam.sparsity import (
+    RULES,
+    BatchTopK,
+    KWinners,
+    Lifetime,
+    LifetimeSpec,
+    Relu,
+    ReluSpec,
+    Rule,
+    Selection,
+    TopK,
+    TopKSpec,
+)
 from spadam.sparsity.rule import everything, from_mask, to_mask
 from spadam.spec import InputError
 
@@ -48,6 +60,20 @@ class TestContract:
         assert torch.equal(first.latents_P, second.latents_P)
         assert sum(map(len, sets(first))) == len(first.latents_P)
         assert torch.equal(from_mask(to_mask(first, LATENTS)).offsets_B, first.offsets_B)
+
+    def test_only_an_l1_term_is_a_penalty(self, member: Any) -> None:
+        values = scores()[:, 0]
+        assert spec_of(member).build(LATENTS).penalty(values, 16) is None
+        if "l1" in member.model_fields:
+            penalty = spec_of(member, l1=0.5).build(LATENTS).penalty(values, 16)
+            assert penalty.item() == pytest.approx(0.5 * sum(abs(v) for v in values.tolist()) / 16, rel=1e-6)
+
+    def test_no_more_rows_are_touched_than_it_says(self, member: Any) -> None:
+        spec = spec_of(member)
+        bound = spec.rows_bound(LATENTS, 16)
+        touched = sum(len(set.union(*sets(spec.build(LATENTS).training_selection(scores(seed=n))))) for n in range(200))
+        # independent samples of equally likely latents reach the bound on average: the tolerance is of chance
+        assert bound is None or touched / 200 / LATENTS <= bound + 0.01
 
     def test_k_overrides_evaluation(self, member: Any) -> None:
         rule: Rule = spec_of(member).build(LATENTS)
@@ -169,6 +195,11 @@ def test_k_winners_duty_cycle_against_a_loop() -> None:
 def test_relu_keeps_what_is_positive() -> None:
     expected = [{i for i in range(LATENTS) if row[i] > 0} for row in scores()]
     assert sets(Relu().training_selection(scores())) == expected == sets(Relu().evaluation_selection(scores()))
+
+
+def test_rules_without_a_k_or_with_lifetime_sparsity_have_no_bound() -> None:
+    assert TopKSpec(k=3).rows_bound(30, 16) == 1 - (1 - 3 / 30) ** 16
+    assert [spec.rows_bound(30, 16) for spec in (TopKSpec(lifetime=True), LifetimeSpec(), ReluSpec())] == [None] * 3
 
 
 def test_everything_is_everything() -> None:

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spadam.optim import OPTIMIZERS, BaseOptimizerSpec, RowOptimizer
-from spadam.optim.custom import CustomSpec
+from spadam.optim import OPTIMIZERS, BaseOptimizerSpec, CustomSpec, RowOptimizer
 
 NAMES = [spec.model_fields["name"].default for spec in OPTIMIZERS]
 

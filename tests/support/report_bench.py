@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from spadam.report import write
-from spadam.report.outcome import Outcome, in_folder
-from spadam.sweep.running.task import Step, Task
+from spadam.sweep.outcome.outcome import Outcome, in_folder
+from spadam.sweep.running.task import Task
 from spadam.sweep.running.task import train as train_task
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support.sweep_bench import Bench
 from support.sweep_quadratic import bowl, finish
 
-Train = Callable[[Task, Callable[[Step], None]], RunResult]
+Train = Callable[[Task, Callable[[Progress], None]], RunResult]
 
 
-def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
     """All metrics that a page shows; what has a large lr diverges. `lazy` is trained with a denser code."""
     factor = 4.0 if task.slot.variant == "lazy" else 1.0
     if task.config.optimizer.lr > 0.02:
@@ -52,7 +53,7 @@ class Desk:
         """Run so many trainings, then interrupt."""
         left = iter(range(trainings))
 
-        def stopping(task: Task, progress: Callable[[Step], None]) -> RunResult:
+        def stopping(task: Task, progress: Callable[[Progress], None]) -> RunResult:
             if next(left, None) is None:
                 raise KeyboardInterrupt
             return train(task, progress)
@@ -60,15 +61,13 @@ class Desk:
         assert self.run(stopping) == 1
 
     def outcome(self) -> Outcome:
-        with in_folder(self.folder) as found:
-            return found
+        return in_folder(self.folder)
 
     def page(self, out: Path | None = None) -> "Page":
         return Page(self.write(out))
 
     def write(self, out: Path | None = None) -> Path:
-        found = self.outcome()
-        return write(found.sweep, found.searches, found.attributes, found.folder, out)
+        return write(self.outcome(), out)
 
 
 class Page(HTMLParser):

@@ -9,8 +9,10 @@ from rich.console import Console
 from spadam.spec import dump, merge
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.outcome.progress import Search, read
-from spadam.sweep.running.agent import WritePage, run_sweep
+from spadam.sweep.outcome.outcome import Outcome, find
+from spadam.sweep.outcome.progress import Search
+from spadam.sweep.running.agent import run_sweep
+from spadam.terminal.sweep import show, watch
 from support.sweep_quadratic import train as quadratic_train
 
 SPEC: dict[str, Any] = {
@@ -55,15 +57,27 @@ class Bench:
         train: Callable[..., Any] = quadratic_train,
         variants: Sequence[str] | None = None,
         workers: int = 0,
-        write_page: WritePage | None = None,
     ) -> int:
+        """As `sweep run` does, but for the page: the exit code; what is printed is kept."""
         self.said, self.told = io.StringIO(), io.StringIO()
         table, progress = Console(file=self.said, width=120), Console(file=self.told, width=120)
-        how: dict[str, Any] = {"workers": workers, "write_page": write_page, "train": train}
-        return run_sweep(self.spec, self.out, variants, table, progress=progress, **how)
+        try:
+            with watch(progress) as view:
+                outcome = run_sweep(self.spec, self.out, variants, workers=workers, watcher=view, train=train)
+        except KeyboardInterrupt:
+            return 1
+        if outcome.trouble is not None:
+            progress.print(outcome.trouble, markup=False, highlight=False, soft_wrap=True)
+            return 1
+        show(table, outcome.sweep, [s for s in outcome.summaries if variants is None or s.variant in variants])
+        return 0
 
-    def read(self) -> tuple[Sweep, list[Search]]:
-        return read(self.spec, self.out)
+    def outcome(self) -> Outcome:
+        return find(self.spec, self.out)
+
+    def read(self) -> tuple[Sweep, Sequence[Search]]:
+        found = self.outcome()
+        return found.sweep, found.searches
 
     def files(self) -> dict[str, str]:
         """Every file with a hash of its content."""

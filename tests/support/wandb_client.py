@@ -46,6 +46,10 @@ def train(run: dict[str, Any]) -> None:
         recorder.show(lambda: pictures, step=run["rows"][-1]["step"] + 1)
     time.sleep(run.get("pause", 0.0))
     if run.get("kill_me"):
+        (kept,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+        end = time.monotonic() + 10  # unless told otherwise, the client writes after fifteen seconds
+        while run["last"].encode() not in kept.read_bytes() and time.monotonic() < end:
+            time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGKILL)
     recorder.finish(run.get("summary", {}), exit_code=run.get("exit_code", 0))
 

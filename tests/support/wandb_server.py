@@ -9,10 +9,12 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -69,9 +71,12 @@ class Seen:
 
 
 class WandbServer:
-    """Listens from ``with`` to the end of its block; ``address`` is where, ``runs`` what it knows by run id."""
+    """Listens from ``with`` to the end of its block; ``address`` is where, ``runs`` what it knows by run id.
 
-    def __init__(self) -> None:
+    With ``certificate``, a file that holds it and its key, it speaks TLS.
+    """
+
+    def __init__(self, certificate: Path | None = None) -> None:
         self.runs: dict[str, SeenRun] = {}
         self.requests: list[Seen] = []
         self.not_understood: list[str] = []
@@ -79,7 +84,12 @@ class WandbServer:
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.address = f"http://127.0.0.1:{self._http.server_address[1]}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+        scheme = "http" if certificate is None else "https"
+        self.address = f"{scheme}://127.0.0.1:{self._http.server_address[1]}"
 
     def __enter__(self) -> WandbServer:
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

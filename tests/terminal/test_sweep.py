@@ -5,19 +5,18 @@ from collections.abc import Callable
 from rich.console import Console
 
 from spadam.sweep.running.agent import run_sweep
-from spadam.sweep.running.task import Step, Task
-from spadam.terminal.sweep import LiveView, LogView, watch
+from spadam.sweep.running.task import Task
+from spadam.terminal.sweep import LiveView, LogView, show, watch
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
 
-
-class Half:
-    step, total, loss = 50, 100, 0.25
+HALF = Progress(50, 100, 0.25, "training")
 
 
-def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
-    progress(Half())
+def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+    progress(HALF)
     return quadratic.train(task, progress)
 
 
@@ -38,8 +37,9 @@ def test_elsewhere_than_on_a_terminal_a_line_a_training(bench: Bench) -> None:
 def test_the_table_is_not_folded_in_a_pipe(bench: Bench) -> None:
     bench.write({"search": {"trials": 1}, "repeat": {"seeds": 2}})
     out = io.StringIO()
-    console, progress = Console(file=out, width=20), Console(file=io.StringIO())
-    run_sweep(bench.spec, bench.out, None, console, progress=progress, workers=0, train=train)
+    bench.run(train)
+    outcome = bench.outcome()
+    show(Console(file=out, width=20), outcome.sweep, outcome.summaries)
     lines = out.getvalue().splitlines()
     assert any(re.search(r"^adam .* ± ", line) for line in lines)
     assert "…" not in out.getvalue()
@@ -48,20 +48,18 @@ def test_the_table_is_not_folded_in_a_pipe(bench: Bench) -> None:
 def test_on_a_terminal_a_live_line_a_variant(bench: Bench) -> None:
     out = io.StringIO()
     terminal = Console(file=out, force_terminal=True, width=140, color_system=None)
-    view = watch(terminal, "val/fvu")
+    view = watch(terminal)
     assert isinstance(view, LiveView)
     shots: list[str] = []
 
-    def look(task: Task, progress: Callable[[Step], None]) -> RunResult:
-        progress(Half())
+    def look(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+        progress(HALF)
         if task.slot.label == "search-1":
             shots.append(out.getvalue())
         return quadratic.train(task, progress)
 
-    assert (
-        run_sweep(bench.spec, bench.out, None, Console(file=io.StringIO()), progress=terminal, workers=0, train=look)
-        == 0
-    )
+    with view:
+        run_sweep(bench.spec, bench.out, workers=0, watcher=view, train=look)
     final = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
     last = final[final.rindex("variant") :]
     for variant in ("adam", "lazy"):
@@ -72,13 +70,13 @@ def test_on_a_terminal_a_live_line_a_variant(bench: Bench) -> None:
 def test_a_frame_shows_what_runs_the_best_so_far_and_the_time_left(bench: Bench) -> None:
     frames: list[str] = []
     terminal = Console(file=io.StringIO(), force_terminal=True, width=140, color_system=None)
-    view = LiveView(terminal, "val/fvu")
+    view = LiveView(terminal)
     from spadam.sweep.outcome.progress import tally
 
-    def look(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def look(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         view.update(tally(*bench.read()))
         view.begin(task.slot)
-        view.move(task.slot, Half())
+        view.move(task.slot, HALF)
         with terminal.capture() as capture:
             terminal.print(view._draw())
         frames.append(capture.get())
@@ -87,11 +85,11 @@ def test_a_frame_shows_what_runs_the_best_so_far_and_the_time_left(bench: Bench)
 
     bench.run(look)
     first = next(line for line in frames[0].splitlines() if line.startswith("adam"))
-    assert re.search(r"0/5\s+-\s+\?\s+search-0: step 50 of 100, loss 0.25", first)
+    assert re.search(r"0/5\s+–\s+\?\s+search-0: step 50 of 100, loss 0.25", first)
     third = next(line for line in frames[2].splitlines() if line.startswith("adam"))
     assert re.search(r"1/5\s+[\d.]+\s+8 s\s+search-1: step 50 of 100", third)
     assert re.search(r"all\s+16 s", frames[2])
 
 
 def test_a_pipe_gets_the_quiet_view() -> None:
-    assert isinstance(watch(Console(file=io.StringIO()), "val/fvu"), LogView)
+    assert isinstance(watch(Console(file=io.StringIO())), LogView)

@@ -50,7 +50,8 @@ def test_an_offline_run_needs_no_account_and_is_uploaded_whole(desk: Desk, serve
     assert run.config == result["config"]
     known = {name: value for name, value in result["metrics"].items() if value is not None}
     assert {name: run.summary[name] for name in known} == known
-    assert (run.summary["status"], run.summary["warnings"]) == ("complete", result["warnings"])
+    texts = [warning["text"] for warning in result["warnings"]]
+    assert (run.summary["status"], run.summary["warnings"]) == ("complete", texts)
     assert run.summary["warning_count"] == len(result["warnings"])
 
     config = validate(RunConfig, load(folder / "config.yaml"))

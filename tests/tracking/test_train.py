@@ -93,7 +93,7 @@ def test_pictures_and_the_outcome_are_shown_once_the_result_is_on_the_disk(
     assert listener.outcome == {
         "status": "complete",
         **result.metrics,
-        "warnings": result.warnings,
+        "warnings": [warning["text"] for warning in result.warnings],
         "warning_count": len(result.warnings),
     }
 

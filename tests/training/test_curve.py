@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_train import STEPS, Stop, config, rows, same, stop_at, timeless, weights
 
 import spadam.training.run
 from spadam.config import RunConfig
@@ -13,6 +12,7 @@ from spadam.training.ledger import rows as ledger_rows
 from spadam.training.limits import Limits
 from spadam.training.result import RunResult
 from spadam.training.run import run
+from support.short_training import STEPS, Stop, config, rows, same, stop_at, timeless, weights
 
 CUT_AT_2 = Pruning("val/fvu", "minimize", (None, None, 0.0, None, None))
 """No fvu is below 0, so the second evaluation cuts."""

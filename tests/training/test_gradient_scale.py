@@ -39,7 +39,7 @@ CASES: list[dict[str, Any]] = [
 def test_is_the_rms_over_touched_rows_of_the_first_batches(overlay: dict[str, Any]) -> None:
     wanted = config(overlay)
     data, spec = wanted.data.load(), wanted.model
-    model = wanted.build_autoencoder(data)
+    model = wanted.model.begin(data, wanted.seed)
     weights = [p for p in model.latent_parameters if p.dim() == 2]
     batches = Batches(data, data.train, wanted.data.batch_size, wanted.seed)
     orders = itertools.chain.from_iterable(batches.order(epoch).split(batches.batch_size) for epoch in range(BATCHES))

@@ -12,7 +12,7 @@ from spadam.data.dataset import Samples
 from spadam.data.splits import Splits
 from spadam.models.spec import AutoencoderSpec
 from spadam.optim import LazyAdamSpec
-from spadam.sparsity.top_k import TopKSpec
+from spadam.sparsity import TopKSpec
 from spadam.training.lightning import DirectStrategy, NoProfiler
 from spadam.training.module import AutoencoderModule
 
@@ -52,7 +52,7 @@ def batches() -> Batches:
 
 
 def fit(tmp_path: Any, clip: float | None, **values: Any) -> tuple[Listener, list[Tensor]]:
-    spec = AutoencoderSpec(latents=24, rule=TopKSpec(name="top_k", k=3))
+    spec = AutoencoderSpec(latents=24, rule=TopKSpec(k=3))
     model = spec.build(10, torch.Generator().manual_seed(2))
     listener = Listener()
     trainer = pl.Trainer(

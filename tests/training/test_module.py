@@ -177,17 +177,6 @@ def test_a_constant_lr_needs_no_scheduler(tmp_path: Any) -> None:
     assert [len(plain.lr_scheduler_configs) for plain in (constant, warmed)] == [0, 1]
 
 
-def test_attributes_are_set_as_torch_sets_them() -> None:
-    under_test = module()
-    under_test.optimizer_seconds = 2.5
-    assert under_test.optimizer_seconds == 2.5
-    under_test.probe = None
-    assert under_test.probe is None
-    assert not [name for name, _ in under_test.named_parameters() if name.startswith("probe")]
-    under_test.probe = LinearProbe(LATENTS, CLASSES)
-    assert "probe.weight" in dict(under_test.named_parameters())
-
-
 def test_validation_and_test_log_the_evaluation_code(tmp_path: Any) -> None:
     under_test, plain = module(), trainer(tmp_path)
     plain.fit(under_test, loader(), loader())

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,66 +13,18 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from spadam.config import RunConfig
 from spadam.data import Batches
-from spadam.diagnostics.comparability import ALL_ROWS_TOUCHED
 from spadam.diagnostics.metrics import METRICS
 from spadam.models.autoencoder import SparseAutoencoder
+from spadam.models.probe import LinearProbe
 from spadam.optim import LazyAdam
-from spadam.spec import Document, InputError, dump, merge, validate
+from spadam.spec import InputError, dump
 from spadam.training import checkpoint, ledger
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from spadam.training.run import run, save_weights
-
-BASE: dict[str, Any] = {
-    "seed": 3,
-    "data": {"name": "digits", "batch_size": 64},
-    # `auto` is certified only where small products are fast, and only then there is something to say of it.
-    "model": {"latents": 64, "rule": {"name": "top_k", "k": 4}, "selection": "certified"},
-    "optimizer": {"name": "lazy_adam", "lr": 1e-2},
-    "trainer": {"epochs": 2},
-    "tracking": {"mode": "disabled"},
-}
-STEPS = 1200 // 64  # in an epoch
-
-
-def config(**overlay: Any) -> RunConfig:
-    return validate(RunConfig, Document(merge(BASE, overlay), {}, "test"))
-
-
-def timeless(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name != "time" and not name.startswith("time/")}
-
-
-def same(a: RunResult, b: RunResult) -> bool:
-    """Every number equal to the last bit, but times."""
-    return (
-        timeless(a.metrics) == timeless(b.metrics)
-        and a.arrays == b.arrays
-        and a.status == b.status
-        and list(map(timeless, a.evaluations)) == list(map(timeless, b.evaluations))
-    )
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    return [timeless(row) for row in ledger.rows(folder / "metrics.jsonl")]
-
-
-def weights(folder: Path) -> bytes:
-    return (folder / "model.safetensors").read_bytes()
-
-
-class Stop(Exception):
-    """Ends a training as a kill would: nothing after it is written."""
-
-
-def stop_at(step: int, error: type[BaseException] = Stop) -> Any:
-    def watch(progress: Progress) -> None:
-        if progress.step >= step:
-            raise error
-
-    return watch
+from support import short_training
+from support.short_training import BASE, STEPS, Stop, config, rows, same, stop_at, timeless, weights
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +71,7 @@ def test_a_bare_loop_gives_the_same_bits_and_numbers(finished: tuple[Path, RunRe
     """What Lightning, telemetry, ledger and checkpoints stand around is this loop."""
     folder, result = finished
     wanted, data = config(), config().data.load()
-    model = wanted.build_autoencoder(data)
+    model = wanted.model.begin(data, wanted.seed)
     optimizer = LazyAdam(model.parameters(), lr=1e-2)
     batches = Batches(data, data.train, wanted.data.batch_size, wanted.seed)
     for _ in range(2):
@@ -143,6 +94,31 @@ def test_a_bare_loop_gives_the_same_bits_and_numbers(finished: tuple[Path, RunRe
     assert result.metrics["train/loss_stream"] == pytest.approx(sum(losses) / STEPS, rel=1e-12)
     assert result.metrics["sparsity/rows_touched"] == pytest.approx(sum(touched) / STEPS, rel=1e-12)
     assert result.metrics["optim/update_rms"] == pytest.approx(changes[0], rel=1e-6)  # summed in another order
+
+
+def test_the_online_accuracy_is_that_of_the_probe_in_each_epoch(finished: tuple[Path, RunResult]) -> None:
+    """The probe trained by hand on the codes, its guesses counted before each step and anew in each epoch."""
+    _, result = finished
+    wanted, data = config(), config().data.load()
+    model = wanted.model.begin(data, wanted.seed).train()
+    probe = LinearProbe(64, 10)
+    optimizer, adam = LazyAdam(model.parameters(), lr=1e-2), torch.optim.Adam(probe.parameters(), lr=1e-2)
+    batches = Batches(data, data.train, wanted.data.batch_size, wanted.seed)
+    for row in result.evaluations[1:]:
+        right = samples = 0
+        for x, y in batches:
+            output = model(x, probe=True)
+            logits = probe(output.probe_code)
+            right, samples = right + int((logits.argmax(1) == y).sum()), samples + len(y)
+            adam.zero_grad()
+            torch.nn.functional.cross_entropy(logits, y).backward()
+            adam.step()
+            (output.reconstruction_BD - x).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        assert samples == 64 * STEPS
+        assert row["probe/online_accuracy"] == pytest.approx(right / samples, abs=2 / samples)  # roundings
+        assert 0 < row["probe/online_accuracy"] < 1
 
 
 def test_the_model_can_be_loaded(finished: tuple[Path, RunResult]) -> None:
@@ -253,11 +229,9 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_leaves_the_handler(tmp_path: Path) -
 
 def test_a_killed_process_loses_nothing(finished: tuple[Path, RunResult], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = fresh_process(tmp_path, out, "trainer.checkpoint_every=1")
-    while checkpoint.latest(out / "checkpoints") is None and process.poll() is None:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process = subprocess.run([sys.executable, short_training.__file__, str(out)], check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert checkpoint.latest(out / "checkpoints") is not None
     assert not (out / "result.json").exists()
     assert fresh_process(tmp_path, out, "trainer.checkpoint_every=1").wait() == 0
     assert weights(out) == weights(finished[0])
@@ -275,7 +249,7 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_weights_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = config().build_autoencoder(config().data.load())
+    model = config().model.begin(config().data.load(), config().seed)
     save_weights(model, tmp_path)
     (tmp_path / "new").touch()
     assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "new").stat().st_mode
@@ -299,6 +273,30 @@ def test_a_time_limit_ends_a_run() -> None:
     result = run(config(trainer={"epochs": None, "time_limit": 0.3}))
     assert result.status == "complete"
     assert result.evaluations[-1]["step"] > 0
+
+
+def test_a_resumed_run_has_the_time_that_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step takes a second here; six of ten are over when it is stopped, five of them in the checkpoint."""
+    now = 0.0
+
+    def tick(progress: Progress) -> None:
+        nonlocal now
+        now = now + 1.0 if progress.doing == "training" else now
+
+    monkeypatch.setattr("spadam.training.limits.time.monotonic", lambda: now)
+    wanted = config(trainer={"epochs": None, "time_limit": 9.5, "checkpoint_every": 1})
+
+    def stopping(progress: Progress) -> None:
+        tick(progress)
+        if progress.step == 6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run(wanted, tmp_path / "out", progress=stopping)
+    now += 100.0  # what passes in between is nobody's
+    resumed = run(wanted, tmp_path / "out", progress=tick)
+    whole = run(wanted, tmp_path / "whole", progress=tick)
+    assert resumed.evaluations[-1]["step"] == whole.evaluations[-1]["step"] == 10
 
 
 @pytest.mark.parametrize("lr", [1e4, 1e30])
@@ -346,13 +344,14 @@ def test_lifetime_makes_the_variants_one_and_says_so(tmp_path: Path) -> None:
         assert weights(tmp_path / name) == weights(tmp_path / "one")
         assert timeless(other.metrics) == timeless(one.metrics)
     assert one.metrics["sparsity/rows_touched"] == 1
-    assert ALL_ROWS_TOUCHED in one.warnings
+    (warned,) = [warning for warning in one.warnings if warning["code"] == "all_rows_touched"]
+    assert "tf_sparse_adam, masked_adam and lazy_adam are one optimizer here" in warned["text"]
 
 
 def test_without_lifetime_the_variants_differ() -> None:
     lazy, dense = (run(config(optimizer={"name": name, "lr": 1e-2})) for name in ("lazy_adam", "tf_sparse_adam"))
     assert lazy.metrics["val/fvu"] != dense.metrics["val/fvu"]
-    assert ALL_ROWS_TOUCHED not in lazy.warnings
+    assert "all_rows_touched" not in [warning["code"] for warning in lazy.warnings]
 
 
 def test_sparse_and_dense_execution_train_alike() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from spadam.config import RunConfig
 from spadam.data import Batches
+from spadam.diagnostics import weight_updates
 from spadam.diagnostics.weight_updates import keep
 from spadam.optim.inspection import view
 from spadam.optim.rows.touched import touched_rows
@@ -33,7 +34,7 @@ def config(optimizer: str, model: dict[str, Any]) -> RunConfig:
 def naive(wanted: RunConfig, every: int) -> tuple[float, float]:
     """Both metrics over every ``every``-th step: whole matrices, element by element."""
     data = wanted.data.load()
-    model = wanted.build_autoencoder(data).train()
+    model = wanted.model.begin(data, wanted.seed).train()
     module = AutoencoderModule(model, wanted.optimizer)
     optimizer = wanted.optimizer.build(model.parameters())
     weights = [p for p in model.latent_parameters if p.dim() == 2]
@@ -80,7 +81,7 @@ def test_only_rows_that_may_move_are_kept(monkeypatch: pytest.MonkeyPatch) -> No
             return found
 
         with monkeypatch.context() as patch:
-            patch.setattr(telemetry, "keep", seen)
+            patch.setattr(weight_updates, "keep", seen)
             run(config(name, {}), phase="search")
     assert sizes["adam"] == [64]
     assert 0 < sizes["lazy_adam"][0] < 64

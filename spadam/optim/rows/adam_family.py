@@ -6,12 +6,10 @@ Shapes: L rows of a parameter, D features, R rows updated in a step.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
-from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
@@ -22,36 +20,10 @@ from spadam.optim.rows.beta_powers import power
 from spadam.optim.rows.deferred_decay import catch_up, decay_of, defer, take_decays
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.rows.touched import as_rows
-from spadam.optim.spec import BaseOptimizerSpec, Betas
-
-LR, BETAS, EPS = 1e-3, (0.9, 0.999), 1e-8  # Kingma and Ba 2015; the libraries followed them
-
-Epsilon = Literal["after", "hat"]
-
-ENTERS = {
-    "after": "√v̂ + ε: after bias correction (option `hat`: √v + ε)",
-    "hat": "√v + ε: the correction stands in the lr (option `after`: √v̂ + ε)",
-}
+from spadam.optim.specs.adam_family import BETAS, EPS, LR, Epsilon, Point
 
 
-class Point(NamedTuple):
-    """Where an optimizer stands on each axis."""
-
-    moments: Literal["decay", "freeze"]
-    """Of untouched rows: times beta every step, or left as they are."""
-    weights: Literal["move", "hold"]
-    """Of untouched rows: their momentum goes on moving them, or not."""
-    clock: Literal["global", "row", "none"]
-    """What bias correction counts: steps, updates of the row, or there is no correction."""
-    epsilon: Epsilon
-    """`after`: m̂/(√v̂+ε); `hat`: lr √(1-β2ᵗ)/(1-β1ᵗ) m/(√v+ε). The default; each instance may choose."""
-    second: Literal["element", "row"]
-    """v for each element, or one for a row: the mean of its g²."""
-    sample: Literal["batch", "active"]
-    """The gradient as it comes, or times B/n: the mean over the n samples in which the row was on."""
-
-
-class PointAdam(RowOptimizer):
+class AdamFamily(RowOptimizer):
     """Adam at one point of the family; each subclass is its point and nothing else.
 
     State: "step" t; "exp_avg" m and "exp_avg_sq" v in the shape of the parameter, v (L, 1) with `second: row`;
@@ -166,34 +138,3 @@ def _moments(group: dict[str, Any]) -> dict[str, float]:
 
 def _as(dtype: torch.dtype, value: float | Tensor) -> float | Tensor:
     return value.to(dtype) if isinstance(value, Tensor) else value
-
-
-class PointAdamSpec(BaseOptimizerSpec):
-    """An optimizer of Adam's family: moments, bias correction, and an epsilon."""
-
-    gradient: ClassVar[Literal["coo", "dense"]] = "coo"
-    lr_center: ClassVar[float] = 3e-3
-    moves_untouched: ClassVar[bool] = False
-    algorithm: ClassVar[type[PointAdam]]
-
-    lr: float = Field(LR, gt=0)
-    """Step size."""
-    betas: Betas = BETAS
-    """How much of the first and of the second moment stays in a step."""
-    eps: float = Field(EPS, ge=0)
-    """Added to the denominator, in the place that `epsilon` says."""
-    epsilon: Epsilon
-    """`after` bias correction: m̂/(√v̂+ε); `hat`: the correction in the lr, m/(√v+ε)."""
-    row_accumulate: int = Field(1, ge=1)
-    """Sum a row's gradients until so many samples have come, then apply them."""
-
-    @override
-    def build(self, params: ParamsT) -> Optimizer:
-        return self.algorithm(
-            params,
-            lr=self.lr,
-            betas=self.betas,
-            eps=self.eps,
-            epsilon=self.epsilon,
-            row_accumulate=self.row_accumulate,
-        )

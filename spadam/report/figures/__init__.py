@@ -9,7 +9,7 @@ from spadam.report.figures.density import density
 from spadam.report.figures.landscape import landscape
 from spadam.report.figures.pictures import pictures
 from spadam.report.figures.response import response
-from spadam.report.outcome import Outcome
+from spadam.sweep.outcome.outcome import Outcome
 
 FIGURES: tuple[Callable[[Outcome], Section], ...] = (comparison, response, landscape, codes, density, pictures)
 """All of them, in the order of the page."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from spadam.report.axis import Scale
 from spadam.report.drawing import SQUARE, Panel, Section, colour, dots, draw, gap, layout, line, swatch, symbol, words
 from spadam.report.markup import Html, tag
-from spadam.report.outcome import Outcome, judged
+from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import number
 
 _ANCHOR, _TITLE = "codes", "Training code against evaluation code"
@@ -61,7 +61,7 @@ def codes(outcome: Outcome) -> Section:
 def _points(outcome: Outcome, split: str) -> list[_Point]:
     found = []
     for search in outcome.searches:
-        for record in judged(search):
+        for record in search.judged:
             trained = outcome.value(record, f"{split}/fvu_training_code")
             seen = outcome.value(record, f"{split}/fvu")
             if trained and seen is not None:

@@ -7,10 +7,10 @@ from typing import Any
 from spadam.report.axis import Scale
 from spadam.report.drawing import Panel, Section, colour, dots, draw, gap, line, rowed, swatch, symbol
 from spadam.report.markup import Html, join, paragraph, table, tag
-from spadam.report.outcome import Outcome
 from spadam.statistics.interval import Estimate, estimate
+from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import Search
-from spadam.sweep.outcome.summary import Line
+from spadam.sweep.outcome.summary import StudySummary
 from spadam.text import interval, number
 
 _ANCHOR, _TITLE = "comparison", "Tuned comparison"
@@ -19,7 +19,7 @@ _TEST, _PROBE = "test/fvu", "probe/test_accuracy"
 
 def comparison(outcome: Outcome) -> Section:
     """A table with a line for every study, a figure of the seeds behind it, and the notes."""
-    if not any(line_.value is not None for line_ in outcome.lines):
+    if not any(study.value is not None for study in outcome.summaries):
         reason = f"No trial has a finite {outcome.metric} yet, so there is nothing to compare."
         section = gap(_ANCHOR, _TITLE, reason)
         return section._replace(html=join([section.html, _notes(outcome)]))
@@ -31,7 +31,7 @@ def comparison(outcome: Outcome) -> Section:
 
 def _reading(outcome: Outcome) -> str:
     repeats = "There are no repeats yet."
-    if any(line_.repeats for line_ in outcome.lines):
+    if any(study.repeats for study in outcome.summaries):
         repeats = "Small marks are repeats, one a seed; the large mark is their mean, the bar its 95 % interval."
     return f"{repeats} The hollow mark is the search's best value: picked as the best of many, it is optimistic."
 
@@ -43,21 +43,21 @@ def _table(outcome: Outcome) -> Html:
     columns += [f"{metric}: search's best", f"{metric}: repeats", f"{_TEST}: repeats", "rows touched"]
     columns += ["probe accuracy, test"] if any(probes) else []
     body = []
-    for line_, probe in zip(outcome.lines, probes, strict=True):
-        cells = [_param(line_, axis) for axis in outcome.axes]
-        cells += [number(line_.value), tag("b", interval(line_.repeats, planned))]
-        cells += [interval(line_.test, planned), number(line_.rows_touched, 3)]
+    for study, probe in zip(outcome.summaries, probes, strict=True):
+        cells = [_param(study, axis) for axis in outcome.axes]
+        cells += [number(study.value), tag("b", interval(study.repeats, planned))]
+        cells += [interval(study.test, planned), number(study.rows_touched, 3)]
         cells += [interval(probe, planned)] if any(probes) else []
-        body.append((join([swatch(outcome.number_of(line_.variant)), outcome.name(line_)]), *cells))
+        body.append((join([swatch(outcome.number_of(study.variant)), outcome.name(study)]), *cells))
     return tag("div", table(("variant", *columns), body, "cards"), class_="scroll")
 
 
-def _param(line_: Line, axis: str) -> str:
+def _param(study: StudySummary, axis: str) -> str:
     """A parameter of the best trial; marked where it lies so near a bound that a better one may lie beyond."""
-    if axis not in line_.params:
+    if axis not in study.params:
         return "–"
-    shown = number(line_.params[axis], 3)
-    near = line_.near.get(axis)
+    shown = number(study.params[axis], 3)
+    near = study.near.get(axis)
     return tag("span", shown, tag("span", f" near its {near} bound", class_="near")) if near else shown
 
 
@@ -108,9 +108,9 @@ def _numbers(outcome: Outcome) -> list[tuple[str, ...]]:
 def _notes(outcome: Outcome) -> Html:
     """What one must know to read the table, each once, with the variants that it is about."""
     notes: dict[str, list[str]] = {}
-    for line_ in outcome.lines:
-        for note in line_.notes:
-            notes.setdefault(note, []).append(line_.variant)
+    for study in outcome.summaries:
+        for note in study.notes:
+            notes.setdefault(note, []).append(study.variant)
     if not notes:
         return Html()
     said = [tag("li", tag("b", ", ".join(dict.fromkeys(names))), f": {note}") for note, names in notes.items()]

@@ -7,7 +7,7 @@ from typing import Any
 
 from spadam.report.axis import Scale
 from spadam.report.drawing import Panel, Section, colour, dots, draw, gap, line, rowed, symbol
-from spadam.report.outcome import Outcome, judged
+from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import Search
 from spadam.text import number
 
@@ -30,7 +30,7 @@ def density(outcome: Outcome) -> Section:
         (
             outcome.name(search),
             *(number(_mean(outcome, search, metric)) for metric in (_TRAINED, _JUDGED, _TOUCHED)),
-            str(len(judged(search))),
+            str(len(search.judged)),
         )
         for search in outcome.searches
     ]
@@ -93,5 +93,5 @@ def _is_wide(spread: Sequence[float]) -> bool:
 
 
 def _mean(outcome: Outcome, search: Search, metric: str) -> float | None:
-    found = [value for record in judged(search) if (value := outcome.value(record, metric)) is not None]
+    found = [value for record in search.judged if (value := outcome.value(record, metric)) is not None]
     return sum(found) / len(found) if found else None

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from spadam.report.axis import Scale, quantile
 from spadam.report.drawing import SEQUENCE, Panel, Section, crosses, dots, draw, gap, heading, layout, ring
 from spadam.report.markup import Html, tag
-from spadam.report.outcome import Outcome
 from spadam.report.trials import Trial, count_missing, ranked, scale_of, searched, trials
+from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import number
 
 _ANCHOR, _TITLE = "landscape", "Where the good values lie"

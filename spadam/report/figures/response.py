@@ -8,8 +8,8 @@ from typing import Any
 
 from spadam.report.axis import Scale
 from spadam.report.drawing import Panel, Section, colour, crosses, dots, draw, gap, heading, layout, line, ring, symbol
-from spadam.report.outcome import Outcome
 from spadam.report.trials import EPS, Trial, count_missing, ranked, scale_of, searched, trials
+from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import number
 
 _ANCHOR = "response"

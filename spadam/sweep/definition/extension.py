@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spadam.spec import InputError, Path_
-from spadam.sweep.definition.range_ends import configurations
 from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.space import Axis
 from spadam.sweep.definition.spec import Sweep
@@ -19,7 +18,7 @@ def facts(sweep: Sweep) -> dict[str, Any]:
     """What determines the results of a sweep, as plain values; what was left to a default is spelled out."""
     variants = {}
     for name, variant in sweep.variants.items():
-        config = next(configurations(variant.document, variant.axes)).facts()
+        config = variant.corners[0].facts()
         for axis in variant.axes:
             _drop(config, key_of(axis.name))
         space = {axis.name: _axis_facts(sweep, axis) for axis in variant.axes}
@@ -88,7 +87,7 @@ def _drop(config: dict[str, Any], dotted: str) -> None:
     *parents, key = dotted.split(".")
     for name in parents:
         config = config[name]
-    del config[key]
+    config.pop(key, None)  # `model.name` is none in any case
 
 
 def _leaves(data: object, path: Path_ = ()) -> Iterator[tuple[Path_, object]]:

@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from spadam.config import RunConfig
-from spadam.diagnostics.metrics import METRICS, lookup
+from spadam.diagnostics.metrics import lookup
+from spadam.models.task_spec import TaskSpec
 from spadam.spec import Document, InputError, Path_, merge, validate
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, key_of, lay_in
 from spadam.sweep.definition.space import Axis, Range, Value, takes_only_whole_numbers
@@ -21,8 +22,6 @@ from spadam.sweep.definition.spec import Sweep
 
 _MOST_CORNERS = 4096
 """All corners are tried, at some 0.1 ms each; beyond this a space is refused, rather than checked in part."""
-
-_ON_VALIDATION = {name for name, metric in METRICS.items() if "validation split" in metric.over}
 
 
 def part(document: Document, path: Path_) -> Document:
@@ -55,8 +54,8 @@ def lay_over(variant: str, overlay: Mapping[str, Any], ranges: Mapping[str, Rang
     return Document(data, lines, document.name)
 
 
-def check(variant: str, document: Document, ranges: Mapping[str, Range]) -> set[str]:
-    """Try every corner of a variant; the names of the axes that take only whole numbers.
+def check(variant: str, document: Document, ranges: Mapping[str, Range]) -> tuple[RunConfig, ...]:
+    """The configuration at every corner of a variant; eps is that of a scale of 1 where it depends on the gradient.
 
     Raises :class:`InputError` that says at which end of which axis, when it is an axis that is wrong.
     """
@@ -75,7 +74,12 @@ def check(variant: str, document: Document, ranges: Mapping[str, Range]) -> set[
             errors.append((corner, error))
     if errors:
         raise _blame(errors, ends, ranges)
-    return {name for name, range_ in ranges.items() if _is_whole(configs[0], key_of(name), range_)}
+    return tuple(configs)
+
+
+def whole_axes(config: RunConfig, ranges: Mapping[str, Range]) -> set[str]:
+    """The names of the axes that take only whole numbers, by a configuration of their variant."""
+    return {name for name, range_ in ranges.items() if _is_whole(config, key_of(name), range_)}
 
 
 def check_objective(sweep: Sweep) -> None:
@@ -83,8 +87,10 @@ def check_objective(sweep: Sweep) -> None:
     metric = sweep.spec.objective.metric
     where = sweep.document.where(("objective", "metric"))
     try:
-        known = lookup(metric)
+        known, *_ = [lookup(metric, "", task.metrics) for task in _tasks(sweep)]
     except InputError as error:
+        if error.argument:
+            raise
         raise InputError("objective.metric", metric, error.rule, error.remedy, where) from None
 
     def refuse(rule: str, remedy: str = "choose another metric, such as val/fvu") -> InputError:
@@ -92,7 +98,7 @@ def check_objective(sweep: Sweep) -> None:
 
     if known.array:
         raise refuse("an objective must be one number")
-    if metric.startswith("test/") or metric == "probe/test_accuracy":
+    if known.split == "test":
         raise refuse("nothing may be chosen by the test split")
     if not known.searchable:
         raise refuse("a search cannot be judged by it")
@@ -102,20 +108,26 @@ def check_objective(sweep: Sweep) -> None:
         )
         raise refuse(rule, "choose another metric, such as val/fvu, or set search.pruner: none")
     for name, variant in sweep.variants.items():
-        for config in configurations(variant.document, variant.axes):
-            if metric.startswith("probe/") and config.probe is None:
+        for config in variant.corners:
+            if known.labels and config.probe is None:
                 raise refuse(f"variant {name} has no probe", "remove `probe: null`, or choose another metric")
             if known.refit and config.probe is not None and config.probe.refit == "never":
                 raise refuse(f"variant {name} never fits it", "set probe.refit: auto, or choose another metric")
-            if metric in _ON_VALIDATION and config.data.validation_size == 0:
+            if known.split == "val" and config.data.validation_size == 0:
                 rule = f"variant {name} has no validation samples"
                 raise refuse(rule, "set data.validation_size, or choose another metric")
 
 
-def configurations(document: Document, axes: tuple[Axis, ...]) -> Iterator[RunConfig]:
-    """The configuration at every corner; eps is that of a scale of 1 where it depends on the gradient."""
-    for corner in _corners({axis.name: axis.ends() for axis in axes}):
-        yield validate(RunConfig, document._replace(data=lay_in(document.data, corner, PLACEHOLDER)))
+def _tasks(sweep: Sweep) -> Iterator[TaskSpec]:
+    """What is trained at every corner. Raises :class:`InputError` about one that cannot be imported."""
+    for variant in sweep.variants.values():
+        for config in variant.corners:
+            try:
+                yield config.task
+            except InputError as error:
+                where = variant.document.where(tuple(error.argument.split(".")))
+                argument = f"variant {variant.name}: {error.argument}"
+                raise InputError(argument, error.value, error.rule, error.remedy, where) from None
 
 
 def _corners(ends: Mapping[str, tuple[Value, ...]]) -> Iterator[dict[str, Value]]:

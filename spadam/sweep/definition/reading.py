@@ -65,9 +65,10 @@ def _variant(name: str, spec: SweepSpec, document: Document, dimensions: Mapping
     chosen = {axis: range_ for axis, range_ in ranges.items() if range_ is not None}
     merged = range_ends.lay_over(name, spec.variants[name].overlay, chosen, document)
     placed = relative_axes.place(name, merged, chosen)
-    whole = range_ends.check(name, merged, placed)
+    corners = range_ends.check(name, merged, placed)
+    whole = range_ends.whole_axes(corners[0], placed)
     axes = (Axis(axis, range_, axis in whole, dimensions[axis]) for axis, range_ in placed.items())
-    return Variant(name, merged, tuple(axes))
+    return Variant(name, merged, tuple(axes), corners)
 
 
 def _check_ranges(document: Document) -> None:

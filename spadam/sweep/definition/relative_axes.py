@@ -1,6 +1,6 @@
 """Axes and ranges that are relative to a variant: to its optimizer's centre, to the gradient, to another axis.
 
-A *derived axis* is searched, but is no key of a configuration: `optimizer.eps_rel` and `optimizer.lr_over_eps` become
+A *relative axis* is searched, but is no key of a configuration: `optimizer.eps_rel` and `optimizer.lr_over_eps` become
 `optimizer.eps` and `optimizer.lr` here. `optimizer.eps_rel` is eps in units of the *scale*, the root mean square of the
 gradient before the first step (:func:`spadam.training.gradient_scale.gradient_rms`): where an optimizer feels its eps
 depends on how large gradients are, so an eps of 1e-8 is much for one loss and nothing for another.
@@ -23,8 +23,8 @@ from spadam.sweep.definition.space import Axis, Range, Value
 EPS, LR = "optimizer.eps", "optimizer.lr"
 EPS_REL, LR_OVER_EPS = "optimizer.eps_rel", "optimizer.lr_over_eps"
 
-DERIVED = {EPS_REL: EPS, LR_OVER_EPS: LR}
-"""The derived axes, and the key that each gives."""
+RELATIVE = {EPS_REL: EPS, LR_OVER_EPS: LR}
+"""The relative axes, and the key that each gives."""
 
 PLACEHOLDER = 1.0
 """The scale while a file is checked: the gradient is not known before data is read, and any scale has the same ends
@@ -38,14 +38,14 @@ _EXAMPLE_CENTRE = 1e-3
 
 def key_of(axis: str) -> str:
     """The key of the configuration that ``axis`` gives."""
-    return DERIVED.get(axis, axis)
+    return RELATIVE.get(axis, axis)
 
 
 def lay_in(data: Mapping[str, Any], params: Mapping[str, Value], gradient_rms: float | None) -> dict[str, Any]:
     """``data`` with every parameter at its key; ``gradient_rms`` is the scale, needed for `optimizer.eps_rel`."""
     laid = dict(data)
     for name, value in params.items():
-        if name not in DERIVED:
+        if name not in RELATIVE:
             laid = assign(laid, name, value)
     if EPS_REL in params:
         assert gradient_rms is not None, f"{EPS_REL} is in units of it"
@@ -58,7 +58,7 @@ def lay_in(data: Mapping[str, Any], params: Mapping[str, Value], gradient_rms: f
 def place(variant: str, document: Document, ranges: Mapping[str, Range]) -> dict[str, Range]:
     """The ``ranges`` of a variant with the configuration ``document``, from low to high.
 
-    Raises :class:`InputError` when a centre is not known, or when a derived axis does not go together with the
+    Raises :class:`InputError` when a centre is not known, or when a relative axis does not go together with the
     optimizer or with another axis.
     """
     for axis, range_ in ranges.items():
@@ -84,7 +84,7 @@ def _unplaceable(
 ) -> tuple[str, str, str] | None:
     """Why the axis cannot be searched: which of its keys, rule, remedy; None when it can, as far as is known here."""
     declared, optimizer = range_.around == "declared", _optimizer(data)
-    if not declared and axis not in DERIVED:
+    if not declared and axis not in RELATIVE:
         return None
     if declared and axis != LR:
         return ".around", f"optimizers declare a centre for {LR} only", _GIVE_A_NUMBER

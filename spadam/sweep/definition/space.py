@@ -7,12 +7,14 @@ configuration, and so knows its bounds and whether its values are whole numbers.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import BeforeValidator, model_validator
 
 from spadam.spec import InputError, Spec, as_tuple
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 Value = bool | int | float | str | None
 """What an axis may give a key."""
@@ -124,7 +126,7 @@ class Axis(NamedTuple):
     """One dimension of a variant's search."""
 
     name: str
-    """The key of the configuration, dotted: `optimizer.lr`; or a derived axis."""
+    """The key of the configuration, dotted: `optimizer.lr`; or a relative axis."""
     range: Range
     """From low to high, or choices."""
     whole: bool
@@ -175,6 +177,9 @@ class Axis(NamedTuple):
 
     def distribution(self) -> BaseDistribution:
         """The axis as Optuna has it."""
+        # Here, because a sweep's file is read without Optuna.
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
         if self.range.choices is not None:
             return CategoricalDistribution(self.range.choices)
         low, high = self._bounds()

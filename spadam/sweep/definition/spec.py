@@ -101,6 +101,9 @@ class Variant(NamedTuple):
     document: Document
     """Base with the variant's keys laid over it; its lines are those of the sweep's file."""
     axes: tuple[Axis, ...]
+    corners: tuple[RunConfig, ...]
+    """Its configuration with every axis at one of its ends, for all of them; eps is that of a scale of 1 where it
+    depends on the gradient. Checked when the file is read, and never again."""
 
     @property
     def needs_scale(self) -> bool:
@@ -137,3 +140,8 @@ class Sweep:
     def axes(self) -> list[str]:
         """Every key that some variant searches."""
         return list(dict.fromkeys(axis.name for variant in self.variants.values() for axis in variant.axes))
+
+    @property
+    def corners(self) -> list[RunConfig]:
+        """The configurations at the ends of all variants' axes."""
+        return [config for variant in self.variants.values() for config in variant.corners]

@@ -11,15 +11,14 @@ from statistics import fmean
 from typing import NamedTuple
 
 from spadam.config import RunConfig
-from spadam.diagnostics.metrics import METRICS
 from spadam.sweep.definition.relative_axes import PLACEHOLDER
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep, Variant
 from spadam.sweep.forecast.rehearsal import Rehearsal, rehearse
 from spadam.sweep.outcome.progress import Search
-from spadam.sweep.running.task import Step
-from spadam.sweep.store.studies import Record
+from spadam.sweep.store.attempts import Record
 from spadam.training.gradient_scale import gradient_rms
+from spadam.training.progress import Progress
 
 ENOUGH = 3
 """So many finished trainings of a variant say better than a rehearsal what the next one takes."""
@@ -49,11 +48,11 @@ class Costs(NamedTuple):
     """So many finished trials the seconds come from; 0: from rehearsals."""
 
 
-Told = Callable[[str, int, int], Callable[[Step], None]]
-"""Is told what is trained next, its number from 1 and of how many; gives back who is told of its steps."""
+Announce = Callable[[str, int, int], Callable[[Progress], None]]
+"""Announces a training: what, its number from 1, of how many. Gives back who hears of its progress."""
 
 
-def look(sweep: Sweep, variants: Sequence[str], told: Told) -> list[Sight]:
+def look(sweep: Sweep, variants: Sequence[str], announce: Announce) -> list[Sight]:
     """Rehearse ``variants``. Raises :class:`InputError` when data is missing or sizes do not fit it."""
     wanted: list[tuple[str, str, tuple[str, Value] | None, RunConfig]] = []
     for name in variants:
@@ -65,12 +64,12 @@ def look(sweep: Sweep, variants: Sequence[str], told: Told) -> list[Sight]:
         wanted.append((name, world, None, config))
         wanted += [(name, world, end, configure(variant, sweep.seed, {end[0]: end[1]})) for end in ends]
     # The first training of a process imports and allocates: that is not what a training takes.
-    rehearse(wanted[0][-1], steps=1, progress=told("warming up", 0, len(wanted)))
+    rehearse(wanted[0][-1], steps=1, progress=announce("warming up", 0, len(wanted)))
     sights: list[Sight] = []
     for number, (name, world, end, config) in enumerate(wanted, start=1):
         text = name if end is None else f"{name}, {end[0]} = {end[1]}"
         first = all(world != sight.world for sight in sights)
-        seen = rehearse(config, refit=first, progress=told(text, number, len(wanted)))
+        seen = rehearse(config, refit=first, progress=announce(text, number, len(wanted)))
         sights.append(Sight(name, world, end, seen))
     return sights
 
@@ -93,8 +92,9 @@ def reckon(sweep: Sweep, variant: str, sights: Sequence[Sight], searches: Iterab
     world = [sight for sight in sights if sight.world == own.world]
     first, ends = world[0].rehearsal, [sight.rehearsal for sight in world if sight.end is not None]
     refit = first.pace.refit or 0.0
-    probe = own.rehearsal.config.probe
-    in_search = METRICS[sweep.spec.objective.metric].refit or (probe is not None and probe.refit == "always")
+    config = own.rehearsal.config
+    probe, judged_by = config.probe, config.task.metrics[sweep.spec.objective.metric]
+    in_search = judged_by.refit or (probe is not None and probe.refit == "always")
     trial = own.rehearsal.trial_seconds(refit if in_search else 0.0)
     repeat = own.rehearsal.repeat_seconds(refit)
     stretch = fmean([1.0, *(end.trial_seconds() / first.trial_seconds() for end in ends)])
@@ -120,5 +120,5 @@ def _ends(axes: Iterable[Axis]) -> list[tuple[str, Value]]:
 def _took(records: Iterable[Record]) -> list[float]:
     """The seconds of the trainings that have ended."""
     results = [record.result for record in records]
-    times = [result["provenance"].get("seconds") for result in results if result is not None]
+    times = [result.provenance.get("seconds") for result in results if result is not None]
     return [seconds for seconds in times if seconds is not None]

@@ -5,17 +5,18 @@ Nothing of the sweep is trained for it, and nothing is written where the sweep l
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spadam import machine
+from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.forecast.costs import Costs, Sight, Told, look, reckon
+from spadam.sweep.forecast.costs import Announce, Costs, Sight, look, reckon
 from spadam.sweep.forecast.timetable import Course, Timetable, simulate
-from spadam.sweep.forecast.warnings import Caveat, find_caveats
+from spadam.sweep.forecast.warnings import find_warnings
 from spadam.sweep.outcome.progress import Search, expected_repeats
 from spadam.sweep.running.local import default_workers, visible_devices
 from spadam.sweep.search.propose import is_ready, sees
@@ -65,7 +66,7 @@ class Forecast(NamedTuple):
     """Bytes that what is left will leave, with the checkpoints of what runs at a time."""
     free: int
     """Bytes that the disk has left."""
-    caveats: list[Caveat]
+    warnings: list[Warned]
 
     @property
     def left(self) -> int:
@@ -73,7 +74,9 @@ class Forecast(NamedTuple):
         return sum(load.left for load in self.loads.values())
 
 
-def forecast(sweep: Sweep, searches: Sequence[Search], out: Path, told: Told, workers: int | None = None) -> Forecast:
+def forecast(
+    sweep: Sweep, searches: Sequence[Search], out: Path, announce: Announce, workers: int | None = None
+) -> Forecast:
     """What is ahead of ``searches``, the state of a sweep that lives below ``out``, with ``workers`` worker processes.
 
     Without ``workers`` it is as many as `sweep run` takes. Raises :class:`InputError` when data is missing or sizes do
@@ -84,27 +87,29 @@ def forecast(sweep: Sweep, searches: Sequence[Search], out: Path, told: Told, wo
     free, places = _free_bytes(out), spaces(sweep, variants)
     if not any(load.left for load in loads.values()):
         return Forecast(sweep, loads, places, [], {}, workers or 1, Timetable(0.0, 0.0, 0.0, 0), 0.0, free, [])
-    sights = look(sweep, variants, told)
+    sights = look(sweep, variants, announce)
     costs = {name: reckon(sweep, name, sights, searches) for name in variants}
     threads, devices = max(sight.rehearsal.config.trainer.threads for sight in sights), len(visible_devices())
     size = default_workers(threads, devices) if workers is None else max(1, workers)
     # Workers that share cores take so much longer.
-    crowd = 1.0 if devices else max(1.0, size * threads / _cores())
+    cores = machine.cores()
+    crowd = 1.0 if devices else max(1.0, size * threads / cores)
     courses = [_course(sweep, search, costs[search.variant], crowd) for search in searches]
-    caveats = find_caveats(sweep, sights)
+    warnings = find_warnings(sweep, sights)
     if (most := _most_at_a_time(sweep, courses)) < size:
         rule = f"{size} workers, but at most variants x studies x lag = {most} trials can run at a time"
-        caveats.append(Caveat((), f"{rule}: raise search.lag before the sweep begins, or give fewer workers"))
+        text = f"{rule}: raise search.lag before the sweep begins, or give fewer workers"
+        warnings.append(Warned("idle_workers", text, {"workers": size, "trials": most}))
     if crowd > 1:
-        caveats.append(
-            Caveat((), f"{size} workers x threads: {threads} share {_cores()} cores, which the time takes into account")
-        )
+        text = f"{size} workers x threads: {threads} share {cores} cores, which the time takes into account"
+        warnings.append(Warned("shared_cores", text, {"workers": size, "threads": threads, "cores": cores}))
     timetable = simulate(courses, size)
     disk = sum(loads[name].left * cost.kept_bytes for name, cost in costs.items())
     disk += timetable.most * max(cost.checkpoint_bytes for cost in costs.values())
     if disk > free:
-        caveats.append(Caveat((), "what the sweep leaves will not fit on the disk of --out"))
-    return Forecast(sweep, loads, places, sights, costs, size, timetable, disk, free, caveats)
+        text = "what the sweep leaves will not fit on the disk of --out"
+        warnings.append(Warned("disk_full", text, {"bytes": disk, "free_bytes": free}))
+    return Forecast(sweep, loads, places, sights, costs, size, timetable, disk, free, warnings)
 
 
 def spaces(sweep: Sweep, variants: Sequence[str]) -> list[Space]:
@@ -128,7 +133,8 @@ def spaces(sweep: Sweep, variants: Sequence[str]) -> list[Space]:
 def plain(found: Forecast) -> dict[str, Any]:
     """A forecast as plain values; seconds and bytes are plain numbers.
 
-    - `sweep`, `workers`, `left` (trainings not accepted yet), `warnings`: a list of {`variants`, `text`}
+    - `sweep`, `workers`, `left` (trainings not accepted yet), `warnings`: a list of {`variants`, `code`, `text`,
+      `numbers`}
     - `variants`: by name `search`, `repeats`, `search_left`, `repeats_left`; and while something is left
       `trial_seconds`, `repeat_seconds`, `kept_bytes`, `checkpoint_bytes` (of one training), `finished` (so many
       finished trials the seconds come from; 0: from rehearsals)
@@ -167,7 +173,7 @@ def plain(found: Forecast) -> dict[str, Any]:
             "at_a_time": times.most,
         },
         "disk": {"bytes": found.disk, "free_bytes": found.free},
-        "warnings": [caveat._asdict() for caveat in found.caveats],
+        "warnings": [{"variants": warned.variants, **warned.plain()} for warned in found.warnings],
     }
 
 
@@ -203,14 +209,14 @@ def _course(sweep: Sweep, search: Search, cost: Costs, crowd: float) -> Course:
         gates.append(0 if free else len(sees(sweep.spec.search, slot)))
     accepted = sum(record.state == "accepted" for record in search.repeats)
     return Course(
-        turn=list(sweep.variants).index(search.variant),
+        variant=list(sweep.variants).index(search.variant),
         study=search.study,
         slots=[slot.number for slot in waiting],
         gates=gates,
         repeats=list(range(accepted, expected_repeats(sweep, search))),
         trial_seconds=cost.trial_seconds * crowd,
         repeat_seconds=cost.repeat_seconds * crowd,
-        told={record.slot.number for record in search.trials if record.state == "accepted"},
+        accepted={record.slot.number for record in search.trials if record.state == "accepted"},
     )
 
 
@@ -224,7 +230,3 @@ def _free_bytes(out: Path) -> int:
     """What is left on the disk where the folder ``out`` lies, or will."""
     there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     return shutil.disk_usage(there).free
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))

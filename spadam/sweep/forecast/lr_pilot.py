@@ -17,10 +17,10 @@ from spadam.config import RunConfig
 from spadam.sweep.definition.relative_axes import LR
 from spadam.sweep.definition.space import Axis
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.forecast.costs import Told, configure
+from spadam.sweep.forecast.costs import Announce, configure
 from spadam.sweep.forecast.rehearsal import measure_length, run_short
-from spadam.sweep.running.task import Step
 from spadam.training.ledger import rows
+from spadam.training.progress import Progress
 
 STEPS = 400
 """Steps of each training, or as many as it has: as many as the declared centres were measured with."""
@@ -44,13 +44,13 @@ class Centre(NamedTuple):
     """How wide the file searches now."""
 
 
-def measure_centres(sweep: Sweep, variants: Sequence[str], told: Told) -> list[Centre]:
+def measure_centres(sweep: Sweep, variants: Sequence[str], announce: Announce) -> list[Centre]:
     """The centre of every one of ``variants`` that searches optimizer.lr, in this order.
 
     Raises :class:`InputError` when data is missing or sizes do not fit it.
     """
     searched = [name for name in variants if _lr_axis(sweep, name) is not None]
-    return [_measure(sweep, name, number, len(searched), told) for number, name in enumerate(searched, start=1)]
+    return [_measure(sweep, name, number, len(searched), announce) for number, name in enumerate(searched, start=1)]
 
 
 def snippet(centres: Sequence[Centre]) -> str:
@@ -77,7 +77,7 @@ def plain_centres(centres: Sequence[Centre]) -> list[dict[str, Any]]:
     ]
 
 
-def _measure(sweep: Sweep, name: str, number: int, total: int, told: Told) -> Centre:
+def _measure(sweep: Sweep, name: str, number: int, total: int, announce: Announce) -> Centre:
     variant, axis = sweep.variants[name], _lr_axis(sweep, name)
     assert axis is not None
     base = configure(variant, sweep.seed)
@@ -88,7 +88,7 @@ def _measure(sweep: Sweep, name: str, number: int, total: int, told: Told) -> Ce
     def train(index: int) -> None:
         lr = _half_decade(index)
         config = base.model_copy(update={"optimizer": base.optimizer.model_copy(update={"lr": lr})})
-        losses[index] = final_loss(config, told(f"{name}, lr {lr:g}", number, total))
+        losses[index] = final_loss(config, announce(f"{name}, lr {lr:g}", number, total))
 
     for index in range(middle - _SIDE, middle + _SIDE + 1):
         train(index)
@@ -108,7 +108,7 @@ def _measure(sweep: Sweep, name: str, number: int, total: int, told: Told) -> Ce
     )
 
 
-def final_loss(config: RunConfig, progress: Callable[[Step], None] | None = None) -> float:
+def final_loss(config: RunConfig, progress: Callable[[Progress], None] | None = None) -> float:
     """The mean training loss over the last half of :data:`STEPS` steps, or of as many as there are.
 
     It is infinite when the training diverged.

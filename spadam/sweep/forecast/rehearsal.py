@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spadam.config import RunConfig
-from spadam.data.batches import count_batches
+from spadam.data.splits import count_batches
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN
 from spadam.training.ledger import rows
 from spadam.training.limits import Limits
@@ -101,12 +101,8 @@ class Rehearsal(NamedTuple):
 
     @property
     def rows_bound(self) -> float | None:
-        """1 - (1 - k/n)^B: no independent samples with k of n latents on touch more; None for a rule without a k."""
-        rule, latents = self.config.model.rule, self.config.model.latents
-        k = getattr(rule, "k", None)
-        if k is None or getattr(rule, "lifetime", False):
-            return None
-        return float(1 - (1 - k / latents) ** self.config.data.batch_size)
+        """The share of rows that independent samples touch at most; None where the task knows no bound."""
+        return self.config.task.rows_bound(self.config.data.batch_size)
 
     @property
     def steps_planned(self) -> float:
@@ -155,7 +151,7 @@ def rehearse(
         watch = _Watch(out, progress)
         result = run_short(config, steps, out, refit=refit, progress=watch)
         ended = time.perf_counter()
-        pace, files = watch.pace(result, ended), _weigh(out, watch.checkpoint)
+        pace, files = watch.pace(result, ended), _weigh(out, result, watch.checkpoint)
     metrics = {name: math.nan if value is None else value for name, value in result.metrics.items()}
     return Rehearsal(
         config,
@@ -230,10 +226,10 @@ class _Watch:
         return Pace(evaluations[0][0] - self._begun, step, evaluation, refit, ended - after - (refit or 0.0))
 
 
-def _weigh(out: Path, checkpoint: int) -> Files:
+def _weigh(out: Path, result: RunResult, checkpoint: int) -> Files:
     """What lies in the folder of a finished training."""
     lines = (out / "metrics.jsonl").read_bytes().splitlines()
-    full = ["train/mse" in row for row in rows(out / "metrics.jsonl")]
+    full = [any(one.items() <= row.items() for one in result.evaluations) for row in rows(out / "metrics.jsonl")]
     evaluations = [len(line) for line, is_full in zip(lines, full, strict=True) if is_full]
     looks = [len(line) for line, is_full in zip(lines, full, strict=True) if not is_full]
     wandb = _WANDB if (out / "wandb").is_dir() else 0.0

@@ -7,24 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from spadam.sweep.search.slots import turn
+
 
 @dataclass
 class Course:
     """A study on its way: the slots that it has yet to train, in order, and what they wait for."""
 
-    turn: int
+    variant: int
     """Where its variant stands in the file."""
     study: int
     slots: list[int]
     """Numbers of the search slots that are left, ascending."""
     gates: list[int]
-    """For each of them: it waits until so many first slots of the study are told."""
+    """For each of them: it waits until so many first slots of the study are accepted."""
     repeats: list[int]
     """Numbers of the repeats that are left; they wait for the whole search."""
     trial_seconds: float
     repeat_seconds: float
-    told: set[int] = field(default_factory=set)
-    """Search slots that are told already."""
+    accepted: set[int] = field(default_factory=set)
+    """Search slots that have a result already."""
     searching: int = 0
     """Search trials under way."""
 
@@ -45,8 +47,7 @@ class Timetable(NamedTuple):
 def simulate(courses: Sequence[Course], workers: int) -> Timetable:
     """Play ``courses`` through as an agent with ``workers`` does; they are used up.
 
-    Whenever a worker is free it takes the first training that may begin: searches before repeats, lower numbers first,
-    and each variant in its turn.
+    Whenever a worker is free it takes the first training that may begin, see :func:`spadam.sweep.search.slots.turn`.
     """
     running: list[tuple[float, int, Course, int | None]] = []
     now = search = work = 0.0
@@ -68,22 +69,22 @@ def simulate(courses: Sequence[Course], workers: int) -> Timetable:
         while running and running[0][0] == now:
             _, _, course, number = heapq.heappop(running)
             if number is not None:
-                course.told.add(number)
+                course.accepted.add(number)
                 course.searching -= 1
                 search = now
 
 
 def _first(courses: Sequence[Course]) -> Course | None:
     """The course whose next training begins next; None when none may begin."""
-    ready = [(turn, course) for course in courses if (turn := _turn(course)) is not None]
+    ready = [(place, course) for course in courses if (place := _turn(course)) is not None]
     return min(ready, key=lambda pair: pair[0])[1] if ready else None
 
 
 def _turn(course: Course) -> tuple[bool, int, int, int] | None:
     """Where the next training of a course stands among all that may begin; None when it has to wait."""
     if course.slots:
-        ready = all(number in course.told for number in range(course.gates[0]))
-        return (False, course.slots[0], course.study, course.turn) if ready else None
+        ready = all(number in course.accepted for number in range(course.gates[0]))
+        return turn("search", course.slots[0], course.study, course.variant) if ready else None
     if course.repeats and not course.searching:
-        return (True, course.repeats[0], course.study, course.turn)
+        return turn("repeat", course.repeats[0], course.study, course.variant)
     return None

@@ -2,106 +2,66 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
 
-from spadam.config import RunConfig
-from spadam.diagnostics.comparability import FEW, warnings
-from spadam.optim.native import AdamSpec
-from spadam.optim.rows.adam_family import PointAdamSpec
+from spadam.diagnostics.comparability import FEW, alike, warn
+from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.extension import facts
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.forecast.costs import Sight
 from spadam.sweep.forecast.rehearsal import Rehearsal
 
 
-class Caveat(NamedTuple):
-    """What a reader of the sweep must know, and of which variants."""
-
-    variants: tuple[str, ...]
-    text: str
-
-
-def find_caveats(sweep: Sweep, sights: Sequence[Sight]) -> list[Caveat]:
+def find_warnings(sweep: Sweep, sights: Sequence[Sight]) -> list[Warned]:
     """What must be known of the variants that were rehearsed."""
     centres = {sight.variant: sight.rehearsal for sight in sights if sight.end is None}
     return [*_twins(sweep, centres), *_dense(centres), *_rare(centres), *_at_ends(centres, sights), *_diverged(centres)]
 
 
-def _twins(sweep: Sweep, rehearsals: Mapping[str, Rehearsal]) -> Iterator[Caveat]:
+def _twins(sweep: Sweep, rehearsals: Mapping[str, Rehearsal]) -> Iterator[Warned]:
     """Variants with the same configuration and the same space."""
     known = facts(sweep)["variants"]
-    for names in _alike({name: known[name] for name in rehearsals}):
-        yield Caveat(names, "the same configuration and the same space: one variant under several names")
+    for names in alike({name: known[name] for name in rehearsals}):
+        text = "the same configuration and the same space: one variant under several names"
+        yield Warned("one_variant", text, variants=names)
 
 
-def _dense(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Caveat]:
+def _dense(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Warned]:
     """Variants whose steps touch every row, and those among them that are one algorithm then."""
     dense = {name: seen for name, seen in rehearsals.items() if seen.all_touched}
     if not dense:
         return
-    for text in warnings(True, float("nan")):
-        yield Caveat(tuple(dense), text)
-    for names in _alike({name: _where_all_touched(seen.config) for name, seen in dense.items()}):
+    for warned in warn(True, float("nan")):
+        yield warned._replace(variants=tuple(dense))
+    for names in alike({name: seen.config.optimizer.when_all_touched() for name, seen in dense.items()}):
         text = "one algorithm in this sweep: what differs between them is chance, or their spaces"
-        yield Caveat(names, text)
+        yield Warned("one_algorithm", text, variants=names)
 
 
-def _rare(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Caveat]:
+def _rare(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Warned]:
     """Variants of which few rows are touched now and then."""
     sparse = {name: seen.rows_intermittent for name, seen in rehearsals.items() if not seen.all_touched}
     few = {name: share for name, share in sparse.items() if share < FEW}
     if few:
         most = "" if len(set(few.values())) == 1 else "at most "
-        for text in warnings(False, max(few.values())):
-            yield Caveat(tuple(few), most + text)
+        for warned in warn(False, max(few.values())):
+            yield warned._replace(text=most + warned.text, variants=tuple(few))
 
 
-def _at_ends(rehearsals: Mapping[str, Rehearsal], sights: Sequence[Sight]) -> Iterator[Caveat]:
+def _at_ends(rehearsals: Mapping[str, Rehearsal], sights: Sequence[Sight]) -> Iterator[Warned]:
     """The same of the ends of an axis, where the centre is better."""
     for sight in sights:
         centre, seen = rehearsals[sight.variant], sight.rehearsal
         fine = not centre.all_touched and centre.rows_intermittent >= FEW
         if sight.end is not None and fine:
             few = float("nan") if seen.all_touched else seen.rows_intermittent
-            for text in warnings(seen.all_touched, few):
-                yield Caveat((sight.variant,), f"at {sight.end[0]} = {sight.end[1]}, {text}")
+            for warned in warn(seen.all_touched, few):
+                text = f"at {sight.end[0]} = {sight.end[1]}, {warned.text}"
+                yield warned._replace(text=text, variants=(sight.variant,))
 
 
-def _diverged(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Caveat]:
+def _diverged(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Warned]:
     for name, seen in rehearsals.items():
         if seen.diverged:
-            yield Caveat(
-                (name,), f"diverged within {seen.steps} steps at the centre of its space: lr is too high there"
-            )
-
-
-def _where_all_touched(config: RunConfig) -> dict[str, Any]:
-    """The optimizer's algorithm, lr and eps left out, when there is no row that a step does not touch.
-
-    Nothing is then done to untouched rows, and a row's own clock is everybody's.
-    """
-    optimizer = config.optimizer
-    plain = optimizer.model_dump(mode="json", exclude={"lr", "eps"})
-    shared = {"betas": plain.get("betas"), "schedule": plain["schedule"], "row_accumulate": 1}
-    if isinstance(optimizer, AdamSpec):
-        return shared | {"epsilon": "after", "clock": "steps", "second": "element", "sample": "batch"}
-    if isinstance(optimizer, PointAdamSpec) and optimizer.row_accumulate == 1:
-        point = optimizer.algorithm.point
-        clock = "none" if point.clock == "none" else "steps"
-        return shared | {
-            "epsilon": optimizer.epsilon,
-            "clock": clock,
-            "second": point.second,
-            "sample": point.sample,
-        }
-    return plain
-
-
-def _alike(described: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The names of what is described alike, two or more at a time."""
-    groups: dict[str, list[str]] = {}
-    for name, description in described.items():
-        groups.setdefault(json.dumps(description, sort_keys=True), []).append(name)
-    yield from (tuple(names) for names in groups.values() if len(names) > 1)
+            text = f"diverged within {seen.steps} steps at the centre of its space: lr is too high there"
+            yield Warned("diverged_at_centre", text, {"steps": seen.steps}, (name,))

@@ -1,1 +1,1 @@
-"""What is known of a sweep: how far it is, its table, a line for every study."""
+"""What is known of a sweep: how far it is, its table, a summary of every study."""

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from optuna.storages import BaseStorage
-
 from spadam.spec import Document, InputError
 from spadam.sweep.definition.extension import check_extends
 from spadam.sweep.definition.reading import check, load
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
-from spadam.sweep.store.connection import open_file
-from spadam.sweep.store.studies import Record, Studies
+from spadam.sweep.store.attempts import Reader, Record, Stored, kept
+from spadam.sweep.store.opening import open_to_read
 
 
 @dataclass(frozen=True)
@@ -39,43 +37,51 @@ class Search:
         """Whether every search slot is accepted."""
         return all(record.state == "accepted" for record in self.trials)
 
+    @property
+    def judged(self) -> list[Record]:
+        """The trainings that speak for it: its repeats that are complete, or its best trial while it has none."""
+        repeats = [r for r in self.repeats if r.result is not None and r.result.status == "complete"]
+        return repeats or ([self.best] if self.best is not None else [])
+
 
 def value_of(record: Record, metric: str) -> float | None:
     """The value of ``metric`` that a slot's accepted and complete attempt has; None where it has none."""
-    if record.result is None or record.result["status"] != "complete":
+    if (result := record.result) is None or result.status != "complete":
         return None
-    value = record.result["metrics"].get(metric)
+    value = result.metrics.get(metric)
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def read(spec_path: Path, out: Path) -> tuple[Sweep, list[Search]]:
-    """The sweep in the file ``spec_path`` and where it stands in the folder ``out``; nothing is made or changed.
+def read(spec_path: Path, out: Path) -> tuple[Sweep, list[Search], dict[str, Any]]:
+    """The sweep in the file ``spec_path``, how far it is in the folder ``out``, and what it was created from there.
 
-    Raises :class:`InputError` when the file is wrong, or is not that of the sweep of this name in ``out``.
+    Nothing is made or changed. Raises :class:`InputError` when the file is wrong, or is not
+    that of the sweep of this name in ``out``.
     """
     sweep = load(spec_path)
     path = database(sweep, out)
     if not path.exists():
-        return sweep, survey(sweep, None)
-    with open_file(path) as storage:
-        studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
-        if "plan" in (attributes := studies.attributes()):
+        return sweep, survey(sweep, None), {}
+    with open_to_read(path) as reader:
+        stored = reader.sweep(sweep.name)
+        if "plan" in (attributes := stored.attributes()):
             check_extends(sweep, attributes["plan"]["facts"])
-        return sweep, survey(sweep, studies)
+        return sweep, survey(sweep, stored), attributes
 
 
-def recall(storage: BaseStorage, name: str) -> tuple[Sweep, list[Search], dict[str, Any]]:
-    """The sweep called ``name`` as ``storage`` alone knows it, where it stands, and what it was created from.
+def recall(reader: Reader, name: str) -> tuple[Sweep, list[Search], dict[str, Any]]:
+    """The sweep called ``name`` as its storage alone knows it, how far it is, and what it was created from.
 
     Raises :class:`InputError` when there is no such sweep.
     """
-    there = Studies(storage, name, "minimize").attributes()
+    stored = reader.sweep(name)
+    there = stored.attributes()
     if "plan" not in there:
-        known = [study.study_name for study in storage.get_all_studies() if "/" not in study.study_name]
+        known = reader.sweeps()
         remedy = f"choose from: {', '.join(known)}" if known else "run a sweep first"
         raise InputError("--sweep", name, "the storage must hold a sweep of this name", remedy)
     sweep = check(Document(there["spec"], {}, f"sweep {name}"))
-    return sweep, survey(sweep, Studies(storage, name, sweep.spec.objective.direction)), there
+    return sweep, survey(sweep, stored), there
 
 
 def database(sweep: Sweep, out: Path) -> Path:
@@ -83,11 +89,11 @@ def database(sweep: Sweep, out: Path) -> Path:
     return out / sweep.name / "sweep.db"
 
 
-def survey(sweep: Sweep, studies: Studies | None, variants: Iterable[str] | None = None) -> list[Search]:
+def survey(sweep: Sweep, stored: Stored | None, variants: Iterable[str] | None = None) -> list[Search]:
     """Every study of every variant (or of ``variants``), in the order of the file."""
     searches = []
     for variant in sweep.variants if variants is None else variants:
-        records = {} if studies is None else studies.records(variant, sweep.spec.search.studies)
+        records = {} if stored is None else stored.records(variant, sweep.spec.search.studies)
         for study in range(sweep.spec.search.studies):
             searches.append(_search(sweep, variant, study, records))
     return searches
@@ -153,10 +159,10 @@ def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
     states = [record.state for record in records]
     slots = sum(len(search.trials) + expected_repeats(sweep, search) for search in searches)
     accepted, running, failed = (states.count(state) for state in ("accepted", "running", "failed"))
-    ended = [trial for record in (*records, *old) for trial in record.attempts]
-    failures = [trial for trial in ended if trial.user_attrs.get("failure") in ("infra", "bug", "input")]
-    results = [trial.user_attrs["result"] for trial in ended if "result" in trial.user_attrs]
-    times = [seconds for result in results if (seconds := result["provenance"].get("seconds")) is not None]
+    ended = [attempt for record in (*records, *old) for attempt in record.attempts]
+    failures = [attempt for attempt in ended if attempt.attributes.get("failure") in ("infra", "bug", "input")]
+    results = [result for attempt in ended if (result := kept(attempt)) is not None]
+    times = [seconds for result in results if (seconds := result.provenance.get("seconds")) is not None]
     metric, direction = sweep.spec.objective.metric, sweep.spec.objective.direction
     values = [value for s in searches if s.best and (value := value_of(s.best, metric)) is not None]
     best = (min if direction == "minimize" else max)(values, default=None)

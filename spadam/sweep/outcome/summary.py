@@ -1,9 +1,8 @@
-"""The outcome of a sweep in one line a study: the best, and what its repeats say of it."""
+"""The outcome of a sweep in a summary a study: the best, and what its repeats say of it."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -13,11 +12,11 @@ from spadam.statistics.interval import Estimate, estimate
 from spadam.sweep.definition.space import Axis, Bound, Value
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search, value_of
-from spadam.sweep.store.studies import Record
+from spadam.sweep.store.attempts import Record
 
 
-class Line(NamedTuple):
-    """A study of a variant."""
+class StudySummary(NamedTuple):
+    """What came of a study: its best, and what its repeats say."""
 
     variant: str
     study: int
@@ -37,12 +36,12 @@ class Line(NamedTuple):
     """The axes on which the best lies close to a bound, and which: a better one may lie beyond it."""
 
 
-def summarise(sweep: Sweep, searches: Sequence[Search]) -> list[Line]:
-    """A line for every study, in the order of the file."""
-    return [_line(sweep, search) for search in searches]
+def summarise(sweep: Sweep, searches: Sequence[Search]) -> list[StudySummary]:
+    """A summary of every study, in the order of the file."""
+    return [_summarise(sweep, search) for search in searches]
 
 
-def _line(sweep: Sweep, search: Search) -> Line:
+def _summarise(sweep: Sweep, search: Search) -> StudySummary:
     metric = sweep.spec.objective.metric
     axes = sweep.variants[search.variant].axes
     params = (search.best.params(sweep.variants[search.variant]) if search.best else None) or {}
@@ -50,7 +49,7 @@ def _line(sweep: Sweep, search: Search) -> Line:
     touched = _values(search.repeats, "sparsity/rows_touched")
     if not touched and search.best:
         touched = _values([search.best], "sparsity/rows_touched")
-    return Line(
+    return StudySummary(
         search.variant,
         search.study,
         params,
@@ -89,13 +88,12 @@ def _notes(search: Search, metric: str) -> list[str]:
         notes.append(f"no trial has a finite {metric}, so there is nothing to repeat")
     results = [record.result for record in (*search.trials, *search.repeats) if record.result is not None]
     for status, said in (("diverged", "diverged"), ("pruned", "ended early (pruned)")):
-        if count := sum(result["status"] == status for result in results):
+        if count := sum(result.status == status for result in results):
             notes.append(f"{count} of {len(results)} trainings {said}")
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    for warning in (warning for result in results for warning in result["warnings"]):
-        kind = re.sub(r"\d+(\.\d+)?", "#", warning)  # the same but for its numbers
-        examples.setdefault(kind, warning)
-        counts[kind] += 1
-    notes += [f"{examples[kind]} ({count} of {len(results)} trainings)" for kind, count in counts.items()]
+    for warned in (warned for result in results for warned in result.warnings):
+        examples.setdefault(warned["code"], warned["text"])
+        counts[warned["code"]] += 1
+    notes += [f"{examples[code]} ({count} of {len(results)} trainings)" for code, count in counts.items()]
     return notes

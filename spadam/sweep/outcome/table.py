@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spadam.config import RunConfig
 from spadam.files import write_atomic
-from spadam.spec import InputError, dump
+from spadam.spec import InputError
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search, expected_repeats, tally, value_of
-from spadam.sweep.search.slots import repeat_seeds
-from spadam.sweep.store.studies import Record
+from spadam.sweep.search.slots import Phase, repeat_seeds, turn
+from spadam.sweep.store.attempts import Record
+
+CSV = "trials.csv"
+"""The file of all trainings, in the folder of a sweep and beside every page."""
 
 _COLUMNS = ("variant", "phase", "study", "slot", "seed", "status", "attempts", "value")
 
@@ -49,21 +53,21 @@ def _rows(sweep: Sweep, search: Search) -> list[dict[str, Any]]:
             if seed not in seeds:  # its parameters are not known before the search has ended
                 found.append(_fields(search.variant, index, "repeat", search.study, seed, "waiting"))
                 index += 1
-    return sorted(found, key=lambda row: (row["phase"] == "repeat", row["slot"]))
+    return sorted(found, key=lambda row: turn(row["phase"], row["slot"], row["study"], 0))
 
 
 def _row(sweep: Sweep, record: Record) -> dict[str, Any]:
     slot, result = record.slot, record.result
     state = "waiting" if record.state == "planned" else record.state
-    row = _fields(slot.variant, slot.number, slot.phase, slot.study, slot.seed, result["status"] if result else state)
+    row = _fields(slot.variant, slot.number, slot.phase, slot.study, slot.seed, result.status if result else state)
     row["params"] = record.params(sweep.variants[slot.variant]) or {}
     row["value"] = value_of(record, sweep.spec.objective.metric)
-    row["metrics"] = result["metrics"] if result else {}
+    row["metrics"] = result.metrics if result else {}
     row["attempts"] = len(record.started)
     return row
 
 
-def _fields(variant: str, slot: int, phase: str, study: int, seed: int, status: str) -> dict[str, Any]:
+def _fields(variant: str, slot: int, phase: Phase, study: int, seed: int, status: str) -> dict[str, Any]:
     return {
         "variant": variant,
         "slot": slot,
@@ -96,14 +100,14 @@ def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         write_atomic(path, content)
 
 
-def best_config(sweep: Sweep, searches: Sequence[Search], variant: str) -> str:
-    """The configuration of the best search trial of ``variant``, as YAML that `spadam train` takes.
+def best_config(sweep: Sweep, searches: Sequence[Search], variant: str) -> RunConfig:
+    """The configuration of the best search trial of ``variant``.
 
     Of several studies it is the one with the best value. Raises :class:`InputError` when there is none.
     """
     if variant not in sweep.variants:
         known = ", ".join(sweep.variants)
-        raise InputError("--best", variant, "the sweep has no such variant", f"choose one of: {known}")
+        raise InputError("variant", variant, "the sweep has no such variant", f"choose one of: {known}")
     metric, sign = sweep.spec.objective.metric, 1 if sweep.spec.objective.direction == "minimize" else -1
     found = [
         (sign * value, number, search.best)
@@ -112,8 +116,8 @@ def best_config(sweep: Sweep, searches: Sequence[Search], variant: str) -> str:
     ]
     if not found:
         rule = f"no trial of it has a finite {metric} yet"
-        raise InputError("--best", variant, rule, "run the sweep first, or widen its ranges")
+        raise InputError("variant", variant, rule, "run the sweep first, or widen its ranges")
     best = min(found, key=lambda entry: entry[:2])[2]
     params = best.params(sweep.variants[variant])
     assert params is not None
-    return dump(sweep.variants[variant].config(params, best.slot.seed, best.gradient_rms).plain())
+    return sweep.variants[variant].config(params, best.slot.seed, best.gradient_rms)

@@ -1,107 +1,86 @@
-"""The agent: holds the lock of a sweep, creates it or goes on with it, and has it trained until the table."""
+"""The agent: holds the lock of a sweep, creates it or goes on with it, and has it trained to its end."""
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from rich.console import Console
 
 from spadam import kernels
 from spadam.config import RunConfig
 from spadam.files import hold
 from spadam.spec import InputError
 from spadam.sweep.definition.extension import check_extends, facts
-from spadam.sweep.definition.range_ends import configurations
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.relative_axes import scale_key
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.outcome.progress import Search, database, survey
-from spadam.sweep.outcome.summary import summarise
-from spadam.sweep.outcome.table import rows, write_csv
+from spadam.sweep.outcome.outcome import Outcome
+from spadam.sweep.outcome.progress import database, survey
+from spadam.sweep.outcome.table import CSV, write_csv
 from spadam.sweep.running.crew import Alone, Crew
 from spadam.sweep.running.dispatch import Dispatcher, WorkFailed
 from spadam.sweep.running.local import Workers, default_workers, visible_devices, warm_up
 from spadam.sweep.running.task import Train
 from spadam.sweep.running.task import train as train_task
+from spadam.sweep.running.watcher import Quiet, Watcher
 from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.studies import Studies
-from spadam.terminal.sweep import View, show, watch
 from spadam.tracking import TrackingSpec, settle
 from spadam.training.gradient_scale import gradient_rms
 from spadam.training.result import versions
-
-WritePage = Callable[[Sweep, Sequence[Search], Mapping[str, Any], Path], Path]
-"""Writes a page about a sweep into its folder; returns where it is. See :func:`spadam.report.write`."""
 
 _CPU = torch.device("cpu")
 
 
 def run_sweep(
-    spec_path: Path,
-    out: Path,
+    spec: str | os.PathLike[str],
+    out: str | os.PathLike[str] = "runs",
     variants: Sequence[str] | None = None,
-    console: Console | None = None,
     *,
-    progress: Console | None = None,
     workers: int | None = None,
-    write_page: WritePage | None = None,
+    watcher: Watcher | None = None,
     train: Train = train_task,
-) -> int:
-    """Run the sweep in ``spec_path`` below the folder ``out``, or go on with it; returns the exit code.
+) -> Outcome:
+    """Run the sweep in the file ``spec`` below the folder ``out``, or go on with it; writes trials.csv there.
 
     ``variants`` runs only those. ``workers`` is the number of worker processes, by default what suits the machine (see
-    :func:`spadam.sweep.running.local.default_workers`); 0 trains in this process. No result depends on it. The table
-    goes to ``console`` (standard output), what happens meanwhile to ``progress`` (standard error); at the end
-    ``write_page`` makes the page. 0: everything planned is accepted; 1: a training failed again and again, or the sweep
-    was interrupted. Raises :class:`InputError`, before anything is trained wherever that can be known.
+    :func:`spadam.sweep.running.local.default_workers`); 0 trains in this process. No result depends on it. ``watcher``
+    hears what happens meanwhile. When a training fails again and again the outcome holds its ``trouble``.
+
+    Raises :class:`InputError`, before anything is trained wherever that can be known, and KeyboardInterrupt when it is
+    interrupted; then too trials.csv is written, and the same call goes on.
     """
-    console, progress = console or Console(), progress or Console(stderr=True)
+    watcher = watcher or Quiet()
     if workers != 0:
         warm_up()
-    sweep = load(spec_path)
+    sweep = load(Path(spec))
     chosen = choose(sweep, variants)
-    with progress.status("reading the data"):
-        data = hash_data(sweep, chosen)
-        scales = measure_scales(sweep, chosen)
-    folder = database(sweep, out).parent
-    with (
-        hold(folder),
-        open_file(database(sweep, out)) as storage,
-        watch(progress, sweep.spec.objective.metric) as view,
-    ):
+    data = hash_data(sweep, chosen)
+    scales = measure_scales(sweep, chosen)
+    path = database(sweep, Path(out))
+    with hold(path.parent), open_file(path) as storage:
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
-        place = _open(sweep, studies, data, view)
-        settlement = Settlement(sweep, place, view)
+        place = _open(sweep, studies, data, watcher)
+        settlement = Settlement(sweep, place, watcher)
         if place == ("cpu", "compiled"):
             kernels.prepare(_CPU)  # once, and not by every worker at the same time
         if scales:
             studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
         crew = _crew(sweep, place.accelerator, workers, train)
+        watcher.open(sweep.spec.objective.metric, crew.size)
         trouble = None
         try:
-            Dispatcher(sweep, studies, folder, chosen, settlement, crew, view).work()
-        except KeyboardInterrupt:
-            trouble = "interrupted: the same command goes on from here"
+            Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher).work()
         except WorkFailed as error:
             trouble = str(error)
         finally:
-            searches, attributes = survey(sweep, studies), studies.attributes()
-            write_csv(folder / "trials.csv", rows(sweep, searches))
-    if trouble is not None:
-        progress.print(trouble, markup=False, highlight=False, soft_wrap=True)
-        return 1
-    show(console, sweep, summarise(sweep, [search for search in searches if search.variant in chosen]))
-    if write_page is not None:
-        try:
-            said = f"the page: {write_page(sweep, searches, attributes, folder)}"
-        except OSError as error:
-            said = f"the page could not be written ({error}); `spadam report {folder}` makes it"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
-    return 0
+            outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), path.parent, trouble)
+            write_csv(path.parent / CSV, outcome.rows)
+    return outcome
 
 
 def _crew(sweep: Sweep, accelerator: str, workers: int | None, train: Train) -> Crew:
@@ -109,7 +88,7 @@ def _crew(sweep: Sweep, accelerator: str, workers: int | None, train: Train) -> 
     if workers == 0:
         return Alone(train)
     devices = visible_devices() if accelerator == "gpu" else []
-    threads = max(config.trainer.threads for config in _corner_configs(sweep))
+    threads = max(config.trainer.threads for config in sweep.corners)
     return Workers(workers or default_workers(threads, len(devices)), train, devices)
 
 
@@ -117,21 +96,21 @@ class Place(NamedTuple):
     """Where trainings run that say `auto`: decided when a sweep begins, and the same for all of it."""
 
     accelerator: Literal["cpu", "gpu"]
-    kernels: kernels.Wish
+    kernels: kernels.Choice
     """On a CPU; a GPU has no choice."""
 
 
 class Settlement:
     """What is decided once for all trainings of a sweep: where those run that say `auto`, and who watches."""
 
-    def __init__(self, sweep: Sweep, place: Place, view: View) -> None:
+    def __init__(self, sweep: Sweep, place: Place, watcher: Watcher) -> None:
         self._place = place
         self._tracking: dict[TrackingSpec, TrackingSpec] = {}
-        for config in _corner_configs(sweep):
+        for config in sweep.corners:
             if config.tracking not in self._tracking:
                 self._tracking[config.tracking], said = settle(config.tracking)
                 if said:
-                    view.note(said)
+                    watcher.note(said)
 
     def __call__(self, config: RunConfig) -> RunConfig:
         """``config`` as it is trained here."""
@@ -143,10 +122,6 @@ class Settlement:
         return config.model_copy(update={"trainer": trainer, "tracking": tracking})
 
 
-def _corner_configs(sweep: Sweep) -> list[RunConfig]:
-    return [config for variant in sweep.variants.values() for config in configurations(variant.document, variant.axes)]
-
-
 def hash_data(sweep: Sweep, variants: Iterable[str]) -> dict[str, list[str]]:
     """Load whatever data ``variants`` may be trained on; its hashes by variant.
 
@@ -154,8 +129,7 @@ def hash_data(sweep: Sweep, variants: Iterable[str]) -> dict[str, list[str]]:
     """
     hashes = {}
     for name in variants:
-        variant = sweep.variants[name]
-        found = {config.data for config in configurations(variant.document, variant.axes)}
+        found = {config.data for config in sweep.variants[name].corners}
         hashes[name] = sorted({spec.load().content_hash() for spec in found})
     return hashes
 
@@ -167,7 +141,7 @@ def measure_scales(sweep: Sweep, variants: Iterable[str]) -> dict[str, float]:
     """
     scales: dict[str, float] = {}
     for variant in (sweep.variants[name] for name in variants):
-        for config in configurations(variant.document, variant.axes) if variant.needs_scale else ():
+        for config in variant.corners if variant.needs_scale else ():
             if (key := scale_key(config)) not in scales:
                 scales[key] = gradient_rms(config)
     return scales
@@ -182,7 +156,7 @@ def choose(sweep: Sweep, variants: Sequence[str] | None) -> list[str]:
     return [name for name in sweep.variants if variants is None or name in variants]
 
 
-def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], view: View) -> Place:
+def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], watcher: Watcher) -> Place:
     """Create the sweep in its storage, or make sure that this is the sweep that was; where its trainings run.
 
     Raises :class:`InputError` when the file has changed in what determines results, or the data has.
@@ -200,7 +174,7 @@ def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], view: View
             raise InputError("data", None, rule, "bring the data back, or begin another sweep with another `name`")
     if there["versions"] != (now := _versions()):
         changed = ", ".join(f"{name} {there['versions'].get(name)} -> {now[name]}" for name in now)
-        view.note(f"this sweep was begun with other versions: {changed}")
+        watcher.note(f"this sweep was begun with other versions: {changed}")
     plan = {**there["plan"], "facts": facts(sweep)}
     studies.describe({"spec": sweep.document.data, "plan": plan, "data": {**there["data"], **data}})
     return Place(plan["accelerator"], plan["kernels"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
-from spadam.sweep.running.task import Step, Task, Train
+from spadam.sweep.running.task import Task, Train
 from spadam.sweep.running.worker_process import Trouble, attempt
 from spadam.sweep.search.slots import Slot
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
 
@@ -20,22 +20,19 @@ class Ending(NamedTuple):
 
 
 class Crew(Protocol):
-    """Trains tasks. All calls come from the agent's thread; as a context manager it lets everybody go at its end."""
+    """Trains tasks. All calls come from the agent's thread."""
 
     size: int
     """So many tasks may be under way at a time."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None: ...
-
     def begin(self, task: Task) -> None:
         """Have ``task`` trained; fewer than ``size`` are under way."""
 
-    def listen(self, moved: Callable[[Slot, Step], None], noted: Callable[[str], None]) -> list[Ending]:
+    def listen(self, moved: Callable[[Slot, Progress], None], noted: Callable[[str], None]) -> list[Ending]:
         """Wait a second at most, and say what has ended; ``moved`` and ``noted`` are called with what else is heard."""
+
+    def close(self) -> None:
+        """Let everybody go at once, whatever they are at; nothing is begun after that."""
 
 
 class Alone:
@@ -47,18 +44,15 @@ class Alone:
         self._train = train
         self._task: Task | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        return None
-
     def begin(self, task: Task) -> None:
         """Keep it until :meth:`listen`."""
         self._task = task
 
-    def listen(self, moved: Callable[[Slot, Step], None], noted: Callable[[str], None]) -> list[Ending]:
+    def listen(self, moved: Callable[[Slot, Progress], None], noted: Callable[[str], None]) -> list[Ending]:
         """Train the task to its end."""
         task, self._task = self._task, None
         assert task is not None
-        return [Ending(task, attempt(task, self._train, lambda step: moved(task.slot, step)))]
+        return [Ending(task, attempt(task, self._train, lambda progress: moved(task.slot, progress)))]
+
+    def close(self) -> None:
+        """There is nobody to let go."""

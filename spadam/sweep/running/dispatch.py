@@ -1,16 +1,11 @@
-"""The dispatcher: claims slots, hands them to the crew, and tells the studies what came of them.
-
-Whatever happens, the same command again goes on: attempts that a dead agent left running fail, and every slot without
-a live or accepted attempt is enqueued again with the parameters that it had.
-"""
+"""The dispatcher: claims slots, hands them to the crew, and tells the studies what came of them."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-from optuna.trial import FrozenTrial, TrialState
 
 from spadam.config import RunConfig
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, scale_key
@@ -18,14 +13,17 @@ from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep, Variant
 from spadam.sweep.outcome.progress import Search, survey, tally, value_of
 from spadam.sweep.running.crew import Crew
+from spadam.sweep.running.interruption import Interruption
+from spadam.sweep.running.recovery import fill, settle_abandoned
 from spadam.sweep.running.task import Task
+from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.running.worker_process import Trouble
-from spadam.sweep.search.objective import told
-from spadam.sweep.search.propose import Told, is_ready, propose
+from spadam.sweep.search.objective import objective_of
+from spadam.sweep.search.propose import Seen, is_ready, propose
 from spadam.sweep.search.pruning import prune
-from spadam.sweep.search.slots import Slot, enumerate_point
-from spadam.sweep.store.studies import Record, Studies
-from spadam.terminal.sweep import View
+from spadam.sweep.search.slots import Slot, turn
+from spadam.sweep.store.attempts import Attempt, Record
+from spadam.sweep.store.studies import Studies
 from spadam.training.curve import Pruning, curve
 from spadam.training.gradient_scale import gradient_rms
 from spadam.training.result import RunResult
@@ -42,7 +40,7 @@ class Claim(NamedTuple):
     """A slot that this agent has taken."""
 
     record: Record
-    trial: FrozenTrial
+    attempt: Attempt
     task: Task
 
 
@@ -61,11 +59,10 @@ class Dispatcher:
         variants: Sequence[str],
         settle: Callable[[RunConfig], RunConfig],
         crew: Crew,
-        view: View,
+        watcher: Watcher,
     ) -> None:
-        self.sweep, self.studies, self.folder, self.crew, self.view = sweep, studies, folder, crew, view
+        self.sweep, self.studies, self.folder, self.crew, self.watcher = sweep, studies, folder, crew, watcher
         self._variants, self._settle = variants, settle
-        self.view.workers = crew.size
         self._claims: dict[Slot, Claim] = {}
         self._stop: Exception | None = None
 
@@ -75,32 +72,34 @@ class Dispatcher:
         Raises :class:`WorkFailed` when a training fails again and again, :class:`InputError` when one finds its input
         wrong, both after the trainings that are under way, and KeyboardInterrupt at once; slots are put back before.
         """
-        self._recover("its agent died")
+        settle_abandoned(self.sweep, self.studies, "its agent died")
         try:
-            with self.crew:
-                self._work_off()
+            with contextlib.closing(self.crew), Interruption() as interruption:
+                self._work_off(interruption)
         except (KeyboardInterrupt, SystemExit):
-            self._recover("interrupted")
-            self._fill()
+            settle_abandoned(self.sweep, self.studies, "interrupted")
+            fill(self.sweep, self.studies, self._variants)
             raise KeyboardInterrupt from None
         if self._stop is not None:
             raise self._stop
 
-    def _work_off(self) -> None:
+    def _work_off(self, interruption: Interruption) -> None:
         while True:
-            searches = self._fill() if self._stop is None else survey(self.sweep, self.studies, self._variants)
-            self.view.update(tally(self.sweep, searches))
+            look = fill if self._stop is None else survey
+            searches = look(self.sweep, self.studies, self._variants)
+            self.watcher.update(tally(self.sweep, searches))
             while self._stop is None and len(self._claims) < self.crew.size and (claim := self._claim(searches)):
                 self._claims[claim.task.slot] = claim
                 self.crew.begin(claim.task)
-                self.view.begin(claim.task.slot)
+                self.watcher.begin(claim.task.slot)
                 searches = survey(self.sweep, self.studies, self._variants)
             if not self._claims:
                 left = [record for search in searches for record in search.trials if record.state != "accepted"]
                 assert self._stop or not left, f"nothing can begin, and {len(left)} slots are not accepted"
                 return
-            while not (endings := self.crew.listen(self.view.move, self.view.note)):
-                pass
+            interruption.check()
+            while not (endings := self.crew.listen(self.watcher.move, self.watcher.note)):
+                interruption.check()
             for task, outcome in endings:
                 claim = self._claims.pop(task.slot)
                 if isinstance(outcome, Trouble):
@@ -108,43 +107,8 @@ class Dispatcher:
                 else:
                     self._accept(claim, outcome)
 
-    def _recover(self, reason: str) -> None:
-        """Settle what is running and has nobody any more: tell what was kept of it, fail the rest."""
-        objective = self.sweep.spec.objective
-        for search in survey(self.sweep, self.studies):
-            for record in (*search.trials, *search.repeats, *search.superseded):
-                for trial in record.attempts:
-                    if trial.state == TrialState.RUNNING and "result" in trial.user_attrs:
-                        result = RunResult(**trial.user_attrs["result"])
-                        self.studies.tell(trial, told(result, objective), pruned=result.status == "pruned")
-                    elif trial.state == TrialState.RUNNING:
-                        self.studies.fail(trial, "infra", error=reason)
-
-    def _fill(self) -> list[Search]:
-        """Enqueue an attempt for every slot that has none left, and drop waiting ones that nobody needs any more."""
-        searches = survey(self.sweep, self.studies, self._variants)
-        changed = False
-        for search in searches:
-            variant = self.sweep.variants[search.variant]
-            for record in (*search.trials, *search.repeats):
-                if record.state in ("planned", "failed"):
-                    self.studies.enqueue(record.slot, self._known_params(variant, search, record))
-                    changed = True
-            for trial in _unneeded(search):
-                self.studies.fail(trial, "superseded")
-                changed = True
-        return survey(self.sweep, self.studies, self._variants) if changed else searches
-
-    def _known_params(self, variant: Variant, search: Search, record: Record) -> dict[str, Value] | None:
-        if (params := record.params(variant)) is not None and record.attempts:
-            return params  # a retry keeps what it was first given
-        if record.slot.phase == "search":
-            return enumerate_point(self.sweep.spec.search, variant, record.slot)
-        assert search.best is not None
-        return search.best.params(variant)
-
     def _claim(self, searches: Sequence[Search]) -> Claim | None:
-        """Take the first slot that can begin: searches before repeats, and each variant in its turn."""
+        """Take the first slot that can begin."""
         order = {name: number for number, name in enumerate(self._variants)}
         waiting = [
             (search, record)
@@ -153,37 +117,37 @@ class Dispatcher:
             if record.state == "waiting"
         ]
 
-        def turn(pair: tuple[Search, Record]) -> tuple[bool, int, int, int]:
+        def place(pair: tuple[Search, Record]) -> tuple[bool, int, int, int]:
             slot = pair[1].slot
-            return slot.phase == "repeat", slot.number, slot.study, order[slot.variant]
+            return turn(slot.phase, slot.number, slot.study, order[slot.variant])
 
         spec, histories = self.sweep.spec, {id(search): self._history(search) for search in searches}
-        for search, record in sorted(waiting, key=turn):
-            variant, trial, history = self.sweep.variants[search.variant], record.owner, histories[id(search)]
-            assert trial is not None
+        for search, record in sorted(waiting, key=place):
+            variant, attempt, history = self.sweep.variants[search.variant], record.owner, histories[id(search)]
+            assert attempt is not None
             # A repeat waits for nothing, and what could begin once still can.
             free = record.slot.phase == "repeat" or record.started
-            if not (free or is_ready(spec.search, variant, record.slot, history)) or not self.studies.claim(trial):
+            if not (free or is_ready(spec.search, variant, record.slot, history)) or not self.studies.claim(attempt):
                 continue
             params = record.params(variant)
             if params is None:
                 params = propose(spec.search, variant, record.slot, history, spec.objective.direction)
             scale = self._scale(variant, params)
-            self.studies.assign(trial, params, {axis.name: axis.distribution() for axis in variant.axes}, scale)
+            self.studies.assign(attempt, params, {axis.name: axis.distribution() for axis in variant.axes}, scale)
             pruning = prune(spec.search, spec.objective, record.slot, history)
-            return Claim(record, trial, self._task(record, variant.config(params, record.slot.seed, scale), pruning))
+            return Claim(record, attempt, self._task(record, variant.config(params, record.slot.seed, scale), pruning))
         return None
 
-    def _history(self, search: Search) -> dict[int, Told]:
+    def _history(self, search: Search) -> dict[int, Seen]:
         """What the slots of a search were given, and what came of them."""
         variant, found = self.sweep.variants[search.variant], {}
         for record in search.trials:
             params, result = record.params(variant), record.result
             if params is not None and result is not None:
-                seen = curve(result["evaluations"], self.sweep.spec.objective.metric)
-                found[record.slot.number] = Told(params, record.told, result["status"], seen)
+                values = curve(result.evaluations, self.sweep.spec.objective.metric)
+                found[record.slot.number] = Seen(params, record.objective, result.status, values)
             elif params is not None:
-                found[record.slot.number] = Told(params)
+                found[record.slot.number] = Seen(params)
         return found
 
     def _scale(self, variant: Variant, params: dict[str, Value]) -> float | None:
@@ -205,19 +169,19 @@ class Dispatcher:
 
     def _accept(self, claim: Claim, result: RunResult) -> None:
         objective = self.sweep.spec.objective
-        self.studies.keep(claim.trial, result._asdict())
-        self.studies.tell(claim.trial, told(result, objective), pruned=result.status == "pruned")
-        accepted = claim.record._replace(attempts=(self.studies.storage.get_trial(claim.trial._trial_id),))
-        self.view.end(claim.task.slot, result.status, value_of(accepted, objective.metric))
+        self.studies.keep(claim.attempt, result)
+        self.studies.tell(claim.attempt, objective_of(result, objective), pruned=result.status == "pruned")
+        accepted = claim.record._replace(attempts=(self.studies.look(claim.attempt),))
+        self.watcher.end(claim.task.slot, result.status, value_of(accepted, objective.metric))
 
     def _fail(self, claim: Claim, trouble: Trouble) -> None:
         """Give the attempt up, and the whole work when another attempt would not fare better."""
         known = {"error": trouble.said, "traceback": trouble.traceback, "signature": trouble.signature}
-        self.studies.fail(claim.trial, trouble.failure, **known)
+        self.studies.fail(claim.attempt, trouble.failure, **known)
         slot = claim.task.slot
-        self.view.end(slot, "failed", None)
-        self.view.note(f"{slot.variant} {slot.label} failed ({trouble.failure}): {trouble.said}")
-        earlier = [trial.user_attrs.get("signature") for trial in claim.record.attempts]
+        self.watcher.end(slot, "failed", None)
+        self.watcher.note(f"{slot.variant} {slot.label} failed ({trouble.failure}): {trouble.said}")
+        earlier = [attempt.attributes.get("signature") for attempt in claim.record.attempts]
         if trouble.error is not None:
             stop: Exception = trouble.error
         elif trouble.failure == "bug" and trouble.signature in earlier:
@@ -228,21 +192,9 @@ class Dispatcher:
             return
         self._stop = self._stop or stop
         if self._claims:
-            self.view.note(f"nothing new is begun; {len(self._claims)} under way will be finished")
+            self.watcher.note(f"nothing new is begun; {len(self._claims)} under way will be finished")
 
 
 def _given_up(slot: Slot, trouble: Trouble, reason: str) -> WorkFailed:
     said = f"{slot.variant} {slot.label}: {reason} ({trouble.said}). Mend it; the same command goes on."
     return WorkFailed(f"{trouble.traceback}\n{said}")
-
-
-def _unneeded(search: Search) -> list[FrozenTrial]:
-    """Waiting attempts at slots that have another owner, or that repeat what is no longer the best."""
-    current = [
-        trial
-        for record in (*search.trials, *search.repeats)
-        for trial in record.attempts
-        if trial is not record.owner and trial.state == TrialState.WAITING
-    ]
-    old = [trial for record in search.superseded for trial in record.attempts if trial.state == TrialState.WAITING]
-    return current + old

@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import TracebackType
-from typing import Self
+from types import ModuleType
 
+from spadam import machine
 from spadam.sweep.running.crew import Ending
-from spadam.sweep.running.task import Step, Task, Train
-from spadam.sweep.running.worker_process import Message, Tick, Trouble, serve
+from spadam.sweep.running.task import Task, Train
+from spadam.sweep.running.worker_process import Message, Trouble, serve
 from spadam.sweep.search.slots import Slot
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
 MOST_BY_DEFAULT = 4
@@ -65,14 +67,6 @@ class Workers:
         self._members: list[_Member] = []
         self._context = multiprocessing.get_context("forkserver")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        for member in self._members:
-            member.close()
-        self._members.clear()
-
     def begin(self, task: Task) -> None:
         """Hand ``task`` to a worker that has none, or to a new one."""
         idle = (member for member in self._members if member.task is None and member.process.is_alive())
@@ -81,7 +75,7 @@ class Workers:
         with contextlib.suppress(OSError):  # it has just died: listen finds that out
             member.connection.send(task)
 
-    def listen(self, moved: Callable[[Slot, Step], None], noted: Callable[[str], None]) -> list[Ending]:
+    def listen(self, moved: Callable[[Slot, Progress], None], noted: Callable[[str], None]) -> list[Ending]:
         """Wait a second at most, and say what has ended."""
         by_connection = {member.connection: member for member in self._members}
         endings = []
@@ -96,9 +90,15 @@ class Workers:
                 member.task = None
             elif isinstance(message, str):
                 noted(message)
-            elif isinstance(message, Tick) and member.task is not None:
+            elif isinstance(message, Progress) and member.task is not None:
                 moved(member.task.slot, message)
         return endings + self._give_up_stalled()
+
+    def close(self) -> None:
+        """Let everybody go at once, whatever they are at."""
+        for member in self._members:
+            member.close()
+        self._members.clear()
 
     def _receive(self, member: _Member) -> Message | None:
         """The next message of a worker; when it has died, trouble with what it was at, or None."""
@@ -129,11 +129,27 @@ class Workers:
         device = self._devices[number % len(self._devices)] if self._devices else None
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=serve, args=(theirs, self._train, device), name=f"worker-{number}")
-        process.start()
+        with _no_main():
+            process.start()
         theirs.close()  # so that the death of the worker is the end of what it sends
         member = _Member(process, ours, number)
         self._members.append(member)
         return member
+
+
+@contextlib.contextmanager
+def _no_main() -> Iterator[None]:
+    """Hide the main module from what starts a process, which would run it again in there.
+
+    A worker imports what it trains by name. So a script may call :func:`spadam.run_sweep` as it stands, without the
+    usual guard around it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def warm_up() -> None:
@@ -161,7 +177,7 @@ def _short_temporary_folder() -> Iterator[None]:
 
 def default_workers(threads: int, devices: int) -> int:
     """How many workers a machine gets: one a GPU, else one for every ``threads`` cores, but not more than a few."""
-    return devices or max(1, min(MOST_BY_DEFAULT, len(os.sched_getaffinity(0)) // threads))
+    return devices or max(1, min(MOST_BY_DEFAULT, machine.cores() // threads))
 
 
 def visible_devices() -> list[str]:

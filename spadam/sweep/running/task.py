@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from spadam.config import RunConfig
-from spadam.diagnostics.metrics import METRICS
 from spadam.sweep.definition.spec import ObjectiveSpec
 from spadam.sweep.search.slots import Slot
 from spadam.training.curve import Pruning
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
-
-
-class Step(Protocol):
-    """How far a training is."""
-
-    @property
-    def step(self) -> int:
-        """Steps done."""
-
-    @property
-    def total(self) -> int | None:
-        """Steps planned, if that is known."""
-
-    @property
-    def loss(self) -> float | None:
-        """The loss of a late step, if one is known."""
 
 
 class Task(NamedTuple):
@@ -45,11 +29,11 @@ class Task(NamedTuple):
     """What it must reach to go on; None when it goes on to its end in any case."""
 
 
-Train = Callable[[Task, Callable[[Step], None]], RunResult]
+Train = Callable[[Task, Callable[[Progress], None]], RunResult]
 """Trains a task, and says how far it is about twice a second."""
 
 
-def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
     """Train ``task`` in this process, as a training of its sweep. Raises what :func:`spadam.training.run.run`
     raises.
     """
@@ -64,7 +48,7 @@ def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
         tags=(slot.phase, f"study-{slot.study}", task.config.data.name, task.config.optimizer.name),
     )
     # A search trial fits the probe's regression only when it is searched for.
-    refit = True if slot.phase == "search" and METRICS[task.objective.metric].refit else None
+    refit = True if slot.phase == "search" and task.config.task.metrics[task.objective.metric].refit else None
     return run(
         task.config,
         task.out,

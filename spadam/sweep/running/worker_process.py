@@ -21,7 +21,8 @@ from typing import Literal, NamedTuple
 from typing_extensions import override
 
 from spadam.spec import InputError
-from spadam.sweep.running.task import Step, Task, Train
+from spadam.sweep.running.task import Task, Train
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
 TICK_SECONDS = 0.5
@@ -41,19 +42,11 @@ class Trouble(NamedTuple):
     """What was wrong with the input."""
 
 
-class Tick(NamedTuple):
-    """How far a training is."""
-
-    step: int
-    total: int | None
-    loss: float | None
-
-
-Message = Tick | str | RunResult | Trouble
+Message = Progress | str | RunResult | Trouble
 """What a worker sends: how far it is, something that a person should know, how its task ended."""
 
 
-def attempt(task: Task, train: Train, progress: Callable[[Step], None]) -> RunResult | Trouble:
+def attempt(task: Task, train: Train, progress: Callable[[Progress], None]) -> RunResult | Trouble:
     """Train ``task``; whatever goes wrong is told, but for an interruption."""
     try:
         return train(task, progress)
@@ -71,17 +64,17 @@ def serve(connection: Connection, train: Train, device: str | None) -> None:
     threading.Thread(target=_leave_with_agent, daemon=True).start()
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
-    line = _Line(connection)
-    logging.getLogger("spadam").addHandler(_Relay(line))
+    outbox = _Outbox(connection)
+    logging.getLogger("spadam").addHandler(_Relay(outbox))
     while True:
         try:
             task: Task = connection.recv()
         except EOFError:
             return
-        line.send(attempt(task, train, _Ticker(line).tick))
+        outbox.send(attempt(task, train, _Ticker(outbox).tick))
 
 
-class _Line:
+class _Outbox:
     """What goes to the agent, a message at a time: a warning may come from another thread than the training's."""
 
     def __init__(self, connection: Connection) -> None:
@@ -95,26 +88,26 @@ class _Line:
 class _Ticker:
     """Sends how far a training is, now and then."""
 
-    def __init__(self, line: _Line) -> None:
-        self._line, self._last = line, 0.0
+    def __init__(self, outbox: _Outbox) -> None:
+        self._outbox, self._last = outbox, 0.0
 
-    def tick(self, step: Step) -> None:
+    def tick(self, progress: Progress) -> None:
         now = time.monotonic()
         if now - self._last >= TICK_SECONDS:
             self._last = now
-            self._line.send(Tick(step.step, step.total, step.loss))
+            self._outbox.send(progress)
 
 
 class _Relay(logging.Handler):
     """Sends warnings to the agent, whose terminal it is."""
 
-    def __init__(self, line: _Line) -> None:
+    def __init__(self, outbox: _Outbox) -> None:
         super().__init__(logging.WARNING)
-        self._line = line
+        self._outbox = outbox
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        self._line.send(record.getMessage())
+        self._outbox.send(record.getMessage())
 
 
 def _leave_with_agent() -> None:

@@ -13,7 +13,7 @@ UNMEASURED = 1e30
 """Told for a training whose objective was never a finite number (its negative when large is good): a rank, no value."""
 
 
-def told(result: RunResult, objective: ObjectiveSpec) -> float:
+def objective_of(result: RunResult, objective: ObjectiveSpec) -> float:
     """The finite number that the study is told: the objective, or for a diverged training the worst that was seen.
 
     Step 0 is among what was seen, so a training that got better before it diverged gains nothing by it. Of a training

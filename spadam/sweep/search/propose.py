@@ -27,7 +27,7 @@ from spadam.training.curve import Curve
 Direction = Literal["minimize", "maximize"]
 
 
-class Told(NamedTuple):
+class Seen(NamedTuple):
     """What a slot was given, and what came of it; ``value`` is None while it runs."""
 
     params: Mapping[str, Value]
@@ -43,7 +43,7 @@ def sees(search: SearchSpec, slot: Slot) -> range:
     return range(max(0, slot.number - search.lag + 1))
 
 
-def is_ready(search: SearchSpec, variant: Variant, slot: Slot, history: Mapping[int, Told]) -> bool:
+def is_ready(search: SearchSpec, variant: Variant, slot: Slot, history: Mapping[int, Seen]) -> bool:
     """Whether ``slot`` can begin now; ``history`` holds the slots of its study.
 
     With a pruner every slot waits for those that it may see, since they say when it is cut short.
@@ -54,7 +54,7 @@ def is_ready(search: SearchSpec, variant: Variant, slot: Slot, history: Mapping[
 
 
 def propose(
-    search: SearchSpec, variant: Variant, slot: Slot, history: Mapping[int, Told], direction: Direction = "minimize"
+    search: SearchSpec, variant: Variant, slot: Slot, history: Mapping[int, Seen], direction: Direction = "minimize"
 ) -> dict[str, Value]:
     """The parameters of ``slot``.
 
@@ -95,23 +95,23 @@ def _sampler(search: SearchSpec, slot: Slot) -> BaseSampler:
     return optuna.samplers.GPSampler(seed=seed, n_startup_trials=0, deterministic_objective=False)
 
 
-def _finished(told: Told, value: float | None, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
-    """A told slot as Optuna has it.
+def _finished(seen: Seen, value: float | None, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
+    """A slot with a result as Optuna has it.
 
     One that was cut short is PRUNED, with its curve: `tpe` ranks it behind the others, by how far it came and what it
     had there; `gp` does not look at it.
     """
-    pruned = told.status == "pruned"
+    pruned = seen.status == "pruned"
     return create_trial(
-        params=dict(told.params),
+        params=dict(seen.params),
         distributions=distributions,
         state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
         value=value,
-        intermediate_values={n: seen for n, seen in enumerate(told.curve) if seen is not None} if pruned else {},
+        intermediate_values={n: value for n, value in enumerate(seen.curve) if value is not None} if pruned else {},
     )
 
 
-def _bounded(seen: Mapping[int, Told], direction: Direction) -> dict[int, float]:
+def _bounded(seen: Mapping[int, Seen], direction: Direction) -> dict[int, float]:
     """What the sampler is told of the trials that were not cut short: their values, but bad ones made less bad.
 
     None is told as worse than the worst of the complete trials, and none lies further behind the median than the best
@@ -121,7 +121,7 @@ def _bounded(seen: Mapping[int, Told], direction: Direction) -> dict[int, float]
     at who is among the best, which stays.
     """
     sign = 1 if direction == "minimize" else -1
-    costs = {n: sign * told.value for n, told in seen.items() if told.status != "pruned" and told.value is not None}
+    costs = {n: sign * one.value for n, one in seen.items() if one.status != "pruned" and one.value is not None}
     complete = [cost for n, cost in costs.items() if seen[n].status == "complete" and cost < UNMEASURED]
     if len(set(complete)) > 1:  # else the others tell at least that they are worse
         costs = {n: min(cost, max(complete)) for n, cost in costs.items()}

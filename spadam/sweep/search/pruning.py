@@ -12,7 +12,7 @@ from itertools import zip_longest
 from statistics import median
 
 from spadam.sweep.definition.spec import ObjectiveSpec, SearchSpec
-from spadam.sweep.search.propose import Told, sees
+from spadam.sweep.search.propose import Seen, sees
 from spadam.sweep.search.slots import Slot
 from spadam.training.curve import Curve, Pruning
 
@@ -20,7 +20,7 @@ FEWEST = 5
 """Nothing is cut before a slot sees so many complete trials (Optuna's default)."""
 
 
-def prune(search: SearchSpec, objective: ObjectiveSpec, slot: Slot, history: Mapping[int, Told]) -> Pruning | None:
+def prune(search: SearchSpec, objective: ObjectiveSpec, slot: Slot, history: Mapping[int, Seen]) -> Pruning | None:
     """What the training of ``slot`` must reach to go on; None when it goes on to its end in any case.
 
     ``history`` holds at least the slots of its study that it may see, told.
@@ -31,13 +31,13 @@ def prune(search: SearchSpec, objective: ObjectiveSpec, slot: Slot, history: Map
     return Pruning(objective.metric, objective.direction, found) if found else None
 
 
-def thresholds(search: SearchSpec, slot: Slot, history: Mapping[int, Told]) -> Curve:
+def thresholds(search: SearchSpec, slot: Slot, history: Mapping[int, Seen]) -> Curve:
     """The median of the complete trials that ``slot`` may see, at every evaluation; empty while they are too few.
 
     Trials that diverged or were cut short themselves are not among them.
     """
-    told = (history[number] for number in sees(search, slot))
-    curves = [seen.curve for seen in told if seen.status == "complete"]
+    seen = (history[number] for number in sees(search, slot))
+    curves = [one.curve for one in seen if one.status == "complete"]
     if len(curves) < FEWEST:
         return ()
     found = ([value for value in values if value is not None] for values in zip_longest(*curves))

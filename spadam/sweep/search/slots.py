@@ -66,6 +66,15 @@ def repeat_seeds(sweep: Sweep, study: int) -> list[int]:
     return list(range(first, first + sweep.spec.repeat.seeds))
 
 
+def turn(phase: Phase, number: int, study: int, variant: int) -> tuple[bool, int, int, int]:
+    """Where a slot stands among all of its sweep; ``variant`` is the place of its variant in the file.
+
+    Searches come before repeats, and lower numbers first; of equal numbers those of the first study, and there each
+    variant in its turn. So all are equally far, whenever a sweep is stopped.
+    """
+    return phase == "repeat", number, study, variant
+
+
 def digest(params: Mapping[str, Value]) -> str:
     """A short hash of ``params``."""
     return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:12]

@@ -9,7 +9,7 @@ another one is enqueued. The lowest-numbered attempt that is not FAIL owns its s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -18,73 +18,44 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from spadam.sweep.definition.space import Value
-from spadam.sweep.definition.spec import Variant
 from spadam.sweep.search.slots import Slot
+from spadam.sweep.store.attempts import Attempt, Record, State, gather, study_names
+from spadam.training.result import RunResult
 
 Failure = Literal["infra", "bug", "input", "superseded"]
 """Why an attempt failed: killed or interrupted, or its disk gone; the same for us to mend; wrong input; not needed."""
 
 
-class Record(NamedTuple):
-    """A slot and its attempts, by number."""
-
-    slot: Slot
-    attempts: tuple[FrozenTrial, ...] = ()
-
-    @property
-    def owner(self) -> FrozenTrial | None:
-        """The attempt that counts: the lowest-numbered one that has not failed."""
-        return next((trial for trial in self.attempts if trial.state != TrialState.FAIL), None)
-
-    @property
-    def state(self) -> Literal["planned", "waiting", "running", "accepted", "failed"]:
-        """Where the slot stands; `failed` when no attempt is left, `planned` when there was none."""
-        if not self.attempts:
-            return "planned"
-        match self.owner:
-            case None:
-                return "failed"
-            case FrozenTrial(state=TrialState.WAITING):
-                return "waiting"
-            case FrozenTrial(state=TrialState.RUNNING):
-                return "running"
-        return "accepted"
-
-    @property
-    def result(self) -> dict[str, Any] | None:
-        """What its accepted attempt gave: the content of result.json."""
-        owner = self.owner
-        return owner.user_attrs["result"] if owner is not None and self.state == "accepted" else None
-
-    @property
-    def told(self) -> float | None:
-        """What the study was told of its accepted attempt."""
-        owner = self.owner
-        return owner.value if owner is not None and self.state == "accepted" else None
-
-    @property
-    def gradient_rms(self) -> float | None:
-        """The scale that its parameters are relative to, if they are."""
-        owner = self.owner
-        return None if owner is None else owner.user_attrs.get("gradient_rms")
-
-    @property
-    def started(self) -> tuple[FrozenTrial, ...]:
-        """The attempts that were begun."""
-        return tuple(trial for trial in self.attempts if trial.datetime_start is not None)
-
-    def params(self, variant: Variant) -> dict[str, Value] | None:
-        """The parameters that the slot was given, once and for all; None before."""
-        trial = self.owner or (self.attempts[-1] if self.attempts else None)
-        if trial is None:
-            return None
-        given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-        # Less than all: it was killed while they were written.
-        return {axis.name: given[axis.name] for axis in variant.axes} if _covers(given, variant) else None
+def attempt_of(trial: FrozenTrial) -> Attempt:
+    """A trial of Optuna's as plain values; of what it shares with Optuna, change nothing."""
+    state: State = _STATES[trial.state]
+    fixed = trial.system_attrs.get("fixed_params", {})
+    started = trial.datetime_start is not None
+    return Attempt(trial._trial_id, trial.number, state, started, trial.value, trial.params, fixed, trial.user_attrs)
 
 
-def _covers(given: Mapping[str, Value], variant: Variant) -> bool:
-    return all(axis.name in given for axis in variant.axes)
+_STATES: dict[TrialState, State] = {
+    TrialState.WAITING: "waiting",
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "fail",
+}
+
+
+class StorageReader:
+    """A storage as Optuna reads it; see :class:`~spadam.sweep.store.attempts.Reader`."""
+
+    def __init__(self, storage: BaseStorage) -> None:
+        self.storage = storage
+
+    def sweeps(self) -> list[str]:
+        """The names of all sweeps that it holds."""
+        return [study.study_name for study in self.storage.get_all_studies() if "/" not in study.study_name]
+
+    def sweep(self, name: str) -> Studies:
+        """The sweep of this name; it need not be there."""
+        return Studies(self.storage, name, "minimize")  # which way matters to those only who make a study
 
 
 class Studies:
@@ -110,13 +81,8 @@ class Studies:
 
     def records(self, variant: str, studies: int) -> dict[str, Record]:
         """All slots of ``variant`` that have attempts, by slot id, in the order in which they were enqueued."""
-        attempts: dict[str, list[FrozenTrial]] = {}
-        for name in (*(f"search-{number}" for number in range(studies)), "repeat"):
-            study = self._find(f"{self.sweep}/{variant}/{name}")
-            if study is not None:
-                for trial in sorted(self.storage.get_all_trials(study, deepcopy=False), key=lambda t: t.number):
-                    attempts.setdefault(trial.user_attrs["slot"], []).append(trial)
-        return {id_: Record(_slot_of(variant, trials[0]), tuple(trials)) for id_, trials in attempts.items()}
+        names = study_names(self.sweep, variant, studies)
+        return gather(variant, (attempt for name in names for attempt in self._attempts(name)))
 
     def enqueue(self, slot: Slot, params: Mapping[str, Value] | None) -> None:
         """Add an attempt at ``slot`` that waits to be claimed, with its parameters where they are known."""
@@ -130,42 +96,52 @@ class Studies:
         )
         self.storage.create_new_trial(study, template_trial=trial)
 
-    def claim(self, trial: FrozenTrial) -> bool:
+    def claim(self, attempt: Attempt) -> bool:
         """Take a waiting attempt; true for one caller only."""
         try:
-            return self.storage.set_trial_state_values(trial._trial_id, state=TrialState.RUNNING)
+            return self.storage.set_trial_state_values(attempt.id, state=TrialState.RUNNING)
         except optuna.exceptions.UpdateFinishedTrialError:
             return False
 
     def assign(
         self,
-        trial: FrozenTrial,
+        attempt: Attempt,
         params: Mapping[str, Value],
         space: Mapping[str, BaseDistribution],
         gradient_rms: float | None = None,
     ) -> None:
         """Give a claimed attempt its parameters, and the scale that they are relative to, if they are."""
         if gradient_rms is not None:
-            self.storage.set_trial_user_attr(trial._trial_id, "gradient_rms", gradient_rms)
+            self.storage.set_trial_user_attr(attempt.id, "gradient_rms", gradient_rms)
         for name, distribution in space.items():
-            if name not in trial.params:
+            if name not in attempt.params:
                 value = distribution.to_internal_repr(params[name])
-                self.storage.set_trial_param(trial._trial_id, name, value, distribution)
+                self.storage.set_trial_param(attempt.id, name, value, distribution)
 
-    def keep(self, trial: FrozenTrial, result: Mapping[str, Any]) -> None:
+    def keep(self, attempt: Attempt, result: RunResult) -> None:
         """Store what a claimed attempt gave; after this a kill loses nothing."""
-        self.storage.set_trial_user_attr(trial._trial_id, "result", dict(result))
+        self.storage.set_trial_user_attr(attempt.id, "result", result._asdict())
 
-    def tell(self, trial: FrozenTrial, value: float, *, pruned: bool = False) -> None:
+    def tell(self, attempt: Attempt, value: float, *, pruned: bool = False) -> None:
         """Accept a claimed attempt whose result is kept."""
         state = TrialState.PRUNED if pruned else TrialState.COMPLETE
-        self.storage.set_trial_state_values(trial._trial_id, state=state, values=[value])
+        self.storage.set_trial_state_values(attempt.id, state=state, values=[value])
 
-    def fail(self, trial: FrozenTrial, failure: Failure, **attributes: str) -> None:
+    def fail(self, attempt: Attempt, failure: Failure, **attributes: str) -> None:
         """Give an attempt up, with the class of its failure and what else is known."""
         for key, value in {"failure": failure, **attributes}.items():
-            self.storage.set_trial_user_attr(trial._trial_id, key, value)
-        self.storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
+            self.storage.set_trial_user_attr(attempt.id, key, value)
+        self.storage.set_trial_state_values(attempt.id, state=TrialState.FAIL)
+
+    def look(self, attempt: Attempt) -> Attempt:
+        """The attempt as it stands now."""
+        return attempt_of(self.storage.get_trial(attempt.id))
+
+    def _attempts(self, name: str) -> list[Attempt]:
+        """The attempts in a study, by number; none where there is no such study."""
+        study = self._find(name)
+        trials = [] if study is None else self.storage.get_all_trials(study, deepcopy=False)
+        return [attempt_of(trial) for trial in sorted(trials, key=lambda trial: trial.number)]
 
     def _find(self, name: str) -> int | None:
         if name not in self._ids:
@@ -180,10 +156,3 @@ class Studies:
         if study is None:
             study = self._ids[name] = self.storage.create_new_study([self._direction], study_name=name)
         return study
-
-
-def _slot_of(variant: str, trial: FrozenTrial) -> Slot:
-    attributes = trial.user_attrs
-    point = attributes.get("point", "")
-    phase: Literal["search", "repeat"] = "repeat" if point else "search"
-    return Slot(variant, phase, attributes["study"], attributes["number"], attributes["seed"], point)

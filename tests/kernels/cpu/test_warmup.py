@@ -13,7 +13,7 @@ import sys
 import torch
 from numba.core.dispatcher import Dispatcher
 from spadam import kernels
-from spadam.autoencoder import AutoencoderSpec
+from spadam.models.spec import AutoencoderSpec
 from spadam.optim import LazyAdam
 
 kernels.prepare(torch.device("cpu"))

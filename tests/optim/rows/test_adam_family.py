@@ -19,6 +19,7 @@ from spadam.optim import (
     SelectiveAdam,
     TFSparseAdam,
 )
+from spadam.spec import imported
 from support.row_streams import Entries, every_row, give, run, stream, table
 
 SHAPE = (12, 5)
@@ -138,7 +139,7 @@ def _plain(name: str, grads: list[Entries], start: Tensor, lr: float, eps: float
     "algorithm", [TFSparseAdam, MaskedAdam, LazyAdam, RowClockAdam, SelectiveAdam, RowwiseAdam, ActiveAdam]
 )
 def test_every_point_equals_its_formula_written_out(algorithm, place) -> None:
-    names = {s.algorithm: s.model_fields["name"].default for s in OPTIMIZERS if hasattr(s, "algorithm")}
+    names = {imported(s.algorithm): s.model_fields["name"].default for s in OPTIMIZERS if hasattr(s, "algorithm")}
     grads = stream(SHAPE, 60, seed=9)
     param = table(SHAPE, seed=10)
     want = _plain(names[algorithm], grads, param.detach().clone(), 1e-2, EPS, place)

@@ -221,7 +221,7 @@ def test_what_does_not_go_together(
 
 
 def test_facts_are_those_of_numbers(bench: Bench) -> None:
-    """What is stored does not tell how a range was written, and a derived axis takes the place of its key."""
+    """What is stored does not tell how a range was written, and a relative axis takes the place of its key."""
     space = {"optimizer.lr": {"around": "declared", "decades": 4}, "optimizer.eps_rel": EPS_REL}
     write(bench, space)
     facts = extension.facts(bench.load())["variants"]["own"]

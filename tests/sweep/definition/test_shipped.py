@@ -12,7 +12,6 @@ import torch
 from spadam import report
 from spadam.spec import dump, load, merge
 from spadam.sweep.definition import reading
-from spadam.sweep.definition.range_ends import configurations
 from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.task import train as train_task
 from support.paths import ROOT
@@ -52,7 +51,7 @@ def test_it_loads_and_both_ends_of_every_range_can_be_trained(path: Path) -> Non
     sweep = reading.load(path)
     assert sweep.name == path.stem
     for variant in sweep.variants.values():
-        ends = list(configurations(variant.document, variant.axes))
+        ends = variant.corners
         assert len(ends) == 2 ** len(variant.axes)
         for config in ends:
             assert config.optimizer.build([torch.nn.Parameter(torch.zeros(2, 2))]).param_groups[0]["lr"] > 0
@@ -61,7 +60,8 @@ def test_it_loads_and_both_ends_of_every_range_can_be_trained(path: Path) -> Non
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_it_runs_from_its_file_to_its_page(path: Path, images: Path, bench: Bench) -> None:
     bench.spec.write_text(dump(shrink(path, images)))
-    assert bench.run(train_task, write_page=report.write) == 0
+    assert bench.run(train_task) == 0
+    report.write(bench.outcome())
     sweep, searches = bench.read()
     found = rows(sweep, searches)
     assert len(found) == len(sweep.variants) * (sweep.trials + 1)

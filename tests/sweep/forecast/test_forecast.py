@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from spadam.cli import main
+from spadam.diagnostics.warned import Warned
 from spadam.files import strict_json
 from spadam.spec import dump
-from spadam.sweep.forecast.costs import configure
+from spadam.sweep.forecast.costs import Sight, configure, reckon
 from spadam.sweep.forecast.forecast import Forecast, forecast, plain
 from spadam.sweep.forecast.rehearsal import Files, Length, Pace, Rehearsal, rehearse, run_short
 from spadam.sweep.forecast.timetable import Course, simulate
-from spadam.sweep.forecast.warnings import Caveat
 from spadam.sweep.outcome.table import rows
 from spadam.terminal.forecast import Waiting, show_forecast
 from spadam.training.run import run
@@ -36,8 +36,8 @@ def foresee(bench: Bench, workers: int | None = 1) -> Forecast:
 
 def texts(found: Forecast) -> dict[str, list[tuple[str, ...]]]:
     said: dict[str, list[tuple[str, ...]]] = {}
-    for caveat in found.caveats:
-        said.setdefault(caveat.text, []).append(caveat.variants)
+    for warned in found.warnings:
+        said.setdefault(warned.text, []).append(warned.variants)
     return said
 
 
@@ -197,6 +197,32 @@ def test_a_training_takes_its_parts() -> None:
     assert seen.kept_bytes() == 1000 + 100 + 2 * 10 + (3 * 7 - 1) * 1
 
 
+def test_ends_that_take_longer_stretch_what_a_training_takes(bench: Bench) -> None:
+    """What the first variant took at the ends of the world's axes over its centre holds for the others too."""
+    probe = bench.load().variants["adam"].config({"optimizer.lr": 1e-3, "optimizer.eps": 1e-6}, 0)
+
+    def seen(step: float, kept: int = 1000) -> Rehearsal:
+        found = made_up()
+        pace, files = found.pace._replace(step=step), found.files._replace(kept=kept)
+        return found._replace(config=probe, pace=pace, files=files)
+
+    ends = [
+        Sight("adam", "w", ("model.latents", n), seen(step, kept))
+        for n, step, kept in ((8, 0.005, 500), (64, 0.1, 9000))
+    ]
+    sights = [Sight("adam", "w", None, seen(0.01)), *ends, Sight("lazy", "w", None, seen(0.02))]
+    costs = {name: reckon(bench.load(), name, sights, []) for name in ("adam", "lazy")}
+    trial = [sight.rehearsal.trial_seconds() for sight in sights]
+    stretch = (1 + trial[1] / trial[0] + trial[2] / trial[0]) / 3
+    assert stretch > 2
+    assert costs["adam"].trial_seconds == pytest.approx(trial[0] * stretch)
+    assert costs["lazy"].trial_seconds == pytest.approx(trial[3] * stretch)
+    assert costs["lazy"].repeat_seconds == pytest.approx(sights[3].rehearsal.repeat_seconds(4.0) * stretch)
+    largest = sights[2].rehearsal.kept_bytes() / sights[0].rehearsal.kept_bytes()
+    assert costs["lazy"].kept_bytes == pytest.approx(sights[3].rehearsal.kept_bytes() * largest)
+    assert costs["lazy"].finished == 0
+
+
 def test_a_limit_on_time_is_one() -> None:
     seen = made_up(length=Length(None, 400, 5.0))
     assert seen.steps_planned == pytest.approx(500)
@@ -220,7 +246,7 @@ def test_axes_of_data_and_model_are_rehearsed_at_their_ends(bench: Bench) -> Non
 def naive(courses: list[Course], workers: int) -> tuple[float, float]:
     """The same in whole seconds, every second anew."""
     studies = [
-        {"c": c, "left": list(zip(c.slots, c.gates, strict=True)), "told": set(c.told), "again": list(c.repeats)}
+        {"c": c, "left": list(zip(c.slots, c.gates, strict=True)), "told": set(c.accepted), "again": list(c.repeats)}
         for c in courses
     ]
     running: list[tuple[int, dict[str, Any], int | None]] = []
@@ -236,12 +262,12 @@ def naive(courses: list[Course], workers: int) -> tuple[float, float]:
             for study in studies:
                 c, at_work = study["c"], [n for _, s, n in running if s is study and n is not None]
                 ready += [
-                    ((0, number, c.study, c.turn), study, number)
+                    ((0, number, c.study, c.variant), study, number)
                     for number, gate in study["left"]
                     if set(range(gate)) <= study["told"]
                 ]
                 if not study["left"] and not at_work:
-                    ready += [((1, number, c.study, c.turn), study, None) for number in study["again"]]
+                    ready += [((1, number, c.study, c.variant), study, None) for number in study["again"]]
             if not ready:
                 break
             _, study, number = min(ready, key=lambda entry: entry[0])
@@ -261,13 +287,13 @@ def test_the_timetable_is_that_of_brute_force() -> None:
     for _ in range(300):
         lag, startup = draw.randint(1, 4), draw.randint(0, 3)
         courses = []
-        for turn, study in itertools.product(range(draw.randint(1, 3)), range(draw.randint(1, 2))):
+        for variant, study in itertools.product(range(draw.randint(1, 3)), range(draw.randint(1, 2))):
             trials = draw.randint(0, 7)
             done = set(range(draw.randint(0, trials)))
             slots = [number for number in range(trials) if number not in done]
             gates = [0 if number < startup else max(0, number - lag + 1) for number in slots]
             times = float(draw.randint(1, 9)), float(draw.randint(1, 9))
-            courses.append(Course(turn, study, slots, gates, list(range(draw.randint(0, 3))), *times, told=done))
+            courses.append(Course(variant, study, slots, gates, list(range(draw.randint(0, 3))), *times, accepted=done))
         workers = draw.randint(1, 6)
         expected = naive(courses, workers)
         work = sum(len(c.slots) * c.trial_seconds + len(c.repeats) * c.repeat_seconds for c in courses)
@@ -301,12 +327,12 @@ def test_with_a_pruner_every_trial_waits(bench: Bench) -> None:
     assert "Time: at most about" in out.getvalue()
 
 
-# --- caveats ---
+# --- warnings ---
 
 
-def test_a_fine_sweep_has_no_caveats(bench: Bench) -> None:
+def test_a_fine_sweep_has_no_warnings(bench: Bench) -> None:
     bench.write({"base": {"model": {"rule": {"k": 1}}, "trainer": {"steps": 40}}})
-    assert foresee(bench).caveats == []
+    assert foresee(bench).warnings == []
 
 
 def test_where_every_row_is_touched_it_says_which_are_one_algorithm(bench: Bench) -> None:
@@ -328,7 +354,7 @@ def test_where_every_row_is_touched_it_says_which_are_one_algorithm(bench: Bench
 
 
 def test_those_that_are_one_algorithm_train_to_the_same_bits(bench: Bench) -> None:
-    # what the caveat claims, measured
+    # what the warning claims, measured
     base = {"model": {"rule": {"lifetime": True}}, "trainer": {"steps": 9}}
     bench.write({"base": base, "variants": {"masked": {"optimizer": {"name": "masked_adam"}}}})
     sweep = bench.load()
@@ -338,28 +364,28 @@ def test_those_that_are_one_algorithm_train_to_the_same_bits(bench: Bench) -> No
 
 def test_two_names_of_one_variant_are_told(bench: Bench) -> None:
     bench.write({"variants": {"again": {"optimizer": {"name": "lazy_adam"}}}})
-    caveats = foresee(bench).caveats
-    assert caveats == [
-        Caveat(("lazy", "again"), "the same configuration and the same space: one variant under several names")
+    text = "the same configuration and the same space: one variant under several names"
+    assert foresee(bench).warnings == [
+        Warned("one_variant", text, variants=("lazy", "again")),
     ]
     bench.write({"variants": {"again": {"optimizer": {"name": "lazy_adam", "betas": [0.8, 0.999]}}}})
-    assert foresee(bench).caveats == []
+    assert foresee(bench).warnings == []
 
 
 def test_few_intermittent_rows_are_told(bench: Bench) -> None:
     large = {"data": {"batch_size": 100}, "model": {"rule": {"k": 1}}, "trainer": {"steps": 40}}
     bench.write({"base": large})  # one row is never touched, all others always
-    (caveat,) = foresee(bench).caveats
-    assert caveat.variants == ("adam", "lazy")
-    assert caveat.text.startswith("0.0% of the rows were touched in 2-90 % of the steps")
+    (warned,) = foresee(bench).warnings
+    assert warned.variants == ("adam", "lazy")
+    assert warned.text.startswith("0.0% of the rows were touched in 2-90 % of the steps")
 
 
 def test_an_end_at_which_nothing_can_be_told_apart_is_told(bench: Bench) -> None:
     small = {"model": {"rule": {"k": 1}}, "trainer": {"steps": 40}}
     bench.write({"base": small, "space": {"data.batch_size": {"low": 8, "high": 100, "log": True}}})
-    (caveat,) = foresee(bench).caveats
-    assert caveat.variants == ("adam",)
-    assert caveat.text.startswith("at data.batch_size = 100, 0.0% of the rows were touched in 2-90 %")
+    (warned,) = foresee(bench).warnings
+    assert warned.variants == ("adam",)
+    assert warned.text.startswith("at data.batch_size = 100, 0.0% of the rows were touched in 2-90 %")
 
 
 def test_a_variant_that_diverges_at_its_centre_is_told(bench: Bench) -> None:
@@ -368,8 +394,8 @@ def test_a_variant_that_diverges_at_its_centre_is_told(bench: Bench) -> None:
         "space": {"optimizer.eps": None, "optimizer.lr": {"around": 1e6, "decades": 1}},
     }
     bench.write({"base": {"trainer": {"steps": 40}}, "variants": {"steep": steep}})
-    said = [caveat for caveat in foresee(bench).caveats if "diverged" in caveat.text]
-    assert [caveat.variants for caveat in said] == [("steep",)]
+    said = [warned for warned in foresee(bench).warnings if "diverged" in warned.text]
+    assert [warned.variants for warned in said] == [("steep",)]
 
 
 # --- the command ---
@@ -416,7 +442,7 @@ def test_missing_data_is_refused(bench: Bench, cli: Any, tmp_path: Path) -> None
 
 def test_on_a_terminal_there_is_a_bar_and_it_goes(bench: Bench) -> None:
     out = io.StringIO()
-    with Waiting(Console(file=out, force_terminal=True, width=100), "rehearsing") as told:
-        forecast(*bench.read(), bench.out, told)
+    with Waiting(Console(file=out, force_terminal=True, width=100), "rehearsing") as announce:
+        forecast(*bench.read(), bench.out, announce)
     assert "rehearsing lazy" in out.getvalue()
     assert out.getvalue().endswith("\x1b[2K")  # the line is wiped

@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search
-from spadam.sweep.outcome.summary import Line, summarise
+from spadam.sweep.outcome.summary import StudySummary, summarise
 from spadam.sweep.search.slots import search_slots
-from spadam.sweep.store.studies import Record
+from spadam.sweep.store.attempts import Record
+from spadam.sweep.store.studies import attempt_of
+from spadam.training.result import RunResult
 from support.sweep_bench import Bench
 
 
@@ -17,12 +20,12 @@ def search(sweep: Sweep, variant: str, *trials: tuple[str, dict[str, Any], float
     """A finished search with ``trials``: status, parameters, value."""
     records = []
     for slot, (status, params, value) in zip(search_slots(sweep, variant), trials, strict=False):
-        result = {"status": status, "metrics": {"val/fvu": value}, "warnings": []}
+        result = RunResult(status, {"val/fvu": value}, {}, [], {}, {}, [])._asdict()  # type: ignore[arg-type]
         space = {axis.name: axis.distribution() for axis in sweep.variants[variant].axes}
         trial = create_trial(
             state=TrialState.COMPLETE, params=params, distributions=space, value=value, user_attrs={"result": result}
         )
-        records.append(Record(slot, (trial,)))
+        records.append(Record(slot, (attempt_of(trial),)))
     complete = [record for record, trial in zip(records, trials, strict=False) if trial[0] == "complete"]
     best = min(complete, key=lambda record: record.owner.value if record.owner else 0.0)
     return Search(variant, 0, tuple(records), best, (), ())
@@ -67,7 +70,19 @@ def test_a_line_needs_no_best(bench: Bench) -> None:
     sweep = bench.load()
     line = summarise(sweep, [Search("adam", 0, (), None, (), ())])[0]
     assert (line.params, line.near) == ({}, {})
-    assert Line("a", 0, {}, None, None, None, None, ()).near == {}
+    assert StudySummary("a", 0, {}, None, None, None, None, ()).near == {}
+
+
+def test_warnings_are_counted_by_code_whatever_their_numbers_and_those_of_old_results_too(bench: Bench) -> None:
+    sweep = bench.load()
+    found = search(sweep, "adam", *[("complete", at(1e-3, 1e-5), 0.5)] * 3)
+    text = "{} of the rows were touched in 2-90 % of the steps: only these rows can tell variants apart"
+    for record, share in zip(found.trials, ("1.0%", "2.5%", "3.0%"), strict=False):
+        warned = Warned("few_intermittent_rows", text.format(share), {"rows_intermittent": 0.01}).plain()
+        assert record.owner is not None
+        record.owner.attributes["result"]["warnings"] = [text.format(share)] if share == "3.0%" else [warned]
+    (line,) = summarise(sweep, [found])
+    assert f"{text.format('1.0%')} (3 of 3 trainings)" in line.notes
 
 
 def test_trainings_that_were_cut_short_are_counted(bench: Bench) -> None:

@@ -13,11 +13,14 @@ import pytest
 import scipy.stats
 
 from spadam.config import RunConfig
-from spadam.spec import InputError, parse, validate
+from spadam.diagnostics.warned import Warned
+from spadam.spec import InputError
 from spadam.statistics.interval import estimate
 from spadam.sweep.outcome.summary import summarise
 from spadam.sweep.outcome.table import best_config, rows, status
-from spadam.sweep.running.task import Step, Task
+from spadam.sweep.running.task import Task
+from spadam.text import interval
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
@@ -69,7 +72,7 @@ def test_after_it_has_ended(finished: Bench) -> None:
 def test_every_slot_is_counted_once_while_it_runs(bench: Bench) -> None:
     seen: list[dict[str, Any]] = []
 
-    def look(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def look(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         found = status(*bench.read())
         for state in found["variants"].values():
             assert set(state) == STATE
@@ -119,8 +122,7 @@ def test_nulls_and_dropped_axes_are_empty_cells(bench: Bench) -> None:
 def test_the_best_configuration_is_that_of_the_best_trial(finished: Bench) -> None:
     sweep, searches = finished.read()
     for variant in ("adam", "lazy"):
-        text = best_config(sweep, searches, variant)
-        config = validate(RunConfig, parse(text, "best.yaml"))
+        config = best_config(sweep, searches, variant)
         search = [row for row in rows(sweep, searches) if row["variant"] == variant and row["phase"] == "search"]
         best = min(search, key=lambda row: row["value"])
         assert config.optimizer.lr == best["params"]["optimizer.lr"]
@@ -134,7 +136,7 @@ def test_the_best_configuration_is_that_of_the_best_trial(finished: Bench) -> No
 def test_best_without_a_result_and_of_an_unknown_variant(bench: Bench, finished: Bench) -> None:
     with pytest.raises(InputError, match="choose one of: adam, lazy") as caught:
         best_config(*finished.read(), "lzy")
-    assert caught.value.argument == "--best"
+    assert caught.value.argument == "variant"
     finished.write({"name": "other"})
     with pytest.raises(InputError, match="no trial of it has a finite val/fvu yet"):
         best_config(*finished.read(), "lazy")
@@ -167,15 +169,18 @@ def test_the_table_has_the_best_and_its_repeats(finished: Bench) -> None:
     assert finished.run() == 0
     said = finished.said.getvalue()
     assert f"{best['value']:.4g}" in said
-    assert f"{line.repeats.mean:.4g} ± {line.repeats.half:.2g}" in said
+    assert interval(line.repeats) in said
     assert f"{best['params']['optimizer.lr']:.3g}" in said
 
 
 def test_warnings_of_trainings_stand_under_the_table(bench: Bench) -> None:
-    def warn(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def warn(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         result = quadratic.train(task, progress)
-        share = f"{task.slot.number}.{task.slot.seed % 7}% of the rows"
-        return result._replace(warnings=["every row was touched", share] if task.slot.variant == "lazy" else [])
+        share = task.slot.number + task.slot.seed % 7 / 10
+        all_touched = Warned("all_rows_touched", "every row was touched")
+        few = Warned("few_intermittent_rows", f"{share}% of the rows", {"rows_intermittent": share})
+        warned = [all_touched.plain(), few.plain()] if task.slot.variant == "lazy" else []
+        return result._replace(warnings=warned)
 
     assert bench.run(warn) == 0
     said = bench.said.getvalue()
@@ -195,7 +200,7 @@ def test_several_studies_have_a_line_each(bench: Bench) -> None:
     assert "adam (study 1)" in bench.said.getvalue()
     sweep, searches = bench.read()
     values = [row["value"] for row in rows(sweep, searches) if row["variant"] == "adam" and row["phase"] == "search"]
-    config = validate(RunConfig, parse(best_config(sweep, searches, "adam"), "best.yaml"))
+    config = best_config(sweep, searches, "adam")
     best = min(line.value for line in summarise(sweep, searches) if line.value is not None)
     assert best == min(values)
     assert config.seed == (0 if best in values[:2] else 1)

@@ -14,9 +14,10 @@ from optuna.trial import TrialState
 from spadam import kernels
 from spadam.spec import InputError
 from spadam.sweep.outcome.table import rows
-from spadam.sweep.running.task import Step, Task
+from spadam.sweep.running.task import Task
 from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.studies import Studies
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
@@ -31,7 +32,7 @@ class Log:
         self.tasks: list[Task] = []
         self._act = act
 
-    def __call__(self, task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def __call__(self, task: Task, progress: Callable[[Progress], None]) -> RunResult:
         self.tasks.append(task)
         return self._act(task) or quadratic.train(task, progress)
 

@@ -15,10 +15,11 @@ import pytest
 
 from spadam.spec import InputError
 from spadam.sweep.outcome.table import rows, status
-from spadam.sweep.running.task import Step, Task
-from spadam.sweep.search.objective import UNMEASURED, told
+from spadam.sweep.running.task import Task
+from spadam.sweep.search.objective import UNMEASURED, objective_of
 from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.studies import Studies
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
@@ -31,7 +32,7 @@ def at(number: int, act: Callable[[Task], RunResult | None], log: list[Task] | N
     """A training that does ``act`` when it is called for the ``number``-th time, from 0."""
     calls: list[Task] = [] if log is None else log
 
-    def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         calls.append(task)
         result = act(task) if len(calls) == number + 1 else None
         return result or quadratic.train(task, progress)
@@ -66,7 +67,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]
 def test_interrupted_and_gone_on(bench: Bench, undisturbed: list[dict[str, Any]], number: int) -> None:
     bench.write(TPE)
     assert bench.run(at(number, interrupt), ADAM) == 1
-    assert bench.told.getvalue().splitlines()[-1] == "interrupted: the same command goes on from here"
     assert (bench.folder / "trials.csv").exists()
     before = bench.files()
     states = status(*bench.read())["variants"]["adam"]
@@ -104,9 +104,9 @@ def test_killed_and_gone_on(bench: Bench, undisturbed: list[dict[str, Any]]) -> 
     def entries() -> list[list[Any]]:
         return [json.loads(line) for line in note.read_text().splitlines()] if note.exists() else []
 
-    started = subprocess.Popen([*program, "0.05"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while sum(entry[0] == "end" for entry in entries()) < 11:
+    started = subprocess.Popen([*program, "11"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while len(entries()) < 2 * 11 + 1:
         assert started.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -118,9 +118,8 @@ def test_killed_and_gone_on(bench: Bench, undisturbed: list[dict[str, Any]]) -> 
     began = Counter((variant, slot) for what, variant, slot, _ in killed if what == "begin")
     done = {(variant, slot) for what, variant, slot, _ in killed if what == "end"}
     assert set(began.values()) == {1}
-    assert len(began) - len(done) <= 1
     again = {(row["variant"], row["phase"], row["slot"]) for row in adam(bench) if row["attempts"] > 1}
-    assert len(again) <= 1, "only the trial in flight is done twice"
+    assert len(again) == len(began) - len(done) == 1, "only the trial in flight is done twice"
     after = bench.files()
     for name, content in before.items():
         if "/attempt-" in name:
@@ -186,7 +185,7 @@ def broken(task: Task) -> RunResult:
 def test_the_same_error_twice_stops(bench: Bench) -> None:
     log: list[Task] = []
 
-    def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         log.append(task)
         return broken(task) if task.slot.number == 1 else quadratic.train(task, progress)
 
@@ -213,7 +212,7 @@ def test_an_error_that_does_not_come_again_is_a_retry(bench: Bench) -> None:
 def test_three_different_errors_stop(bench: Bench) -> None:
     kinds = [TypeError("1"), KeyError("2"), ZeroDivisionError("3")]
 
-    def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         raise kinds[task.attempt]
 
     assert bench.run(train) == 1
@@ -257,14 +256,14 @@ def test_a_diverged_training_is_a_result_and_told_as_a_finite_value(bench: Bench
     assert (first["status"], first["value"], first["attempts"]) == ("diverged", None, 1)
     with open_file(bench.folder / "sweep.db") as storage:
         record = Studies(storage, "lr-eps", "minimize").records("adam", 1)["search-0/0"]
-    assert record.told == 40.0  # the value at step 0
+    assert record.objective == 40.0  # the value at step 0
     assert "1 of 5 trainings diverged" in bench.said.getvalue()
 
 
 def test_a_variant_without_a_finite_result_has_no_repeats_and_says_so(bench: Bench) -> None:
     log: list[Task] = []
 
-    def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         log.append(task)
         return diverge(task) if task.slot.variant == "lazy" else quadratic.train(task, progress)
 
@@ -296,5 +295,5 @@ def result(status: str, value: float | None, *seen: float | None) -> RunResult:
 )
 def test_what_is_told_is_finite(bench: Bench, given: RunResult, minimize: float, maximize: float) -> None:
     objective = bench.load().spec.objective
-    assert told(given, objective) == minimize
-    assert told(given, objective.model_copy(update={"direction": "maximize"})) == maximize
+    assert objective_of(given, objective) == minimize
+    assert objective_of(given, objective.model_copy(update={"direction": "maximize"})) == maximize

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 import spadam.training.run
-from spadam.config import RunConfig
-from spadam.spec import parse, validate
 from spadam.sweep.outcome.progress import recall
 from spadam.sweep.outcome.table import best_config, rows
-from spadam.sweep.running.task import Step, Task
+from spadam.sweep.running.task import Task
 from spadam.sweep.running.task import train as train_task
-from spadam.sweep.search.objective import told
+from spadam.sweep.search.objective import objective_of
 from spadam.sweep.search.slots import search_slots
 from spadam.sweep.store.connection import open_file
+from spadam.sweep.store.studies import StorageReader
 from spadam.training.curve import Pruning
 from spadam.training.gradient_scale import gradient_rms
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support.sweep_bench import Bench
 
@@ -72,7 +72,7 @@ def test_the_best_configuration_trains_to_the_same_value(bench: Bench, tmp_path:
     write(bench, **space)
     assert bench.run(train_task, variants=["lazy"]) == 0
     sweep, searches = bench.read()
-    config = validate(RunConfig, parse(best_config(sweep, searches, "lazy"), "best"))
+    config = best_config(sweep, searches, "lazy")
     result = spadam.training.run.run(config, tmp_path / "again")
     values = [row["value"] for row in rows(sweep, searches) if row["variant"] == "lazy" and row["phase"] == "search"]
     assert result.metrics["val/fvu"] == min(values)
@@ -82,7 +82,7 @@ def test_a_relative_eps_is_that_of_the_gradient_which_is_stored(bench: Bench) ->
     write(bench, space=RELATIVE)
     assert bench.run(train_task) == 0
     with open_file(bench.folder / "sweep.db") as storage:
-        sweep, searches, attributes = recall(storage, "lr-eps")
+        sweep, searches, attributes = recall(StorageReader(storage), "lr-eps")
     assert len(attributes["gradient_rms"]) == 1, "all that share a model share its scale, repeats too"
     (scale,) = attributes["gradient_rms"].values()
     params = {"optimizer.lr": 1e-2, "optimizer.eps_rel": 1.0}
@@ -91,7 +91,7 @@ def test_a_relative_eps_is_that_of_the_gradient_which_is_stored(bench: Bench) ->
         assert record.owner is not None
         assert record.gradient_rms == scale
         assert record.result is not None
-        assert record.result["config"]["optimizer"]["eps"] == record.owner.params["optimizer.eps_rel"] * scale
+        assert record.result.config["optimizer"]["eps"] == record.owner.params["optimizer.eps_rel"] * scale
 
 
 def test_what_a_training_is_told_of_its_sweep(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_a_task_with_thresholds_is_cut_short(bench: Bench) -> None:
     pruning = Pruning("val/fvu", "minimize", (None, 0.0))
     result = train_task(Task("s", slot, 0, config, bench.out, sweep.spec.objective, pruning), lambda step: None)
     assert (result.status, len(result.evaluations)) == ("pruned", 2)
-    assert told(result, sweep.spec.objective) == result.evaluations[-1]["val/fvu"]
+    assert objective_of(result, sweep.spec.objective) == result.evaluations[-1]["val/fvu"]
 
 
 def test_a_retry_is_a_run_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,9 +141,9 @@ def test_a_retry_is_a_run_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPat
 
 def test_progress_reaches_the_view(bench: Bench) -> None:
     write(bench)
-    steps: list[Step] = []
+    steps: list[Progress] = []
 
-    def train(task: Task, progress: Callable[[Step], None]) -> RunResult:
+    def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         return train_task(task, lambda step: (steps.append(step), progress(step))[1])
 
     assert bench.run(train, variants=["adam"]) == 0

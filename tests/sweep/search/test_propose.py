@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info
 
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.search.objective import UNMEASURED
-from spadam.sweep.search.propose import Told, _bounded, is_ready, propose, sees
+from spadam.sweep.search.propose import Seen, _bounded, is_ready, propose, sees
 from spadam.sweep.search.slots import search_slots
 from support.sweep_bench import Bench
 
@@ -39,7 +39,7 @@ def search(sweep: Sweep, workers: int, seed: int, forget: bool = False, variant:
     while waiting or running:
         while waiting and len(running) < workers:
             slot = waiting[0]
-            history = {n: Told(p, told.get(n)) for n, p in params.items() if not (forget and n in running)}
+            history = {n: Seen(p, told.get(n)) for n, p in params.items() if not (forget and n in running)}
             if not is_ready(sweep.spec.search, sweep.variants[variant], slot, history):
                 break
             params[slot.number] = propose(sweep.spec.search, sweep.variants[variant], slot, history)
@@ -70,22 +70,22 @@ def test_what_lies_within_the_lag_is_not_looked_at(sweep: Sweep) -> None:
     settings, variant = sweep.spec.search, sweep.variants["adam"]
     slot = search_slots(sweep, "adam")[15]
     points = search(sweep, 1, 0)
-    history = {number: Told(points[number], value(points[number])) for number in range(15)}
+    history = {number: Seen(points[number], value(points[number])) for number in range(15)}
     assert sees(settings, slot) == range(12)
     proposed = propose(settings, variant, slot, history)
-    blind = {n: told if n < 12 else Told(told.params, None) for n, told in history.items()}
-    absurd = {n: told if n < 12 else Told(told.params, -1e9) for n, told in history.items()}
+    blind = {n: told if n < 12 else Seen(told.params, None) for n, told in history.items()}
+    absurd = {n: told if n < 12 else Seen(told.params, -1e9) for n, told in history.items()}
     assert propose(settings, variant, slot, blind) == propose(settings, variant, slot, absurd) == proposed
-    changed = {**history, 11: Told(points[11], -1e9)}
+    changed = {**history, 11: Seen(points[11], -1e9)}
     assert propose(settings, variant, slot, changed) != proposed
 
 
 def test_a_slot_waits_for_what_it_may_see(sweep: Sweep) -> None:
     settings, variant, slots = sweep.spec.search, sweep.variants["adam"], search_slots(sweep, "adam")
-    told = {number: Told({}, 1.0) for number in range(8)}
+    told = {number: Seen({}, 1.0) for number in range(8)}
     assert is_ready(settings, variant, slots[9], {})  # a start-up trial waits for nothing
     assert not is_ready(settings, variant, slots[10], {n: told[n] for n in range(6)})
-    assert not is_ready(settings, variant, slots[10], {**{n: told[n] for n in range(6)}, 6: Told({}, None)})
+    assert not is_ready(settings, variant, slots[10], {**{n: told[n] for n in range(6)}, 6: Seen({}, None)})
     assert is_ready(settings, variant, slots[10], {n: told[n] for n in range(7)})
 
 
@@ -99,8 +99,8 @@ def test_maximize_is_minimize_upside_down(sweep: Sweep) -> None:
     settings, variant = sweep.spec.search, sweep.variants["adam"]
     points = search(sweep, 1, 0)
     slot = search_slots(sweep, "adam")[20]
-    down = {n: Told(points[n], value(points[n])) for n in range(20)}
-    up = {n: Told(told.params, -told.value) for n, told in down.items() if told.value is not None}
+    down = {n: Seen(points[n], value(points[n])) for n in range(20)}
+    up = {n: Seen(told.params, -told.value) for n, told in down.items() if told.value is not None}
     assert propose(settings, variant, slot, down) == propose(settings, variant, slot, up, "maximize")
     assert propose(settings, variant, slot, down) != propose(settings, variant, slot, up, "minimize")
 
@@ -137,17 +137,17 @@ def test_gp_is_the_same_for_any_number_of_workers_and_threads(gp: Sweep) -> None
 
 def test_gp_is_the_same_in_a_fresh_process(gp: Sweep, bench: Bench) -> None:
     points = search(gp, 1, 0)
-    history = {n: Told(points[n], value(points[n])) for n in range(12)}
+    history = {n: Seen(points[n], value(points[n])) for n in range(12)}
     slot = search_slots(gp, "adam")[12]
     script = """
 import sys, torch
 torch.set_num_threads(2)
 from pathlib import Path
-from spadam.sweep.plan import search_slots
-from spadam.sweep.propose import Told, propose
-from spadam.sweep.reading import load
+from spadam.sweep.search.slots import search_slots
+from spadam.sweep.search.propose import Seen, propose
+from spadam.sweep.definition.reading import load
 sweep = load(Path(sys.argv[1]))
-history = {n: Told(params, value) for n, (params, value) in eval(sys.argv[2]).items()}
+history = {n: Seen(params, value) for n, (params, value) in eval(sys.argv[2]).items()}
 print(propose(sweep.spec.search, sweep.variants["adam"], search_slots(sweep, "adam")[12], history))
 """
     given = repr({n: (told.params, told.value) for n, told in history.items()})
@@ -171,7 +171,7 @@ def test_a_cliff_does_not_keep_gp_from_learning(bench: Bench, worst: float) -> N
         params = propose(sweep.spec.search, sweep.variants["adam"], slot, history)
         diverged = params["optimizer.lr"] > 1e-2
         told = worst if diverged else value(params)
-        history[slot.number] = Told(params, told, "diverged" if diverged else "complete")
+        history[slot.number] = Seen(params, told, "diverged" if diverged else "complete")
     assert any(told.status == "diverged" for told in history.values())
     late = sorted(value(history[n].params) for n in range(10, 18))
     # it was 0.13, and 3.4 without the bound on bad values; the floor is 0
@@ -188,7 +188,7 @@ def test_it_does_not_matter_how_bad_bad_values_are(bench: Bench, sampler: str, d
     points = [propose(settings, variant, slot._replace(number=n), {}) for n in range(10)]
 
     def proposed(bad: float) -> dict[str, Any]:
-        told = [Told(p, sign * bad, "diverged") if n % 4 == 1 else Told(p, sign * n) for n, p in enumerate(points)]
+        told = [Seen(p, sign * bad, "diverged") if n % 4 == 1 else Seen(p, sign * n) for n, p in enumerate(points)]
         return propose(settings, variant, slot._replace(number=10), dict(enumerate(told)), direction)
 
     assert proposed(50.0) == proposed(1e3) == proposed(UNMEASURED)
@@ -209,8 +209,8 @@ def test_it_does_not_matter_how_bad_bad_values_are(bench: Bench, sampler: str, d
 )
 @pytest.mark.parametrize("sign", [1, -1])
 def test_bad_values_are_bounded(complete: list[float], diverged: list[float], bounded: list[float], sign: int) -> None:
-    seen = [Told({}, sign * value) for value in complete] + [Told({}, sign * value, "diverged") for value in diverged]
-    seen.append(Told({}, sign * -99.0, "pruned"))  # never compared with what was trained to its end
+    seen = [Seen({}, sign * value) for value in complete] + [Seen({}, sign * value, "diverged") for value in diverged]
+    seen.append(Seen({}, sign * -99.0, "pruned"))  # never compared with what was trained to its end
     found = _bounded(dict(enumerate(seen)), "minimize" if sign == 1 else "maximize")
     assert list(found.values()) == [sign * value for value in bounded]
 
@@ -241,20 +241,20 @@ def test_equal_values_tell_nothing_and_break_nothing(bench: Bench, sampler: str,
     sweep = bench.load()
     settings, variant, slots = sweep.spec.search, sweep.variants["adam"], search_slots(sweep, "adam")
     points = [propose(settings, variant, slot, {}) for slot in slots[:10]]
-    history = {n: Told(point, told, "diverged") for n, point in enumerate(points)}
+    history = {n: Seen(point, told, "diverged") for n, point in enumerate(points)}
     variant.config(propose(settings, variant, slots[10], history), 0)
 
 
 def test_tpe_ranks_trials_that_were_cut_short_behind_the_others(sweep: Sweep) -> None:
     settings, variant, slot = sweep.spec.search, sweep.variants["adam"], search_slots(sweep, "adam")[15]
     points = search(sweep, 1, 0)
-    history = {n: Told(points[n], value(points[n])) for n in range(15)}
+    history = {n: Seen(points[n], value(points[n])) for n in range(15)}
     base = propose(settings, variant, slot, history)
     best = min(range(12), key=lambda n: value(points[n]))
     worst = max(range(12), key=lambda n: value(points[n]))
 
     def cut(number: int, *curve: float | None) -> dict[str, Any]:
-        pruned = Told(points[number], value(points[number]), "pruned", curve)
+        pruned = Seen(points[number], value(points[number]), "pruned", curve)
         return propose(settings, variant, slot, {**history, number: pruned})
 
     assert cut(best, 9.0, 0.0) != base, "the best was among those to be followed, and is no more"
@@ -267,7 +267,7 @@ def test_gp_and_tpe_take_histories_with_cut_trials(bench: Bench, sampler: str) -
     sweep = bench.load()
     settings, variant, slots = sweep.spec.search, sweep.variants["adam"], search_slots(sweep, "adam")
     points = [propose(settings, variant, slot, {}) for slot in slots[:10]]
-    history = {n: Told(p, value(p), "pruned" if n == 6 else "complete", (1.0, 0.5)) for n, p in enumerate(points)}
+    history = {n: Seen(p, value(p), "pruned" if n == 6 else "complete", (1.0, 0.5)) for n, p in enumerate(points)}
     variant.config(propose(settings, variant, slots[10], history), 0)
 
 
@@ -278,6 +278,6 @@ def test_with_a_pruner_every_slot_waits_for_what_it_may_see(bench: Bench) -> Non
         settings, variant, slots = sweep.spec.search, sweep.variants["adam"], search_slots(sweep, "adam")
         assert all(is_ready(settings, variant, slot, {}) for slot in slots[:4]), "these see nothing"
         assert not is_ready(settings, variant, slots[5], {})
-        assert not is_ready(settings, variant, slots[5], {0: Told({}, 1.0)})
-        assert not is_ready(settings, variant, slots[5], {0: Told({}, 1.0), 1: Told({}, None)})
-        assert is_ready(settings, variant, slots[5], {0: Told({}, 1.0), 1: Told({}, 1.0)})
+        assert not is_ready(settings, variant, slots[5], {0: Seen({}, 1.0)})
+        assert not is_ready(settings, variant, slots[5], {0: Seen({}, 1.0), 1: Seen({}, None)})
+        assert is_ready(settings, variant, slots[5], {0: Seen({}, 1.0), 1: Seen({}, 1.0)})

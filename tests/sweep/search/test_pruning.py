@@ -12,8 +12,8 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from spadam.sweep.definition.spec import ObjectiveSpec, SearchSpec
-from spadam.sweep.search.objective import UNMEASURED, told
-from spadam.sweep.search.propose import Told, is_ready, propose
+from spadam.sweep.search.objective import UNMEASURED, objective_of
+from spadam.sweep.search.propose import Seen, is_ready, propose
 from spadam.sweep.search.pruning import prune, thresholds
 from spadam.sweep.search.slots import Slot, search_slots
 from spadam.training.curve import Curve, Pruning, curve
@@ -26,7 +26,7 @@ VALUES = st.one_of(st.none(), st.floats(-10, 10), st.sampled_from([0.0, 1.0, 2.0
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "diverged": TrialState.FAIL}
 
 
-def optuna_cuts(history: list[Told], so_far: Curve, direction: str) -> bool:
+def optuna_cuts(history: list[Seen], so_far: Curve, direction: str) -> bool:
     """What optuna.pruners.MedianPruner says after the last value of ``so_far`` was reported; step 0 never is."""
     pruner = optuna.pruners.MedianPruner()
     study = optuna.create_study(direction=direction, pruner=pruner)
@@ -57,9 +57,9 @@ def test_cuts_where_optunas_median_pruner_cuts(data: st.DataObject, direction: L
     for _ in range(data.draw(st.integers(0, 9))):
         status = data.draw(st.sampled_from(["complete", "complete", "complete", "pruned", "diverged"]))
         found = data.draw(st.lists(VALUES, min_size=1, max_size=epochs + 1))
-        history.append(Told({}, 1.0, status, tuple(found)))
+        history.append(Seen({}, 1.0, status, tuple(found)))
     # somebody has a value at every evaluation: where nobody has, Optuna takes the median of nothing
-    history.append(Told({}, 1.0, "complete", tuple(data.draw(finite) for _ in range(epochs + 1))))
+    history.append(Seen({}, 1.0, "complete", tuple(data.draw(finite) for _ in range(epochs + 1))))
     so_far = tuple(data.draw(VALUES) for _ in range(data.draw(st.integers(2, epochs + 1))))
     slot = SLOT._replace(number=len(history))
     pruning = prune(MEDIAN, ObjectiveSpec(direction=direction), slot, dict(enumerate(history)))
@@ -67,15 +67,15 @@ def test_cuts_where_optunas_median_pruner_cuts(data: st.DataObject, direction: L
     assert cut == optuna_cuts(history, so_far, direction)
 
 
-def complete(*curve: float | None) -> Told:
-    return Told({}, 1.0, "complete", curve)
+def complete(*curve: float | None) -> Seen:
+    return Seen({}, 1.0, "complete", curve)
 
 
 def test_thresholds_are_medians_of_the_complete_trials() -> None:
     history = [complete(9, 1, 4), complete(9, 2, None), complete(9, 3), complete(9, 7, 5), complete(9, 8, 6)]
     assert thresholds(MEDIAN, SLOT._replace(number=5), dict(enumerate(history))) == (9, 3, 5)
     assert thresholds(MEDIAN, SLOT._replace(number=4), dict(enumerate(history))) == ()
-    others = [Told({}, 1.0, "pruned", (9, 0)), Told({}, 1.0, "diverged", (9, 0, 0))]
+    others = [Seen({}, 1.0, "pruned", (9, 0)), Seen({}, 1.0, "diverged", (9, 0, 0))]
     assert thresholds(MEDIAN, SLOT, dict(enumerate([*history, *others]))) == (9, 3, 5)
     assert thresholds(MEDIAN, SLOT, dict(enumerate([*history, complete(9, None, None, None), others[0]])))[3] is None
 
@@ -122,7 +122,7 @@ def test_a_curve_holds_what_is_finite() -> None:
 def test_a_cut_training_tells_its_last_finite_value(values: Curve, number: float) -> None:
     rows = [{"val/fvu": value} for value in values]
     result = RunResult("pruned", rows[-1], {}, [], {}, {}, rows)
-    assert told(result, ObjectiveSpec()) == number
+    assert objective_of(result, ObjectiveSpec()) == number
 
 
 @pytest.mark.parametrize("sampler", ["random", "qmc", "tpe"])
@@ -135,25 +135,25 @@ def test_what_is_cut_does_not_depend_on_workers(bench: Bench, sampler: str) -> N
         assert simulate(sweep, workers, seed) == one
 
 
-def simulate(sweep: Any, workers: int, seed: int) -> dict[int, Told]:
+def simulate(sweep: Any, workers: int, seed: int) -> dict[int, Seen]:
     """A search whose trials end in random order, each with a curve that its lr determines."""
     order, settings, variant = random.Random(seed), sweep.spec.search, sweep.variants["adam"]
     waiting, running = search_slots(sweep, "adam"), {}
-    history: dict[int, Told] = {}
+    history: dict[int, Seen] = {}
     while waiting or running:
         while waiting and len(running) < workers and is_ready(settings, variant, waiting[0], history):
             slot = waiting.pop(0)
             params = propose(settings, variant, slot, history)
             running[slot.number] = train(params, prune(settings, sweep.spec.objective, slot, history))
-            history[slot.number] = Told(params)
+            history[slot.number] = Seen(params)
         ended = order.choice(sorted(running))
         history[ended] = running.pop(ended)
     return dict(sorted(history.items()))
 
 
-def train(params: dict[str, Any], pruning: Pruning | None) -> Told:
+def train(params: dict[str, Any], pruning: Pruning | None) -> Seen:
     levels = [1.0, 0.5 + params["optimizer.lr"], 0.4 + params["optimizer.lr"], 0.3]
     for n in range(1, 3):
         if pruning is not None and pruning.cuts(tuple(levels[: n + 1])):
-            return Told(params, levels[n], "pruned", tuple(levels[: n + 1]))
-    return Told(params, levels[-1], "complete", tuple(levels))
+            return Seen(params, levels[n], "pruned", tuple(levels[: n + 1]))
+    return Seen(params, levels[-1], "complete", tuple(levels))

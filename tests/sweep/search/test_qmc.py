@@ -21,7 +21,7 @@ UNIT = Range(low=0.0, high=1.0)
 
 def points(seed: int, study: int, numbers: range, *axes: Axis) -> list[tuple[float, ...]]:
     """Where the slots lie in the unit cube."""
-    search, variant = SearchSpec(sampler="qmc", trials=1, seed=seed), Variant("v", None, axes)  # type: ignore[arg-type]
+    search, variant = SearchSpec(sampler="qmc", trials=1, seed=seed), Variant("v", None, axes, ())  # type: ignore[arg-type]
     found = []
     for number in numbers:
         point = enumerate_point(search, variant, Slot("v", "search", study, number, 0))

@@ -7,7 +7,7 @@ import pytest
 
 from spadam.spec import InputError
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.search.propose import Told, propose
+from spadam.sweep.search.propose import Seen, propose
 from spadam.sweep.search.slots import digest, enumerate_point, repeat_seeds, search_slots
 from support.sweep_bench import Bench
 
@@ -143,11 +143,11 @@ def test_the_order_of_lines_changes_nothing(bench: Bench, sampler: str) -> None:
     sweep = bench.load()
     variant = sweep.variants["adam"]
     turned = variant._replace(axes=variant.axes[::-1])
-    history: dict[int, Told] = {}
+    history: dict[int, Seen] = {}
     for slot in search_slots(sweep, "adam"):
         params = propose(sweep.spec.search, variant, slot, history)
         assert propose(sweep.spec.search, turned, slot, history) == params
-        history[slot.number] = Told(params, params["optimizer.lr"])
+        history[slot.number] = Seen(params, params["optimizer.lr"])
 
 
 def test_a_variant_with_fewer_axes_can_have_more_points(bench: Bench) -> None:
@@ -161,6 +161,6 @@ def test_a_space_without_axes(bench: Bench) -> None:
     empty = {"optimizer.lr": None, "optimizer.eps": None}
     bench.write({"variants": {"fixed": {"optimizer": {"name": "adam"}, "space": empty}}, "search": {"trials": 11}})
     sweep = bench.load()
-    history = {number: Told({}, 1.0) for number in range(10)}
+    history = {number: Seen({}, 1.0) for number in range(10)}
     slot = search_slots(sweep, "fixed")[10]
     assert propose(sweep.spec.search, sweep.variants["fixed"], slot, history) == {}

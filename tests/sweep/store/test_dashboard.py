@@ -30,7 +30,7 @@ def port(finished: Bench) -> Iterator[int]:
 
 
 def ask(port: int, path: str, method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, bytes]:
-    connection = HTTPConnection(HOST, port, timeout=10)
+    connection = HTTPConnection(HOST, port, timeout=120)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
-from torch.optim import Optimizer
-from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
 from spadam.optim.spec import BaseOptimizerSpec
-from spadam.spec import InputError
+from spadam.spec import InputError, check_import_path, import_subclass
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+    from torch.optim.optimizer import ParamsT
 
 
 class CustomSpec(BaseOptimizerSpec):
@@ -34,9 +35,7 @@ class CustomSpec(BaseOptimizerSpec):
     @field_validator("path")
     @classmethod
     def _check_path(cls, path: str) -> str:
-        if "." not in path or not all(part.isidentifier() for part in path.split(".")):
-            raise InputError("optimizer.path", path, "must name a class in a module", "write package.module.Class")
-        return path
+        return check_import_path(path, "optimizer.path")
 
     @field_validator("options")
     @classmethod
@@ -52,22 +51,10 @@ class CustomSpec(BaseOptimizerSpec):
 
     @override
     def build(self, params: ParamsT) -> Optimizer:
-        algorithm = self._load()
+        algorithm = import_subclass(self.path, "torch.optim.Optimizer", "optimizer.path")
         try:
             optimizer: Optimizer = algorithm(params, lr=self.lr, **self.options)
         except (TypeError, ValueError) as error:
             shown = ", ".join(self.options) or "none"
             raise InputError("optimizer.options", shown, f"{self.path} says: {error}", "change the options") from error
         return optimizer
-
-    def _load(self) -> type[Any]:
-        module, _, name = self.path.rpartition(".")
-        try:
-            found = getattr(importlib.import_module(module), name, None)
-        except Exception as error:  # importing runs the user's code: whatever goes wrong there is about this path
-            rule = f"its module could not be imported ({type(error).__name__}: {error})"
-            raise InputError("optimizer.path", self.path, rule, "check the path, or install the package") from error
-        if not (isinstance(found, type) and issubclass(found, Optimizer)):
-            rule = "must name a torch.optim.Optimizer class"
-            raise InputError("optimizer.path", self.path, rule, f"check what {module} holds")
-        return found

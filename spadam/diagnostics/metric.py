@@ -1,0 +1,38 @@
+"""What the name of a metric stands for."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Split = Literal["train", "val", "test"]
+"""As it stands before the names of metrics."""
+
+
+class Metric(NamedTuple):
+    """What a name stands for."""
+
+    name: str
+    """``group/what``."""
+    unit: str
+    """Unit of the number; a share lies in [0, 1]."""
+    over: str
+    """The samples, rows or steps that it is taken over."""
+    formula: str
+    """How it is computed, in one sentence."""
+    split: Split | None = None
+    """The split whose samples it needs; None where the training itself gives it."""
+    labels: bool = False
+    """It needs a probe, and so samples with classes."""
+    array: bool = False
+    """It is more than one number, and stands under ``arrays``."""
+    searchable: bool = True
+    """A search may be judged by it: its trials measure it, and the configuration alone determines it."""
+    refit: bool = False
+    """Only a run that fits the probe's regression has it; in a search, a probe objective makes the trials do so."""
+    final: bool = False
+    """It is measured once, when the training has ended."""
+
+    @property
+    def prunable(self) -> bool:
+        """Whether every evaluation measures it, so that a trial can be cut short by it."""
+        return self.searchable and not (self.final or self.refit)

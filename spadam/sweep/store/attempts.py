@@ -1,0 +1,144 @@
+"""What a storage holds of a sweep, as plain values: attempts, and the slots that they belong to.
+
+Whoever reads a storage gives these: :mod:`spadam.sweep.store.sqlite_reader` without Optuna, and
+:mod:`spadam.sweep.store.studies` through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from spadam.sweep.search.slots import Phase, Slot
+from spadam.training.result import RunResult, restore
+
+if TYPE_CHECKING:
+    from spadam.sweep.definition.space import Value
+    from spadam.sweep.definition.spec import Variant
+
+State = Literal["waiting", "running", "complete", "pruned", "fail"]
+"""Where an attempt stands, in Optuna's words."""
+
+
+class Attempt(NamedTuple):
+    """A trial of a study, as it was when it was read."""
+
+    id: int
+    """Names it in its storage."""
+    number: int
+    """From 0 within its study, in the order in which they were enqueued."""
+    state: State
+    started: bool
+    """Whether it was ever begun."""
+    value: float | None
+    """What the study was told of it."""
+    params: Mapping[str, Value]
+    """What it was assigned."""
+    fixed_params: Mapping[str, Value]
+    """What it was enqueued with."""
+    attributes: Mapping[str, Any]
+    """Its slot; and, as far as it came, its scale, result, and failure."""
+
+
+class Record(NamedTuple):
+    """A slot and its attempts, by number."""
+
+    slot: Slot
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def owner(self) -> Attempt | None:
+        """The attempt that counts: the lowest-numbered one that has not failed."""
+        return next((attempt for attempt in self.attempts if attempt.state != "fail"), None)
+
+    @property
+    def state(self) -> Literal["planned", "waiting", "running", "accepted", "failed"]:
+        """Where the slot stands; `failed` when no attempt is left, `planned` when there was none."""
+        if not self.attempts:
+            return "planned"
+        owner = self.owner
+        if owner is None:
+            return "failed"
+        return owner.state if owner.state == "waiting" or owner.state == "running" else "accepted"
+
+    @property
+    def result(self) -> RunResult | None:
+        """What its accepted attempt gave."""
+        owner = self.owner
+        return None if owner is None or self.state != "accepted" else kept(owner)
+
+    @property
+    def objective(self) -> float | None:
+        """What the study was told of its accepted attempt; see :func:`spadam.sweep.search.objective.objective_of`."""
+        owner = self.owner
+        return owner.value if owner is not None and self.state == "accepted" else None
+
+    @property
+    def gradient_rms(self) -> float | None:
+        """The scale that its parameters are relative to, if they are."""
+        owner = self.owner
+        return None if owner is None else owner.attributes.get("gradient_rms")
+
+    @property
+    def started(self) -> tuple[Attempt, ...]:
+        """The attempts that were begun."""
+        return tuple(attempt for attempt in self.attempts if attempt.started)
+
+    def params(self, variant: Variant) -> dict[str, Value] | None:
+        """The parameters that the slot was given, once and for all; None before."""
+        attempt = self.owner or (self.attempts[-1] if self.attempts else None)
+        if attempt is None:
+            return None
+        given = {**attempt.fixed_params, **attempt.params}
+        # Less than all: it was killed while they were written.
+        covered = all(axis.name in given for axis in variant.axes)
+        return {axis.name: given[axis.name] for axis in variant.axes} if covered else None
+
+
+def kept(attempt: Attempt) -> RunResult | None:
+    """The result that stands in an attempt, told or not yet; None where there is none."""
+    return restore(attempt.attributes["result"]) if "result" in attempt.attributes else None
+
+
+class Stored(Protocol):
+    """One sweep in a storage, for those who only read."""
+
+    def attributes(self) -> dict[str, Any]:
+        """What the sweep was created from; empty before that."""
+        ...
+
+    def records(self, variant: str, studies: int) -> dict[str, Record]:
+        """All slots of ``variant`` that have attempts, by slot id, in the order in which they were enqueued."""
+        ...
+
+
+class Reader(Protocol):
+    """A whole storage, for those who only read."""
+
+    def sweeps(self) -> list[str]:
+        """The names of all sweeps that it holds."""
+        ...
+
+    def sweep(self, name: str) -> Stored:
+        """The sweep of this name; it need not be there."""
+        ...
+
+
+def study_names(sweep: str, variant: str, studies: int) -> list[str]:
+    """The studies that hold the attempts of ``variant``: those of its searches, then that of all repeats."""
+    return [f"{sweep}/{variant}/{name}" for name in (*(f"search-{number}" for number in range(studies)), "repeat")]
+
+
+def gather(variant: str, attempts: Iterable[Attempt]) -> dict[str, Record]:
+    """The records of ``variant`` by slot id; ``attempts`` come study by study, each by number."""
+    by_slot: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        by_slot.setdefault(attempt.attributes["slot"], []).append(attempt)
+    return {id_: Record(_slot_of(variant, mine[0]), tuple(mine)) for id_, mine in by_slot.items()}
+
+
+def _slot_of(variant: str, attempt: Attempt) -> Slot:
+    attributes = attempt.attributes
+    point = attributes.get("point", "")
+    phase: Phase = "repeat" if point else "search"
+    return Slot(variant, phase, attributes["study"], attributes["number"], attributes["seed"], point)

@@ -1,0 +1,118 @@
+"""`spadam sweep`: what the commands print of a sweep, and how they end."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spadam.cli import main
+from spadam.config import RunConfig
+from spadam.spec import parse, validate
+from spadam.sweep.running import agent
+from spadam.sweep.running.task import Task
+from spadam.training.progress import Progress
+from spadam.training.result import RunResult
+from support import sweep_quadratic as quadratic
+from support.sweep_bench import Bench
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run `spadam sweep …`, with trainings that take no time: (exit code, standard output, standard error)."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object, train: Callable[..., RunResult] = quadratic.train) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["spadam", "sweep", *map(str, arguments)])
+        with monkeypatch.context() as patch:
+            patch.setattr(agent, "run_sweep", functools.partial(agent.run_sweep, train=train))
+            with pytest.raises(SystemExit) as ended:
+                main()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0 if code is None else 1, *capsys.readouterr())
+
+    return call
+
+
+def run(cli: Any, bench: Bench, *more: object, **how: Any) -> tuple[int, str, str]:
+    found: tuple[int, str, str] = cli("run", bench.spec, "--out", bench.out, "--workers", 0, *more, **how)
+    return found
+
+
+def test_a_run_ends_with_its_table_and_its_page(bench: Bench, cli: Any) -> None:
+    code, output, told = run(cli, bench)
+    assert code == 0
+    assert output.startswith("lr-eps: the best of 3 trials")
+    assert output.splitlines()[-1] == f"the page: {bench.folder / 'report.html'}"
+    assert len(told.splitlines()) == 10
+    assert {"trials.csv", "report.html"} <= {path.name for path in bench.folder.iterdir()}
+
+
+def test_the_table_is_that_of_the_variants_that_were_run(bench: Bench, cli: Any) -> None:
+    code, output, _ = run(cli, bench, "--variants", "lazy")
+    assert code == 0
+    assert "adam " not in output
+    assert run(cli, bench, "--variants", "lzy")[0] == 2
+
+
+def test_a_page_that_cannot_be_written_fails_nothing(bench: Bench, cli: Any) -> None:
+    (bench.folder / "report.html").mkdir(parents=True)
+    code, output, _ = run(cli, bench)
+    assert code == 0
+    assert "the page could not be written" in output
+    assert f"`spadam report {bench.folder}` makes it" in output
+
+
+def test_an_interruption_is_told_in_a_sentence(bench: Bench, cli: Any) -> None:
+    def interrupt(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+        raise KeyboardInterrupt
+
+    code, output, told = run(cli, bench, train=interrupt)
+    assert (code, output) == (1, "")
+    assert told.splitlines()[-1] == "interrupted: the same command goes on from here"
+    assert (bench.folder / "trials.csv").exists()
+    assert run(cli, bench)[0] == 0
+
+
+def test_a_training_that_fails_again_and_again_ends_with_1(bench: Bench, cli: Any) -> None:
+    def broken(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+        raise ArithmeticError("broken")
+
+    code, output, told = run(cli, bench, train=broken)
+    assert (code, output) == (1, "")
+    assert told.splitlines()[-1].endswith("Mend it; the same command goes on.")
+    assert not (bench.folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("command", ["status", "results"])
+def test_a_file_and_a_folder_print_the_same(finished: Bench, cli: Any, command: str) -> None:
+    printed = cli(command, finished.spec, "--out", finished.out)
+    assert printed[0] == 0
+    assert "adam" in printed[1]
+    assert cli(command, finished.folder) == printed
+    as_json = cli(command, finished.folder, "--json")
+    assert as_json == cli(command, finished.spec, "--out", finished.out, "--json")
+    assert json.loads(as_json[1])
+
+
+def test_a_folder_is_planned_too(finished: Bench, cli: Any) -> None:
+    code, output, _ = cli("plan", finished.folder)
+    assert code == 0
+    assert "0 trainings to go" in output
+
+
+def test_the_best_is_printed_as_a_file_for_train(finished: Bench, cli: Any) -> None:
+    code, output, _ = cli("results", finished.folder, "--best", "lazy")
+    assert code == 0
+    assert validate(RunConfig, parse(output, "best.yaml")) == finished.outcome().best("lazy")
+    code, _, told = cli("results", finished.folder, "--best", "lzy")
+    assert code == 2
+    assert told.splitlines()[0] == "--best = 'lzy'"
+
+
+def test_a_folder_without_a_sweep_is_refused(cli: Any, tmp_path: Path) -> None:
+    code, output, told = cli("status", tmp_path)
+    assert (code, output) == (2, "")
+    assert "the folder must hold a sweep" in told

@@ -1,0 +1,67 @@
+"""Ctrl-C is not lost, whoever swallows it."""
+
+import contextlib
+import signal
+import threading
+
+import pytest
+
+from spadam.sweep.outcome.table import status
+from spadam.sweep.running.interruption import Interruption
+from spadam.training.result import RunResult
+from support import sweep_quadratic as quadratic
+from support.sweep_bench import Bench
+
+
+def interrupt() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+class Swallows:
+    """What is raised in a destructor comes to nobody."""
+
+    def __del__(self) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            interrupt()
+
+
+def test_it_is_raised_at_once_and_the_handler_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), Interruption():
+        interrupt()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_one_that_was_swallowed_is_raised_at_the_next_check() -> None:
+    with Interruption() as interruption:
+        interruption.check()
+        Swallows()
+        with pytest.raises(KeyboardInterrupt):
+            interruption.check()
+
+
+def test_a_thread_leaves_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def enter() -> None:
+        with Interruption():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+def test_a_sweep_stops_although_somebody_swallowed_it(bench: Bench) -> None:
+    """The training goes on to its end, and nothing begins after it."""
+
+    def swallowing(*arguments: object) -> RunResult:
+        Swallows()
+        return quadratic.train(*arguments)  # type: ignore[arg-type]
+
+    assert bench.run(swallowing) == 1
+    states = status(*bench.read())["variants"].values()
+    assert [sum(counts[name] for counts in states) for name in ("accepted", "running")] == [1, 0]
+    assert bench.run() == 0
