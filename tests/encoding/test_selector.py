@@ -259,5 +259,5 @@ def test_a_training_on_digits_is_the_same_to_the_last_bit() -> None:
 @pytest.mark.fashion
 def test_a_training_on_fashion_is_the_same_to_the_last_bit() -> None:
     dataset = FashionMnistSpec(root=os.environ.get("SPADAM_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")).load()
-    counts = compare_trainings(dataset.take(dataset.train[:6400]), latents=1000, k=25, steps=100)
+    counts = compare_trainings(dataset.take(dataset.train[:3200]), latents=1000, k=25, steps=50)
     assert counts.certified > 0.98 * counts.samples
