@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 @pytest.mark.filterwarnings("ignore:.*does not have many workers")
 @pytest.mark.filterwarnings("ignore:.*no `val_dataloader`")
 def test_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     monkeypatch.chdir(tmp_path)
     small = "{data: {name: digits}, optimizer: {name: adam}, trainer: {epochs: 1}, tracking: {mode: disabled}}"
     run(validate(RunConfig, parse(small, "small")), Path("runs/lazy"))
