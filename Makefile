@@ -20,7 +20,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 $(if $(LEFT_OUT),-m "not ($(subst $(space), or ,$(LEFT_OUT)))")
+	$(BIN)/pytest -n 2 --dist worksteal $(if $(LEFT_OUT),-m "not ($(subst $(space), or ,$(LEFT_OUT)))")
 
 # Strict: a link into nothing, or a page that would load anything from another host, is an error.
 site: $(INSTALLED)
