@@ -12,21 +12,21 @@ from spadam.kernels.topk_bounds import Rounded
 
 
 @cache
-def prepare() -> None:
-    """Call every loop once in a process, on a few float32 numbers."""
-    x_BD, weight_LD, bias_L = torch.ones(2, 2), torch.ones(9, 2), torch.zeros(9)
+def prepare(dtype: torch.dtype = torch.float32) -> None:
+    """Call every loop once in a process, on a few numbers of one of :data:`~spadam.kernels.cpu.compiling.TYPES`."""
+    x_BD, weight_LD, bias_L = torch.ones(2, 2, dtype=dtype), torch.ones(9, 2, dtype=dtype), torch.zeros(9, dtype=dtype)
     cpu.exhaust(x_BD, weight_LD, bias_L, 1)
-    for dtype in (torch.float32, torch.bfloat16, torch.int8):
-        rounded = Rounded.like(weight_LD, dtype)
+    for small in (torch.float32, torch.bfloat16, torch.int8):
+        rounded = Rounded.like(weight_LD, small)
         cpu.round_rows(weight_LD, None, rounded)
         cpu.find_best(x_BD, weight_LD, bias_L, rounded, 1)
-    latents_P, offsets_B, values_P = torch.tensor([3, 5]), torch.tensor([0, 1]), torch.ones(2)
+    latents_P, offsets_B, values_P = torch.tensor([3, 5]), torch.tensor([0, 1]), torch.ones(2, dtype=dtype)
     groups = cpu.group_by_row(latents_P, offsets_B, 64)
-    sparse_LD = torch.ones(64, 2)
+    sparse_LD = torch.ones(64, 2, dtype=dtype)
     cpu.decode(latents_P, values_P, offsets_B, sparse_LD)
     cpu.sampled_products(latents_P, offsets_B, x_BD, sparse_LD)
     grad_RD = cpu.row_gradient(groups, (values_P, sparse_LD))
     cpu.row_sum(values_P, groups)
-    m_LD, v_LD = torch.zeros(64, 2), torch.zeros(64, 2)
+    m_LD, v_LD = torch.zeros(64, 2, dtype=dtype), torch.zeros(64, 2, dtype=dtype)
     cpu.row_update(sparse_LD, m_LD, v_LD, groups.rows_R, grad_RD, beta1=0.9, beta2=0.9, step_size=0.1, eps=0.1)
     flush_denormals()

@@ -38,7 +38,6 @@ def outcome(bench: Bench) -> list[dict[str, Any]]:
     ]
 
 
-LEARNT: dict[str, Any] = {"search": {"sampler": "tpe", "trials": 13, "lag": 3}}
 EVERYTHING: dict[str, Any] = {
     "base": {"trainer": {"epochs": 3, "steps": None}},
     "space": {
@@ -49,11 +48,11 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("changes", [LEARNT, EVERYTHING], ids=["tpe", "gp, pruned, relative"])
-def test_real_trainings_come_to_the_same_table_with_1_2_and_4_workers(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_real_trainings_come_to_the_same_table_with_1_2_and_4_workers(tmp_path: Path) -> None:
+    """Everything at once that could depend on when a trial ends; TPE by itself is in the next test."""
     data = {"name": "digits", "batch_size": 64}
     base = {"data": data, "model": {"latents": 32, "rule": {"name": "top_k", "k": 4}}, "trainer": {"steps": 6}}
-    spec = {**merge(merge(SPEC, {"base": base}), changes), "space": changes.get("space", SPEC["space"])}
+    spec = {**merge(merge(SPEC, {"base": base}), EVERYTHING), "space": EVERYTHING["space"]}
     spec["variants"] = {"lazy": SPEC["variants"]["lazy"]}
     found = []
     for workers in (1, 2, 4):
@@ -66,7 +65,7 @@ def test_real_trainings_come_to_the_same_table_with_1_2_and_4_workers(tmp_path: 
     assert found[2] == found[0]
     states = Counter(row["status"] for row in found[0][1])
     assert states.total() == spec["search"]["trials"] + 2
-    assert bool(states["pruned"]) == (spec["search"].get("pruner") == "median")
+    assert states["pruned"]
     seen = [row["value"] for row in found[0][1] if row["value"] is not None]
     assert len(set(seen)) == len(seen), "no training was done twice"
 
