@@ -6,10 +6,12 @@ Shapes: B samples, L latents, P pairs (sample, latent) that are on. Scores are p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spadam.kernels.reference import samples_of_pairs
 
@@ -38,6 +40,17 @@ class Rule(nn.Module, ABC):
 
     k: int | None
     """Latents per sample, or their number on average; None for a rule that has no such number."""
+
+    @override
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move to a device, but keep the types of buffers: a count or a mean in bfloat16 would soon stand still."""
+        before = dict(self.named_buffers(recurse=False))
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, buffer in before.items():
+            moved = self.get_buffer(name)
+            if moved.dtype != buffer.dtype:
+                setattr(self, name, buffer.to(moved.device))
+        return self
 
     @property
     def training_k(self) -> int | None:

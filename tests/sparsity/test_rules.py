@@ -100,6 +100,20 @@ class TestContract:
         rule.evaluation_selection(scores())
         assert all(torch.equal(before[name], buffer) for name, buffer in rule.named_buffers())
 
+    def test_what_it_learns_does_not_follow_a_cast_of_the_model(self, member: Any) -> None:
+        """In bfloat16 a sum stands still at 256 times what is added to it, and a count is forgotten."""
+        cast, plain = (spec_of(member).build(LATENTS) for _ in range(2))
+        cast.to(torch.bfloat16)
+        for seed in range(600):
+            x = scores(seed=seed).abs()
+            observe(cast, x)
+            observe(plain, x)
+        for name, buffer in plain.named_buffers():
+            assert cast.get_buffer(name).dtype == buffer.dtype
+            assert torch.equal(cast.get_buffer(name), buffer)
+        for moved in (cast.half().float(), cast.double()):
+            assert all(torch.equal(moved.get_buffer(name), buffer) for name, buffer in plain.named_buffers())
+
     def test_state_survives_saving(self, member: Any) -> None:
         rule: Rule = spec_of(member).build(LATENTS)
         for seed in range(3):
