@@ -14,7 +14,6 @@ from spadam.optim.rows.accumulation import Due
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.rows.touched import as_rows
 from spadam.optim.specs.adagrad import EPS, LR
-from spadam.spec import InputError
 
 
 @final
@@ -54,9 +53,6 @@ class Adagrad(RowOptimizer):
         row_accumulate: int = 1,
     ) -> None:
         options = {"lr_decay": lr_decay, "initial_accumulator_value": initial_accumulator_value}
-        for name, value in options.items():
-            if value < 0:
-                raise InputError(name, value, "must be 0 or more", "change the value")
         super().__init__(params, {"lr": lr, "eps": eps, **options, "row_accumulate": row_accumulate})
 
     @override

@@ -15,7 +15,6 @@ from spadam.optim.rows.deferred_decay import catch_up, decay_of, defer, take_dec
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.rows.touched import as_rows
 from spadam.optim.specs.rmsprop import ALPHA, EPS, LR
-from spadam.spec import InputError
 
 
 @final
@@ -55,8 +54,6 @@ class RMSprop(RowOptimizer):
         *,
         row_accumulate: int = 1,
     ) -> None:
-        if not 0 <= alpha < 1:
-            raise InputError("alpha", alpha, "must be in [0, 1)", "change the value")
         super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps, "row_accumulate": row_accumulate})
 
     @override

@@ -6,8 +6,7 @@ Shapes: L rows of a parameter, D features, R rows touched (or due, see :mod:`spa
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -17,6 +16,8 @@ from torch.optim.optimizer import ParamsT
 
 from spadam.optim.rows.accumulation import Due, take_due
 from spadam.optim.rows.changes import RowChanges, set_row_changes
+from spadam.optim.rows.loading import REMEDY, check_saved
+from spadam.optim.rows.options import check_group, check_options, check_parameter, widened
 from spadam.optim.rows.touched import as_rows, list_rows, row_samples, set_row_samples
 from spadam.spec import InputError
 
@@ -37,7 +38,7 @@ class RowOptimizer(Optimizer, ABC):
     """Only the rows that are updated change; without it a step may change any."""
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
-        _check(defaults)
+        check_options(defaults)
         self._touched: dict[Tensor, Tensor] = {}
         super().__init__(params, defaults)
 
@@ -69,17 +70,19 @@ class RowOptimizer(Optimizer, ABC):
         count = self.active or samples > 1
         listing = list_rows(param, count=count)
         if count and listing.counts_R is None:
-            raise _uncounted(self.active)
-        weight_LD = as_rows(param.detach())
+            if len(listing.rows_R):
+                raise _uncounted(self.active)
+            listing = listing._replace(counts_R=listing.rows_R)  # no row, no count
+        weight_LD = widened(as_rows(param.detach()))
         state = self.state[param]
         if not state:
             state["step"] = 0
-            self._begin(state, param, group)
+            self._begin(state, widened(param.detach()), group)
         state["step"] += 1
         due = take_due(listing, state, samples, weight_LD.shape[0], active=self.active)
         before = param._version
         self._update(weight_LD, state, group, due)
-        if weight_LD.data_ptr() != param.data_ptr():  # a layout that cannot be viewed as rows: this was a copy
+        if weight_LD.data_ptr() != param.data_ptr():  # a copy: of a small type, or of a layout that is not rows
             param.copy_(weight_LD.reshape(param.shape))
         set_row_changes(param, RowChanges(before, param._version, due.rows_R if self.holds else None))
         self._touched[param] = listing.rows_R
@@ -113,15 +116,69 @@ class RowOptimizer(Optimizer, ABC):
         none = torch.empty(0, dtype=torch.int64, device=param.device)
         return self._touched.get(param, none)
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Take another group.
+
+        Raises :class:`InputError`, and changes nothing, for options that the optimizer does not have or not with this
+        value, and for parameters that are complex or not dense.
+        """
+        if isinstance(param_group, dict):  # torch refuses all else
+            check_group(param_group, self.defaults)
+        super().add_param_group(param_group)
+        try:
+            for param in self.param_groups[-1]["params"]:
+                check_parameter(param)
+        except InputError:
+            self.param_groups.pop()
+            raise
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a saved state. Counts stay the whole numbers they are, where torch would make floats of them."""
-        super().load_state_dict(state_dict)
-        ids = chain.from_iterable(group["params"] for group in state_dict["param_groups"])
-        params = chain.from_iterable(group["params"] for group in self.param_groups)
-        for param_id, param in zip(ids, params, strict=True):
-            for key, value in state_dict["state"].get(param_id, {}).items():
-                if isinstance(value, Tensor) and not value.is_floating_point():
-                    self.state[param][key] = value.to(param.device, copy=True)
+        """Take over a saved state. It keeps its types, where torch would give it that of the parameter.
+
+        Raises :class:`InputError` for a state of another optimizer or of parameters of another shape, before anything
+        is changed. Hooks see and may change what is loaded, as with any optimizer of torch.
+        """
+        saved: list[tuple[Tensor, str, Tensor, torch.dtype]] = []
+
+        def check(_: Optimizer, hooked: dict[str, Any]) -> None:
+            saved.extend(self._check_saved(hooked))
+
+        def keep(_: Optimizer) -> None:
+            for param, name, value, dtype in saved:
+                self.state[param][name] = value.to(param.device, dtype, copy=True)
+
+        last = self.register_load_state_dict_pre_hook(check)  # the last: it sees what torch will load
+        first = self.register_load_state_dict_post_hook(keep, prepend=True)
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            last.remove()
+            first.remove()
+
+    def _check_saved(self, state_dict: dict[str, Any]) -> list[tuple[Tensor, str, Tensor, torch.dtype]]:
+        """Of a saved state what is not of the parameter's type: parameter, name, tensor, and its type here."""
+        others = []
+        groups = list(zip(self.param_groups, state_dict["param_groups"], strict=False))  # torch compares the numbers
+        for _, saved_group in groups:
+            check_group(saved_group, self.defaults)
+            for name in self.defaults:
+                if name not in saved_group:
+                    raise InputError(f"param_groups.{name}", None, "the saved state lacks it", REMEDY)
+        for group, saved_group in groups:
+            for param, number in zip(group["params"], saved_group["params"], strict=False):
+                saved = state_dict["state"].get(number)
+                if not saved:
+                    continue
+                template = widened(torch.empty_like(param, device="meta"))
+                begun: dict[str, Any] = {"step": 0}
+                self._begin(begun, template, saved_group)
+                check_saved(saved, begun, param, number)
+                for name, value in saved.items():
+                    if isinstance(value, Tensor):
+                        dtype = template.dtype if value.is_floating_point() else value.dtype
+                        if dtype != param.dtype:
+                            others.append((param, name, value, dtype))
+        return others
 
     def _group_of(self, param: Tensor) -> dict[str, Any]:
         return next(group for group in self.param_groups if any(p is param for p in group["params"]))
@@ -132,26 +189,6 @@ class RowOptimizer(Optimizer, ABC):
             raise InputError("denominator", None, "the parameter has had no step yet", "ask after its first step")
         state: dict[str, Any] = self.state[param]
         return state
-
-
-def _check(defaults: dict[str, Any]) -> None:
-    for name, value, rule, holds in _rules(defaults):
-        if not holds:
-            raise InputError(name, value, rule, "change the value")
-
-
-def _rules(defaults: dict[str, Any]) -> Iterator[tuple[str, object, str, bool]]:
-    for name in ("lr", "eps"):
-        if name in defaults:
-            yield name, defaults[name], "must be 0 or more", defaults[name] >= 0
-    for beta in defaults.get("betas", ()):
-        yield "betas", defaults["betas"], "each must be in [0, 1)", 0 <= beta < 1
-    if "momentum" in defaults:
-        yield "momentum", defaults["momentum"], "must be in [0, 1)", 0 <= defaults["momentum"] < 1
-    if "epsilon" in defaults:
-        yield "epsilon", defaults["epsilon"], "must be 'after' or 'hat'", defaults["epsilon"] in ("after", "hat")
-    samples = defaults["row_accumulate"]
-    yield "row_accumulate", samples, "must be a whole number, 1 or more", isinstance(samples, int) and samples >= 1
 
 
 def _uncounted(active: bool) -> InputError:

@@ -15,11 +15,13 @@ batch are never used for a later gradient. Where a batch is thrown away instead,
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from spadam.optim.rows.options import widened
 from spadam.spec import InputError
 
 
@@ -40,7 +42,7 @@ class Listing(NamedTuple):
     rows_R: Tensor
     """int64, distinct, ascending."""
     grad_RD: Tensor
-    """Their gradients, duplicates summed."""
+    """Their gradients, duplicates summed; of a type smaller than float32, in float32."""
     counts_R: Tensor | None
     """Samples behind each row; None when nobody counted."""
     batch: int
@@ -52,7 +54,7 @@ def as_rows(tensor: Tensor) -> Tensor:
     if tensor.dim() == 2:
         return tensor
     rows = tensor.shape[0] if tensor.dim() else 1
-    return tensor.reshape(rows, tensor.numel() // max(1, rows))
+    return tensor.reshape(rows, math.prod(tensor.shape[1:]))  # of no rows as well
 
 
 def row_samples(param: Tensor) -> RowSamples | None:
@@ -76,20 +78,21 @@ def list_rows(param: Tensor, *, count: bool = False) -> Listing:
     Raises :class:`InputError` when ``row_samples`` do not list a row that has a gradient, or are not ascending.
     """
     assert param.grad is not None
+    grad = widened(param.grad)
     samples = row_samples(param)
-    if param.grad.layout == torch.sparse_coo:
-        if samples is not None and _lists_the_same(param.grad, samples):
+    if grad.layout == torch.sparse_coo:
+        if samples is not None and _lists_the_same(grad, samples):
             # autograd drops the flag of a coalesced gradient; what is listed row by row need not be sorted again
-            return Listing(samples.rows_R, _values(param.grad), samples.counts_R, samples.batch)
-        listing = _list_coo(param.grad, count=count and samples is None)
-    elif param.grad.layout == torch.strided:
-        grad_LD = as_rows(param.grad)
+            return Listing(samples.rows_R, _values(grad), samples.counts_R, samples.batch)
+        listing = _list_coo(grad, count=count and samples is None)
+    elif grad.layout == torch.strided:
+        grad_LD = as_rows(grad)
         if samples is not None:
             return _pick(grad_LD, samples)
         rows_R = (grad_LD != 0).any(1).nonzero()[:, 0]
         return Listing(rows_R, _select(grad_LD, rows_R), None, 0)
     else:
-        raise InputError("gradient", param.grad.layout, "must be dense or COO", "use grad.to_sparse_coo()")
+        raise InputError("gradient", grad.layout, "must be dense or COO", "use grad.to_sparse_coo()")
     return listing if samples is None else _spread(listing, samples)
 
 

@@ -125,6 +125,25 @@ def test_an_empty_coo_gradient_counts_a_step(spec) -> None:
 
 
 @every_row_member
+@pytest.mark.parametrize("shape", [(8,), (8, 3), (8, 3, 2)])
+@pytest.mark.parametrize("row_accumulate", [1, 3])
+@pytest.mark.parametrize("coalesced", [True, False])
+def test_a_gradient_may_be_empty_in_any_number_of_dimensions(spec, shape, row_accumulate, coalesced) -> None:
+    """Also in the first step, and however it says that it is empty."""
+    build = type(example(spec).build([nn.Parameter(torch.ones(1))]))
+    param = table(shape, seed=25)
+    optimizer = build([param], row_accumulate=row_accumulate)
+    for step in (1, 2):
+        indices, values = torch.zeros(1, 0, dtype=torch.int64), torch.zeros(0, *shape[1:]).double()
+        param.grad = torch.sparse_coo_tensor(indices, values, shape, check_invariants=True, is_coalesced=coalesced)
+        optimizer.step()
+        assert optimizer.state[param]["step"] == step
+    assert torch.equal(param, table(shape, seed=25))
+    run(optimizer, param, stream(shape, 2, seed=26), "coo")
+    assert param.isfinite().all()
+
+
+@every_row_member
 def test_a_gradient_of_none_counts_no_step(spec) -> None:
     param = table(SHAPE, seed=27)
     optimizer = example(spec).build([param])

@@ -1,0 +1,37 @@
+"""What a saved state must be like for an optimizer to go on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spadam.optim.rows.touched import as_rows
+from spadam.spec import InputError
+
+REMEDY = "load a state of the same optimizer and the same parameters"
+
+
+def check_saved(saved: Mapping[str, Any], begun: Mapping[str, Any], param: Tensor, number: int) -> None:
+    """Raise :class:`InputError` unless ``saved``, the state of parameter ``number``, could be that of ``param``.
+
+    ``begun`` is the state that the optimizer begins with, its tensors without memory.
+    """
+    rows, features = as_rows(param).shape
+    pending = {
+        "pending": torch.empty(rows, dtype=torch.int64, device="meta"),
+        "pending_grad": torch.empty(rows, features, device="meta"),
+    }
+    place = f"state[{number}]"
+    for name in [*begun, *saved]:
+        if name not in saved:
+            raise InputError(f"{place}.{name}", None, "the saved state lacks it", REMEDY)
+        if name not in begun and name not in pending:
+            raise InputError(f"{place}.{name}", None, "this optimizer keeps no such state", REMEDY)
+        want, found = {**pending, **begun}[name], saved[name]
+        if isinstance(want, Tensor):
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            if shape != tuple(want.shape):
+                raise InputError(f"{place}.{name}", shape, f"its shape must be {tuple(want.shape)}", REMEDY)
