@@ -8,7 +8,7 @@ from spadam.optim.specs.row_clock_adam import RowClockAdamSpec
 
 @final
 class RowClockAdam(AdamFamily):
-    r"""DGL's SparseAdam: every row is a little Adam of its own.
+    r"""Every row is a little Adam of its own; DGL's SparseAdam, where no row comes twice in a gradient.
 
     Moments and weights change in touched rows only, and bias correction counts a row's own updates: the first of them
     moves it by lr, whenever it comes. For tables whose rows are touched at very different rates. It is *not* LazyAdam
@@ -21,7 +21,8 @@ class RowClockAdam(AdamFamily):
     ``lr`` α, ``betas`` (β1, β2), ``eps`` ε, c the updates of the row (state "row_step"). Epsilon is added to √v̂, after
     bias correction (`after`); ``epsilon="hat"`` moves it to √v.
 
-    Reference: ``dgl.optim.SparseAdam``.
+    Reference: ``dgl.optim.SparseAdam``, which averages the entries of a row where this sums them: with duplicates it is
+    :class:`ActiveAdam`, up to epsilon.
 
     >>> import torch
     >>> table = torch.nn.Embedding(10, 4, sparse=True)
