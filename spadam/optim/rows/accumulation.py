@@ -28,6 +28,14 @@ class Due(NamedTuple):
         return None if self.rows_R.shape[0] == rows else self.rows_R
 
 
+def begin_sums(like_RD: Tensor, rows: int) -> dict[str, Tensor]:
+    """The state of rows of which nothing waits yet: their counts, and sums of gradients like ``like_RD``."""
+    return {
+        "pending": torch.zeros(rows, dtype=torch.int64, device=like_RD.device),
+        "pending_grad": like_RD.new_zeros(rows, like_RD.shape[1]),
+    }
+
+
 def take_due(listing: Listing, state: dict[str, Any], samples: int, rows: int, *, active: bool) -> Due:
     """The rows to be updated now, and their gradients.
 
@@ -45,8 +53,7 @@ def take_due(listing: Listing, state: dict[str, Any], samples: int, rows: int, *
         return Due(rows_R, grad_RD, (batch / counts_R.double())[:, None].to(grad_RD.dtype))
     assert counts_R is not None
     if "pending" not in state:
-        state["pending"] = torch.zeros(rows, dtype=torch.int64, device=grad_RD.device)
-        state["pending_grad"] = grad_RD.new_zeros(rows, grad_RD.shape[1])
+        state |= begin_sums(grad_RD, rows)
     pending_L, sum_LD = state["pending"], state["pending_grad"]
     total_R = pending_L[rows_R] + counts_R
     sum_RD = sum_LD.index_select(0, rows_R) + (grad_RD * batch if active else grad_RD)

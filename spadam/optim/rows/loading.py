@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from spadam.optim.rows.accumulation import begin_sums
 from spadam.optim.rows.touched import as_rows
 from spadam.spec import InputError
 
@@ -17,13 +17,10 @@ REMEDY = "load a state of the same optimizer and the same parameters"
 def check_saved(saved: Mapping[str, Any], begun: Mapping[str, Any], param: Tensor, number: int) -> None:
     """Raise :class:`InputError` unless ``saved``, the state of parameter ``number``, could be that of ``param``.
 
-    ``begun`` is the state that the optimizer begins with, its tensors without memory.
+    ``param`` stands on the device `meta`, and so does ``begun``, the state that the optimizer begins with.
     """
-    rows, features = as_rows(param).shape
-    pending = {
-        "pending": torch.empty(rows, dtype=torch.int64, device="meta"),
-        "pending_grad": torch.empty(rows, features, device="meta"),
-    }
+    weight_LD = as_rows(param)
+    pending = begin_sums(weight_LD, len(weight_LD))
     place = f"state[{number}]"
     for name in [*begun, *saved]:
         if name not in saved:

@@ -172,7 +172,7 @@ class RowOptimizer(Optimizer, ABC):
                 template = widened(torch.empty_like(param, device="meta"))
                 begun: dict[str, Any] = {"step": 0}
                 self._begin(begun, template, saved_group)
-                check_saved(saved, begun, param, number)
+                check_saved(saved, begun, template, number)
                 for name, value in saved.items():
                     if isinstance(value, Tensor):
                         dtype = template.dtype if value.is_floating_point() else value.dtype
