@@ -56,6 +56,10 @@ class Adagrad(RowOptimizer):
         super().__init__(params, {"lr": lr, "eps": eps, **options, "row_accumulate": row_accumulate})
 
     @override
+    def _waiting(self, group: dict[str, Any]) -> dict[str, float]:
+        return {}
+
+    @override
     def _begin(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
         start = group["initial_accumulator_value"]
         state["sum"] = torch.full_like(param, start, memory_format=torch.contiguous_format)

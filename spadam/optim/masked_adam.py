@@ -19,8 +19,9 @@ class MaskedAdam(AdamFamily):
         w &= w - α \frac{\sqrt{1-β_2^t}}{1-β_1^t} \frac{m}{\sqrt v + ε}
 
     ``lr`` α, ``betas`` (β1, β2), ``eps`` ε, t the steps of the parameter, Δ the steps since the row's moments were
-    brought up to date (state "last_step"); powers are taken in float64. A change of betas and ``state_dict()`` bring
-    all rows up to date. Epsilon is added to √v before bias correction (`hat`); ``epsilon="after"`` moves it behind.
+    brought up to date (state "last_step"); powers are taken in float64. A change of betas brings all rows up to date; a
+    state is saved as it stands. Epsilon is added to √v before bias correction (`hat`); ``epsilon="after"`` moves it
+    behind.
 
     Reference: the article above; the deferral is exact and equals the decay done step by step.
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from spadam import kernels
 from spadam.optim.rows.accumulation import Due
-from spadam.optim.rows.deferred_decay import catch_up, decay_of, defer, take_decays
+from spadam.optim.rows.deferred_decay import decay_of, take_decays
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.rows.touched import as_rows
 from spadam.optim.specs.rmsprop import ALPHA, EPS, LR
@@ -29,8 +29,8 @@ class RMSprop(RowOptimizer):
         v = α^{Δ} v + (1-α) g^2 \qquad w = w - η \frac{g}{\sqrt v + ε} \qquad \text{in touched rows}
 
     ``lr`` η, ``alpha`` α, ``eps`` ε, v the state "square_avg", Δ the steps since it was brought up to date (state
-    "last_step"); powers are taken in float64. A change of alpha and ``state_dict()`` bring all rows up to date. Epsilon
-    is added to √v.
+    "last_step"); powers are taken in float64. A change of alpha brings all rows up to date; a state is saved as it
+    stands. Epsilon is added to √v.
 
     Reference: Hinton, "Neural Networks for Machine Learning", lecture 6; ``torch.optim.RMSprop``.
 
@@ -57,13 +57,16 @@ class RMSprop(RowOptimizer):
         super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps, "row_accumulate": row_accumulate})
 
     @override
+    def _waiting(self, group: dict[str, Any]) -> dict[str, float]:
+        return {"square_avg": group["alpha"]}
+
+    @override
     def _begin(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
         state["square_avg"] = torch.zeros_like(param, memory_format=torch.contiguous_format)
-        defer(state, _moments(group), len(as_rows(param)), param.device)
 
     @override
     def _update(self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], due: Due) -> None:
-        (decay,) = take_decays(state, _moments(group), due.rows_R, weight_LD.dtype)
+        (decay,) = take_decays(state, self._waiting(group), due.rows_R, weight_LD.dtype)
         kernels.choose(weight_LD.device).row_update(
             weight_LD,
             None,
@@ -79,18 +82,8 @@ class RMSprop(RowOptimizer):
 
     @override
     def denominator(self, param: Tensor, rows: Tensor) -> Tensor:
-        state = self._state_of(param)
+        state, group = self._state_of(param), self._group_of(param)
         v_RD: Tensor = as_rows(state["square_avg"])[rows]
-        root_RD = (v_RD * decay_of(state, -1, rows, v_RD.dtype)).sqrt()
-        root_RD += self._group_of(param)["eps"]
+        root_RD = (v_RD * decay_of(state, group["decayed_with"][0], rows, v_RD.dtype)).sqrt()
+        root_RD += group["eps"]
         return root_RD
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state as torch has it; decay that was put off is made up for first."""
-        for state in self.state.values():
-            catch_up(state, ("square_avg",), state["step"])
-        return super().state_dict()
-
-
-def _moments(group: dict[str, Any]) -> dict[str, float]:
-    return {"square_avg": group["alpha"]}

@@ -45,6 +45,10 @@ class RowwiseAdagrad(RowOptimizer):
         super().__init__(params, {"lr": lr, "eps": eps, "row_accumulate": row_accumulate})
 
     @override
+    def _waiting(self, group: dict[str, Any]) -> dict[str, float]:
+        return {}
+
+    @override
     def _begin(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
         state["sum"] = param.new_zeros(len(as_rows(param)), 1)
 

@@ -52,6 +52,10 @@ class Signum(RowOptimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "row_accumulate": row_accumulate})
 
     @override
+    def _waiting(self, group: dict[str, Any]) -> dict[str, float]:
+        return {}
+
+    @override
     def _begin(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
         state["exp_avg"] = torch.zeros_like(param, memory_format=torch.contiguous_format)
 

@@ -17,7 +17,7 @@ from spadam import kernels
 from spadam.kernels.reference import root
 from spadam.optim.rows.accumulation import Due
 from spadam.optim.rows.beta_powers import power
-from spadam.optim.rows.deferred_decay import catch_up, decay_of, defer, take_decays
+from spadam.optim.rows.deferred_decay import decay_of, take_decays
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.rows.touched import as_rows
 from spadam.optim.specs.adam_family import BETAS, EPS, LR, Epsilon, Point
@@ -28,7 +28,7 @@ class AdamFamily(RowOptimizer):
 
     State: "step" t; "exp_avg" m and "exp_avg_sq" v in the shape of the parameter, v (L, 1) with `second: row`;
     "row_step" (L,), updates of each row, with `clock: row`; with moments `decay` and weights `hold` "last_step" (L,),
-    the step to which each row's moments have been brought, and "betas", with which they decay.
+    the step to which each row's moments have been brought.
     """
 
     point: ClassVar[Point]
@@ -52,10 +52,10 @@ class AdamFamily(RowOptimizer):
         options = {"lr": lr, "betas": betas, "eps": eps, "epsilon": place, "row_accumulate": row_accumulate}
         super().__init__(params, options)
 
-    @property
-    def _deferred(self) -> bool:
-        """Moments decay in rows that hold still: nothing shows until the row is touched again, so it can wait."""
-        return self.point.moments == "decay" and self.holds
+    @override
+    def _waiting(self, group: dict[str, Any]) -> dict[str, float]:
+        waits = self.point.moments == "decay" and self.holds
+        return dict(zip(("exp_avg", "exp_avg_sq"), group["betas"], strict=True)) if waits else {}
 
     @override
     def _begin(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
@@ -65,15 +65,13 @@ class AdamFamily(RowOptimizer):
         state["exp_avg_sq"] = torch.zeros_like(state["exp_avg"]) if element else param.new_zeros(rows, 1)
         if self.point.clock == "row":
             state["row_step"] = torch.zeros(rows, dtype=torch.int64, device=param.device)
-        if self._deferred:
-            defer(state, _moments(group), rows, param.device)
 
     @override
     def _update(self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], due: Due) -> None:
         rows_R, (beta1, beta2), dtype = due.rows_R, group["betas"], weight_LD.dtype
         decay1 = decay2 = None
-        if self._deferred:
-            decay1, decay2 = take_decays(state, _moments(group), rows_R, dtype)
+        if waiting := self._waiting(group):
+            decay1, decay2 = take_decays(state, waiting, rows_R, dtype)
         if self.point.clock == "row":
             state["row_step"].index_add_(0, rows_R, torch.ones_like(rows_R))
         m_LD, v_LD = as_rows(state["exp_avg"]), as_rows(state["exp_avg_sq"])
@@ -115,25 +113,13 @@ class AdamFamily(RowOptimizer):
     def denominator(self, param: Tensor, rows: Tensor) -> Tensor:
         state, group = self._state_of(param), self._group_of(param)
         v_RD: Tensor = as_rows(state["exp_avg_sq"])[rows]
-        if self._deferred:
-            v_RD = v_RD * decay_of(state, 1, rows, v_RD.dtype)
+        if self._waiting(group):
+            v_RD = v_RD * decay_of(state, group["decayed_with"][1], rows, v_RD.dtype)
         root_RD = v_RD.sqrt()
         if group["epsilon"] == "after":
             root_RD = root_RD / _as(v_RD.dtype, self._corrections(state, group["betas"], rows)[1])
         root_RD += group["eps"]
         return root_RD.expand(-1, as_rows(param).shape[1])
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state as torch has it; decay that was put off is made up for first."""
-        if self._deferred:
-            for state in self.state.values():
-                catch_up(state, ("exp_avg", "exp_avg_sq"), state["step"])
-        return super().state_dict()
-
-
-def _moments(group: dict[str, Any]) -> dict[str, float]:
-    """Which moments there are, and how much of each stays in a step."""
-    return dict(zip(("exp_avg", "exp_avg_sq"), group["betas"], strict=True))
 
 
 def _as(dtype: torch.dtype, value: float | Tensor) -> float | Tensor:

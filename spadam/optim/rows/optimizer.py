@@ -16,9 +16,11 @@ from torch.optim.optimizer import ParamsT
 
 from spadam.optim.rows.accumulation import Due, take_due
 from spadam.optim.rows.changes import RowChanges, set_row_changes
-from spadam.optim.rows.loading import REMEDY, check_saved
+from spadam.optim.rows.count_rows import uncount
+from spadam.optim.rows.deferred_decay import defer, follow
+from spadam.optim.rows.loading import REMEDY, check_rows, check_saved, modernised
 from spadam.optim.rows.options import check_group, check_options, check_parameter, widened
-from spadam.optim.rows.touched import as_rows, list_rows, row_samples, set_row_samples
+from spadam.optim.rows.touched import as_rows, list_rows, set_row_samples
 from spadam.spec import InputError
 
 
@@ -50,18 +52,23 @@ class RowOptimizer(Optimizer, ABC):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; returns the loss of ``closure`` if there is one.
 
-        Raises :class:`InputError` for a gradient without the counts that `row_accumulate` or an `active` sample needs.
+        Raises :class:`InputError` for a gradient without the counts that `row_accumulate` or an `active` sample needs,
+        and for options in a group that are not allowed, before anything is changed.
         """
+        for group in self.param_groups:
+            check_group(group, self.defaults, self._name)
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         self._touched = {}
         for group in self.param_groups:
+            if waiting := self._waiting(group):
+                follow(group, waiting, self.state)
             for param in group["params"]:
                 if param.grad is not None:
                     self._step_param(param, group)
-                if row_samples(param) is not None:
+                if getattr(param, "row_samples", None) is not None:
                     set_row_samples(param, None)
         return loss
 
@@ -75,9 +82,10 @@ class RowOptimizer(Optimizer, ABC):
             listing = listing._replace(counts_R=listing.rows_R)  # no row, no count
         weight_LD = widened(as_rows(param.detach()))
         state = self.state[param]
-        if not state:
-            state["step"] = 0
-            self._begin(state, widened(param.detach()), group)
+        if state:
+            check_rows(state, weight_LD)
+        else:
+            state |= self._beginning(widened(param.detach()), group)
         state["step"] += 1
         due = take_due(listing, state, samples, weight_LD.shape[0], active=self.active)
         before = param._version
@@ -86,6 +94,25 @@ class RowOptimizer(Optimizer, ABC):
             param.copy_(weight_LD.reshape(param.shape))
         set_row_changes(param, RowChanges(before, param._version, due.rows_R if self.holds else None))
         self._touched[param] = listing.rows_R
+
+    def _beginning(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        """The state of ``param`` before its first step."""
+        state: dict[str, Any] = {"step": 0}
+        self._begin(state, param, group)
+        if self._waiting(group):
+            defer(state, len(as_rows(param)), param.device)
+        return state
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    @abstractmethod
+    def _waiting(self, group: dict[str, Any]) -> dict[str, float]:
+        """The moments that go on decaying in rows that hold still, each with its factor.
+
+        Nothing shows until such a row is touched again, so their decay is put off; a subclass makes up for it then.
+        """
 
     @abstractmethod
     def _begin(self, state: dict[str, Any], param: Tensor, group: dict[str, Any]) -> None:
@@ -106,10 +133,12 @@ class RowOptimizer(Optimizer, ABC):
         """As torch does it, without its note for a profiler, which takes as long as a small parameter's update."""
         if not set_to_none:
             super().zero_grad(set_to_none=False)
-            return
         for group in self.param_groups:
             for param in group["params"]:
-                param.grad = None
+                if set_to_none:
+                    param.grad = None
+                else:
+                    uncount(param)
 
     def touched(self, param: Tensor) -> Tensor:
         """The rows of ``param`` that the last step touched, (R,) ascending; none if it left ``param`` alone."""
@@ -123,7 +152,8 @@ class RowOptimizer(Optimizer, ABC):
         value, and for parameters that are complex or not dense.
         """
         if isinstance(param_group, dict):  # torch refuses all else
-            check_group(param_group, self.defaults)
+            check_group(param_group, self.defaults, self._name)
+            param_group.setdefault("optimizer", self._name)
         super().add_param_group(param_group)
         try:
             for param in self.param_groups[-1]["params"]:
@@ -140,8 +170,10 @@ class RowOptimizer(Optimizer, ABC):
         """
         saved: list[tuple[Tensor, str, Tensor, torch.dtype]] = []
 
-        def check(_: Optimizer, hooked: dict[str, Any]) -> None:
+        def check(_: Optimizer, hooked: dict[str, Any]) -> dict[str, Any]:
+            hooked = modernised(hooked)
             saved.extend(self._check_saved(hooked))
+            return hooked
 
         def keep(_: Optimizer) -> None:
             for param, name, value, dtype in saved:
@@ -160,7 +192,7 @@ class RowOptimizer(Optimizer, ABC):
         others = []
         groups = list(zip(self.param_groups, state_dict["param_groups"], strict=False))  # torch compares the numbers
         for _, saved_group in groups:
-            check_group(saved_group, self.defaults)
+            check_group(saved_group, self.defaults, self._name)
             for name in self.defaults:
                 if name not in saved_group:
                     raise InputError(f"param_groups.{name}", None, "the saved state lacks it", REMEDY)
@@ -170,9 +202,7 @@ class RowOptimizer(Optimizer, ABC):
                 if not saved:
                     continue
                 template = widened(torch.empty_like(param, device="meta"))
-                begun: dict[str, Any] = {"step": 0}
-                self._begin(begun, template, saved_group)
-                check_saved(saved, begun, template, number)
+                check_saved(saved, self._beginning(template, saved_group), template, number)
                 for name, value in saved.items():
                     if isinstance(value, Tensor):
                         dtype = template.dtype if value.is_floating_point() else value.dtype

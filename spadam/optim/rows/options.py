@@ -13,6 +13,10 @@ from spadam.spec import InputError
 
 _BESIDE = {
     "params",
+    # what a row optimizer keeps in a group
+    "optimizer",
+    "decayed_with",
+    # what names a group or its parameters
     "param_names",
     "name",
     # what torch's schedules keep in a group
@@ -85,8 +89,11 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise InputError(name, value, _RULES[name].rule, "change the value")
 
 
-def check_group(group: Mapping[str, Any], known: Iterable[str]) -> None:
-    """Raise :class:`InputError` for what a group holds that the optimizer does not know, or not with this value."""
+def check_group(group: Mapping[str, Any], known: Iterable[str], optimizer: str) -> None:
+    """Raise :class:`InputError` for what a group holds that ``optimizer`` does not know, or not with this value."""
+    if group.get("optimizer", optimizer) != optimizer:
+        rule = f"it is the group of another optimizer than {optimizer}"
+        raise InputError("param_groups.optimizer", group["optimizer"], rule, "begin anew, or go on with the same one")
     for name, value in group.items():
         if name not in _BESIDE and name not in known:
             rule = f"this optimizer has no such option, but {', '.join(known)}"

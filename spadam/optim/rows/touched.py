@@ -16,7 +16,7 @@ batch are never used for a later gradient. Where a batch is thrown away instead,
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ class RowSamples(NamedTuple):
     rows_R: Tensor
     """int64, distinct, ascending."""
     counts_R: Tensor
-    """In how many of the batch's samples each row was on; at least 1."""
+    """int64, in how many of the batch's samples each row was on: from 1 to all of them."""
     batch: int
     """Samples in the batch."""
 
@@ -58,14 +58,23 @@ def as_rows(tensor: Tensor) -> Tensor:
 
 
 def row_samples(param: Tensor) -> RowSamples | None:
-    """What stands in ``param.row_samples``, None when nothing does."""
-    samples = getattr(param, "row_samples", None)
-    return None if samples is None else RowSamples(*samples)
+    """What stands in ``param.row_samples``, None when nothing does.
+
+    Raises :class:`InputError` for what could not be the rows of ``param``, their counts and a batch.
+    """
+    found = getattr(param, "row_samples", None)
+    if found is None:
+        return None
+    _check_kinds(found, param)
+    samples = RowSamples(*found)
+    _check_numbers(samples, param.shape[0] if param.dim() else 1)
+    return samples
 
 
 def set_row_samples(param: Tensor, samples: RowSamples | None) -> None:
     """Say which rows of ``param`` the coming gradient touches; None takes it back."""
-    param.row_samples = samples  # type: ignore[attr-defined] # a tensor carries attributes, its type does not
+    # a plain tuple: a parameter is saved and loaded with it
+    param.row_samples = None if samples is None else tuple(samples)  # type: ignore[attr-defined] # tensors carry some
 
 
 def list_rows(param: Tensor, *, count: bool = False) -> Listing:
@@ -75,7 +84,7 @@ def list_rows(param: Tensor, *, count: bool = False) -> Listing:
     COO gradient, each of its entries one sample. That is exact for a lookup of one row a sample; where a sample looks
     up several, :func:`spadam.optim.count_rows` counts samples. torch calls a gradient of one entry coalesced.
 
-    Raises :class:`InputError` when ``row_samples`` do not list a row that has a gradient, or are not ascending.
+    Raises :class:`InputError` when ``row_samples`` are none, or do not list a row that has a gradient.
     """
     assert param.grad is not None
     grad = widened(param.grad)
@@ -118,10 +127,7 @@ def _list_coo(grad: Tensor, count: bool) -> Listing:
 
 
 def _lists_the_same(grad: Tensor, samples: RowSamples) -> bool:
-    if grad.sparse_dim() != 1 or not torch.equal(grad._indices()[0], samples.rows_R):
-        return False
-    _check_ascending(samples.rows_R)
-    return True
+    return grad.sparse_dim() == 1 and torch.equal(grad._indices()[0], samples.rows_R)
 
 
 def _values(grad: Tensor) -> Tensor:
@@ -131,7 +137,6 @@ def _values(grad: Tensor) -> Tensor:
 
 def _pick(grad_LD: Tensor, samples: RowSamples) -> Listing:
     """The rows of a dense gradient that the samples list; all others must be zero."""
-    _check_ascending(samples.rows_R)
     if samples.rows_R.shape[0] < grad_LD.shape[0]:
         others_L = (grad_LD.abs() > 0).any(1)  # a NaN everywhere is a training that diverged, not a row forgotten
         others_L[samples.rows_R] = False
@@ -144,7 +149,6 @@ def _spread(listing: Listing, samples: RowSamples) -> Listing:
     rows_R, counts_R, batch = samples
     grad_RD = listing.grad_RD
     if not torch.equal(rows_R, listing.rows_R):
-        _check_ascending(rows_R)
         _check_listed(listing.rows_R[~torch.isin(listing.rows_R, rows_R)])
         grad_RD = grad_RD.new_zeros(len(rows_R), grad_RD.shape[1])
         grad_RD.index_copy_(0, torch.searchsorted(rows_R, listing.rows_R), listing.grad_RD)
@@ -155,13 +159,43 @@ def _select(grad_LD: Tensor, rows_R: Tensor) -> Tensor:
     return grad_LD.contiguous() if rows_R.shape[0] == grad_LD.shape[0] else grad_LD.index_select(0, rows_R)
 
 
-def _check_ascending(rows_R: Tensor) -> None:
-    if rows_R.shape[0] < 2:
+def _check_kinds(found: Any, param: Tensor) -> None:
+    rule = f"must be (rows, counts, batch): two int64 tensors of one length on {param.device.type}, and a whole number"
+    remedy = "use torch.unique(rows, return_counts=True)"
+    if not isinstance(found, tuple) or len(found) != 3:
+        raise InputError("row_samples", type(found).__name__, rule, remedy)
+    rows, counts, batch = found
+    for name, tensor in (("rows", rows), ("counts", counts)):
+        if not isinstance(tensor, Tensor):
+            raise InputError(f"row_samples: {name}", type(tensor).__name__, rule, remedy)
+        if tensor.dtype != torch.int64 or tensor.device != param.device:
+            raise InputError(f"row_samples: {name}", f"{tensor.dtype} on {tensor.device}", rule, remedy)
+    if rows.dim() != 1 or rows.shape != counts.shape:
+        raise InputError("row_samples", f"rows {tuple(rows.shape)}, counts {tuple(counts.shape)}", rule, remedy)
+    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 0:
+        raise InputError("row_samples: batch", batch, rule, "give the number of samples in the batch")
+
+
+def _check_numbers(samples: RowSamples, rows: int) -> None:
+    if not samples.rows_R.shape[0]:
         return
-    numbers = rows_R.numpy() if rows_R.device.type == "cpu" else rows_R  # a third of the time that torch takes there
-    if not bool((numbers[1:] > numbers[:-1]).all()):
-        rule = "its rows must be distinct and ascending"
-        raise InputError("row_samples", rows_R.tolist(), rule, "use torch.unique(rows, return_counts=True)")
+    rows_R: Any = samples.rows_R
+    counts_R: Any = samples.counts_R
+    if rows_R.device.type == "cpu":  # a third of the time that torch takes there
+        rows_R, counts_R = rows_R.numpy(), counts_R.numpy()
+    ascending = (rows_R[1:] > rows_R[:-1]).all()
+    inside = (rows_R[0] >= 0) & (rows_R[-1] < rows)
+    counted = (counts_R.min() >= 1) & (counts_R.max() <= samples.batch)
+    if bool(ascending & inside & counted):  # asked once: a device is waited for
+        return
+    if not ascending:
+        rule, remedy = "its rows must be distinct and ascending", "use torch.unique(rows, return_counts=True)"
+        raise InputError("row_samples: rows", rows_R.tolist(), rule, remedy)
+    if not inside:
+        rule = f"the parameter has rows 0 to {rows - 1}"
+        raise InputError("row_samples: rows", rows_R.tolist(), rule, "list rows that it has")
+    rule = f"a row is on in 1 sample at least, and in the {samples.batch} of the batch at most"
+    raise InputError("row_samples: counts", counts_R.tolist(), rule, "leave out rows that are on in none")
 
 
 def _check_listed(missing_R: Tensor) -> None:

@@ -11,7 +11,7 @@ from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, se
 
 from spadam.optim import Adagrad, LazyAdam, MaskedAdam, RowClockAdam, RowwiseAdam, Signum
 from spadam.spec import InputError
-from support.members import every_row_member, example
+from support.members import ROW_MEMBERS, build_of, every_row_member
 from support.row_streams import give, run, stream, table
 
 SHAPE = (6, 3)
@@ -37,9 +37,16 @@ def trained(build, shape=SHAPE, **options):
         (LazyAdam, Adagrad, "betas"),
     ],
 )
-def test_the_state_of_another_optimizer_is_refused(saver, loader, what) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_the_state_of_another_optimizer_is_refused(saver, loader, what, named) -> None:
+    """By its name; one that an older release saved without by what it holds."""
     saved = trained(saver)[0].state_dict()
     optimizer, param = trained(loader)
+    if not named:
+        del saved["param_groups"][0]["optimizer"]
+        saved["param_groups"][0].pop("decayed_with", None)
+    else:
+        what = f"optimizer = '{saver.__name__}'.*another optimizer than {loader.__name__}"
     before = copy.deepcopy(optimizer.state_dict())
     with pytest.raises(InputError, match=what):
         optimizer.load_state_dict(saved)
@@ -51,9 +58,24 @@ def test_the_state_of_another_optimizer_is_refused(saver, loader, what) -> None:
 
 
 @every_row_member
+def test_a_state_is_taken_by_the_same_optimizer_only(spec) -> None:
+    kinds = [build_of(member) for member in ROW_MEMBERS]
+    saved = trained(build_of(spec))[0].state_dict()
+    for kind in kinds:
+        optimizer, _ = trained(kind)
+        if kind is build_of(spec):
+            optimizer.load_state_dict(saved)
+        else:
+            with pytest.raises(InputError, match=rf"another optimizer than {kind.__name__}"):
+                optimizer.load_state_dict(saved)
+            with pytest.raises(InputError, match=rf"another optimizer than {kind.__name__}"):
+                kind(trained(build_of(spec))[0].param_groups)
+
+
+@every_row_member
 @pytest.mark.parametrize("rows", [4, 9])
 def test_the_state_of_another_number_of_rows_is_refused(spec, rows) -> None:
-    build = type(example(spec).build([nn.Parameter(torch.ones(1))]))
+    build = build_of(spec)
     saved = trained(build, (rows, 3))[0].state_dict()
     optimizer, _ = trained(build)
     with pytest.raises(InputError, match=rf"state\[0\].*{rows}.*must be \(6"):
@@ -62,11 +84,30 @@ def test_the_state_of_another_number_of_rows_is_refused(spec, rows) -> None:
 
 @every_row_member
 def test_sums_of_another_number_of_rows_are_refused(spec) -> None:
-    build = type(example(spec).build([nn.Parameter(torch.ones(1))]))
+    build = build_of(spec)
     optimizer, _ = trained(build, row_accumulate=3)
     saved = copy.deepcopy(optimizer.state_dict())
     saved["state"][0]["pending"] = saved["state"][0]["pending"][:4]
     with pytest.raises(InputError, match="pending"):
+        optimizer.load_state_dict(saved)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("step", torch.tensor(5.0), "whole number"),
+        ("step", -1, "whole number"),
+        ("row_step", torch.ones(6), "of whole numbers"),
+        ("exp_avg", torch.ones(SHAPE, dtype=torch.int64), "of real numbers"),
+        ("pending", torch.zeros(6, dtype=torch.int64), "pending_grad: the saved state lacks it"),
+        ("pending_grad", torch.zeros(SHAPE), "pending: the saved state lacks it"),
+    ],
+)
+def test_a_state_of_wrong_kind_is_refused(name, value, rule) -> None:
+    optimizer, _ = trained(RowClockAdam)
+    saved = copy.deepcopy(optimizer.state_dict())
+    saved["state"][0][name] = value
+    with pytest.raises(InputError, match=rule):
         optimizer.load_state_dict(saved)
 
 
@@ -83,7 +124,7 @@ def test_the_state_of_torchs_optimizers_is_refused(build, form) -> None:
 
 @every_row_member
 def test_hooks_change_what_is_loaded(spec) -> None:
-    build = type(example(spec).build([nn.Parameter(torch.ones(1))]))
+    build = build_of(spec)
     saved = trained(build)[0].state_dict()
     optimizer, param = trained(build)
 
@@ -110,7 +151,7 @@ def test_hooks_change_what_is_loaded(spec) -> None:
 @pytest.mark.parametrize("row_accumulate", [1, 3])
 def test_torchs_distributed_checkpoint_loads_it(spec, row_accumulate) -> None:
     """torch steps once with zero gradients to have a state to load into."""
-    build = type(example(spec).build([nn.Parameter(torch.ones(1))]))
+    build = build_of(spec)
 
     def made():
         model = nn.Embedding(*SHAPE, dtype=torch.float64)

@@ -11,8 +11,8 @@ from torch import nn
 
 from spadam.optim import Adagrad, LazyAdam, RMSprop, Signum
 from spadam.spec import InputError
-from support.members import every_row_member, example
-from support.row_streams import Entries, give, table
+from support.members import build_of, every_row_member
+from support.row_streams import Entries, give, run, table
 
 WRONG = {
     "lr": ["1e-3", None, -1.0, math.inf, math.nan, True, torch.ones(2), torch.tensor(-1.0), torch.tensor(1j)],
@@ -35,13 +35,9 @@ UNKNOWN = {
 }
 
 
-def kind(spec):
-    return type(example(spec).build([nn.Parameter(torch.ones(1))]))
-
-
 @every_row_member
 def test_wrong_options_are_refused_in_arguments_groups_and_states(spec) -> None:
-    build = kind(spec)
+    build = build_of(spec)
     good = build([table((4, 2), seed=1)])
     for name in good.defaults:
         for value in WRONG[name]:
@@ -62,9 +58,31 @@ def test_wrong_options_are_refused_in_arguments_groups_and_states(spec) -> None:
 
 
 @every_row_member
+def test_values_written_into_a_group_between_steps_are_checked_before_the_next(spec) -> None:
+    """A group that is in order is not stepped either, where another is not."""
+    first, second = (table((4, 2), seed=1) for _ in range(2))
+    optimizer = build_of(spec)([{"params": [first]}, {"params": [second]}])
+    entries = Entries(torch.tensor([1]), torch.ones(1, 2).double())
+    run(optimizer, first, [entries])
+    before = copy.deepcopy((first, optimizer.state_dict()))
+    for name, value in [*((n, v) for n in optimizer.defaults for v in WRONG[n]), *UNKNOWN.items()]:
+        group = optimizer.param_groups[1]
+        kept = dict(group)
+        group[name] = value
+        give(first, entries, "coo")
+        with pytest.raises(InputError, match=name):
+            optimizer.step()
+        group.clear()
+        group.update(kept)
+    assert torch.equal(first, before[0])
+    torch.testing.assert_close(optimizer.state_dict()["state"], before[1]["state"], rtol=0, atol=0)
+    run(optimizer, first, [entries])
+
+
+@every_row_member
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_what_an_optimizer_does_not_know_is_refused_with_what_it_knows(spec, name) -> None:
-    good = kind(spec)([table((4, 2), seed=1)])
+    good = build_of(spec)([table((4, 2), seed=1)])
     with pytest.raises(InputError, match=rf"param_groups\.{name} .*row_accumulate.*; leave it out"):
         good.add_param_group({"params": [table((4, 2), seed=2)], name: UNKNOWN[name]})
     saved = copy.deepcopy(good.state_dict())
@@ -94,7 +112,7 @@ def test_every_option_has_a_rule(build) -> None:
 
 @every_row_member
 def test_parameters_without_rows_of_real_numbers_are_refused(spec) -> None:
-    build = kind(spec)
+    build = build_of(spec)
     good = build([table((4, 2), seed=1)])
     wrong = {
         "complex64": torch.ones(3, 2, dtype=torch.complex64),
@@ -113,7 +131,7 @@ def test_parameters_without_rows_of_real_numbers_are_refused(spec) -> None:
 @pytest.mark.parametrize("form", ["coo", "dense"])
 def test_small_types_are_computed_in_float32(spec, dtype, form) -> None:
     """Every step is that of float32 from the same weights and gradients, rounded once; and it goes on when loaded."""
-    build = kind(spec)
+    build = build_of(spec)
     small, generator = nn.Parameter(torch.ones(6, 4, dtype=dtype)), torch.Generator().manual_seed(3)
     wide = nn.Parameter(small.detach().float())
     one, two = build([small]), build([wide])
@@ -131,7 +149,6 @@ def test_small_types_are_computed_in_float32(spec, dtype, form) -> None:
             fresh = build([small])
             fresh.load_state_dict(one.state_dict())
             one = fresh
-            two.state_dict()
     for name, value in one.state[small].items():
         if isinstance(value, torch.Tensor):
             assert value.dtype == two.state[wide][name].dtype

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from spadam.optim import ActiveAdam, LazyAdam, MaskedAdam, RowClockAdam, TFSparseAdam
-from spadam.optim.rows.touched import list_rows, touched_rows
+from spadam.optim.rows.touched import RowSamples, list_rows, set_row_samples, touched_rows
 from spadam.spec import InputError
 from support.row_streams import Entries, coo, dense, give, table
 
@@ -101,6 +101,53 @@ def test_touched_and_denominator_are_no_part_of_the_state() -> None:
     assert set(optimizer.state_dict()["state"][0]) == {"step", "exp_avg", "exp_avg_sq"}
     optimizer.load_state_dict(optimizer.state_dict())
     assert optimizer.touched(param).tolist() == []
+
+
+# ---------------------------------------------------------------- what row_samples may be
+
+ROWS, ONES = torch.tensor([1, 4]), torch.tensor([1, 1])
+
+
+@pytest.mark.parametrize("form", [coo, dense])
+@pytest.mark.parametrize("make", [LazyAdam, ActiveAdam])
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        ((ROWS, torch.tensor([1, 0]), 3), r"counts = \[1, 0\].*on in 1 sample at least"),
+        ((ROWS, torch.tensor([1, 4]), 3), r"counts = \[1, 4\].*the 3 of the batch at most"),
+        ((ROWS, ONES, 0), "the 0 of the batch at most"),
+        ((ROWS, ONES, -3), "batch = -3.*a whole number"),
+        ((ROWS, ONES, 3.0), "batch = 3.0.*a whole number"),
+        ((ROWS, ONES, torch.tensor(3)), "batch.*a whole number"),
+        (([1, 4], ONES, 3), "rows = 'list'.*two int64 tensors"),
+        ((ROWS, [1, 1], 3), "counts = 'list'.*two int64 tensors"),
+        ((ROWS.int(), ONES, 3), "rows = 'torch.int32.*two int64 tensors"),
+        ((ROWS, ONES.float(), 3), "counts = 'torch.float32.*two int64 tensors"),
+        ((ROWS, torch.tensor([1]), 3), r"rows \(2,\), counts \(1,\).*of one length"),
+        ((ROWS, torch.tensor(1), 3), r"rows \(2,\), counts \(\).*of one length"),
+        ((ROWS[None], ONES[None], 3), r"rows \(1, 2\)"),
+        ((torch.tensor([1, 4, 6]), torch.tensor([1, 1, 1]), 3), r"\[1, 4, 6\].*rows 0 to 5"),
+        ((torch.tensor([-1, 1, 4]), torch.tensor([1, 1, 1]), 3), r"\[-1, 1, 4\].*rows 0 to 5"),
+        ((ROWS, ONES), "'tuple'.*must be"),
+        (ROWS, "'Tensor'.*must be"),
+    ],
+)
+def test_row_samples_that_cannot_be_are_refused_before_anything_is_changed(samples, said, make, form) -> None:
+    param = parameter(form(ENTRIES, torch.Size([6, 2])), samples)
+    optimizer = make([param])
+    with pytest.raises(InputError, match=said):
+        optimizer.step()
+    with pytest.raises(InputError, match=said):
+        touched_rows(param)
+    assert torch.equal(param, torch.ones(6, 2))
+    assert not optimizer.state
+
+
+def test_a_parameter_with_row_samples_is_saved_and_loaded(tmp_path) -> None:
+    param = parameter(None)
+    set_row_samples(param, RowSamples(ROWS, ONES, 3))
+    torch.save(param, tmp_path / "param.pt")
+    assert torch.equal(torch.load(tmp_path / "param.pt", weights_only=True), param)
 
 
 # ---------------------------------------------------------------- what needs counts
