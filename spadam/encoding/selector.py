@@ -5,6 +5,7 @@ Shapes: B samples, L latents, D features, k winners.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from types import ModuleType
 from typing import Literal, NamedTuple
@@ -24,6 +25,12 @@ _OPEN = 0.01
 """When the candidates of more samples than this share do not fit, the next ones get twice the room."""
 
 _MOST_ROOM = 8
+
+_CHECKED_EVERY = 64
+"""Searches of a training after which it is asked whether the weights are those that were looked at. That takes a
+twentieth of a search with 1000 latents and a quarter with 65536."""
+
+log = logging.getLogger(__name__)
 
 
 class Best(NamedTuple):
@@ -57,7 +64,9 @@ class Selector:
     where one of these types has fast products. With compiled kernels the numbers are the same to the last bit whichever
     way was taken.
 
-    It follows one weight matrix at a time. ``counts`` goes on counting.
+    It follows one weight matrix at a time, and looks again at the rows that changed. A change that torch does not count
+    (``weight.data``, NumPy) is found out at once when an evaluation asks, in a training within 64 searches, and is
+    told. ``counts`` goes on counting.
     """
 
     def __init__(self, search: TopKSearch = "auto") -> None:
@@ -65,6 +74,7 @@ class Selector:
         self.counts = Counts()
         self.room = 1
         self._shadow = Shadow(torch.float32)
+        self._unchecked = 0  # searches since the weights were last compared
 
     def way(self, weight_LD: Tensor) -> Literal["float32", "certified"]:
         """What is done for these weights. Only those in float32 have the choice."""
@@ -76,30 +86,45 @@ class Selector:
         return "certified" if compiled and fast_type() is not None else "float32"
 
     def forget(self) -> None:
-        """Look at every row again; needed after a change that torch does not count (``weight.data``, NumPy)."""
+        """Look at every row again; for a training that goes on after a change that torch does not count."""
         self._shadow.forget()
+        self._unchecked = 0
 
     @torch.no_grad()
-    def best(self, x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, k: int) -> Best:
-        """The k best latents of each sample of ``x_BD`` by ``x . weight + bias``."""
+    def best(self, x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, k: int, *, training: bool = False) -> Best:
+        """The k best latents of each sample of ``x_BD`` by ``x . weight + bias``.
+
+        In ``training`` not every search asks whether the weights were changed in a way that torch does not count.
+        """
         kernels = _kernels(weight_LD)
         if kernels is reference and self.way(weight_LD) == "float32":
             return Best(*reference.exhaust(x_BD, weight_LD, bias_L, k))
         x_BD, bias_L = x_BD.detach().contiguous(), bias_L.detach()
         for _ in range(2):
-            best, sound = self._find(kernels, x_BD, weight_LD, bias_L, k)
+            best, sound = self._find(kernels, x_BD, weight_LD, bias_L, k, training)
             if sound:
                 return best
-            self._shadow.forget()  # the weights were changed behind torch's back
+            self._tell()
+            self.forget()
         return Best(*kernels.exhaust(x_BD, weight_LD.detach(), bias_L, k))
 
-    def _find(self, kernels: ModuleType, x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, k: int) -> tuple[Best, bool]:
+    def _find(
+        self, kernels: ModuleType, x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, k: int, training: bool
+    ) -> tuple[Best, bool]:
         """The best, and whether the shadow is one of these weights."""
         rounded = self.way(weight_LD) == "certified"
         dtype = _small_type(kernels, weight_LD.shape[1]) if rounded else weight_LD.dtype
         if self._shadow.dtype != dtype:
             self._shadow = Shadow(dtype)
         self._shadow.follow(weight_LD, kernels)
+        if not training or self._unchecked >= _CHECKED_EVERY:
+            if not self._shadow.holds(weight_LD, kernels):
+                self._tell()
+                self.forget()
+                self._shadow.follow(weight_LD, kernels)
+            self._unchecked = 0
+        else:
+            self._unchecked += 1
         weights_LD = weight_LD.detach()
         found: Found = kernels.find_best(x_BD, weights_LD, bias_L, self._shadow.rounded, k, self.room)
         if rounded:
@@ -109,6 +134,16 @@ class Selector:
         if found.left_open:
             found = _fill(found, x_BD, lambda x: _certain(*kernels.exhaust(x, weights_LD, bias_L, k)))
         return Best(found.scores_Bk, found.latents_Bk), found.sound
+
+    def _tell(self) -> None:
+        """Say that weights were changed behind torch's back, if a training may have missed winners for it."""
+        if self._unchecked:
+            log.warning(
+                "the encoder's weights were changed in a way that torch does not count (weight.data, NumPy): the last "
+                "%d codes of the training may lack winners, from here on they do not; write with torch.no_grad(), or "
+                "call model.selector.forget() after it",
+                self._unchecked,
+            )
 
     def _count(self, samples: int, left_open: int) -> None:
         widen = left_open > _OPEN * samples and self.room < _MOST_ROOM

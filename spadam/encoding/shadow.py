@@ -23,7 +23,8 @@ class Shadow:
     A matrix is known by the tensor that it is: an address may be used again. Every change of a tensor raises its
     version, which torch counts. When an optimizer has said which rows the last change touched
     (:mod:`spadam.optim.rows.changes`), these are looked at again, after any other change all. What goes around the
-    count (``weight.data``, a NumPy view) is not seen: :meth:`forget` then.
+    count (``weight.data``, a NumPy view) is not seen, until :meth:`holds` asks whether the rows are still those that
+    were looked at: of each a number is kept that another row does not have.
     """
 
     def __init__(self, dtype: torch.dtype) -> None:
@@ -48,7 +49,16 @@ class Shadow:
         if self._seen is None or self._seen[:3] != seen[:3]:
             self.rounded = Rounded.like(source_LD, self.dtype)
         kernels.round_rows(source_LD, rows_R, self.rounded)
+        checks_R = kernels.row_checks(source_LD, rows_R)
+        if rows_R is None:
+            self._checks_L = checks_R
+        else:
+            self._checks_L.index_copy_(0, rows_R, checks_R)
         self._seen = seen
+
+    def holds(self, weight_LD: Tensor, kernels: ModuleType) -> bool:
+        """Whether the rows of ``weight_LD``, which it follows, are to the bit those that were looked at."""
+        return torch.equal(kernels.row_checks(weight_LD.detach(), None), self._checks_L)
 
     def exact(self) -> Rounded:
         """The weights as they are: products in their own type."""

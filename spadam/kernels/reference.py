@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spadam.kernels.topk_bounds import exhaust, find_best, round_rows
+from spadam.kernels.topk_bounds import exhaust, find_best, round_rows, row_checks
 
 _BLOCK = 1 << 17
 """Elements worked on at a time: temporaries of this size stay in cache and are not handed back to the system."""
@@ -209,6 +209,7 @@ __all__ = [
     "mostly_on",
     "root",
     "round_rows",
+    "row_checks",
     "row_gradient",
     "row_sum",
     "row_update",

@@ -154,6 +154,16 @@ def round_rows(source_ND: Tensor, rows_R: Tensor | None, rounded: Rounded, *, sa
         known_4N[3, part] = 0 if step_R is None else center_R if samples else sum_R.to(known_4N.dtype)
 
 
+def row_checks(source_ND: Tensor, rows_R: Tensor | None) -> Tensor:
+    """A whole number for each row listed (None: for all), (R,): another one as soon as a single number changes.
+
+    It is Σ_d (2d+1) b_d modulo 2^64, b_d the bits of element d: an odd factor loses none of them.
+    """
+    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[source_ND.element_size()]
+    odd_D = 2 * torch.arange(source_ND.shape[1], device=source_ND.device) + 1
+    return torch.cat([(source_ND[part].view(whole).long() * odd_D).sum(1) for part in _parts(source_ND, rows_R)])
+
+
 def as_they_are(weight_LD: Tensor, rounded: Rounded) -> Rounded:
     """The rows themselves, from what is known of them rounded."""
     known_4L = rounded.known_4N.clone()

@@ -187,7 +187,7 @@ class SparseAutoencoder(nn.Module):
         return not mostly_on(k, 1, self.spec.latents)
 
     def _best(self, x_BD: Tensor, k: int) -> Best:
-        return self.selector.best(x_BD, self.encoder_weight, self.encoder_bias, k)
+        return self.selector.best(x_BD, self.encoder_weight, self.encoder_bias, k, training=self.training)
 
     def _code(self, scored: Scored) -> Code:
         selection, scores_P = scored

@@ -45,7 +45,8 @@ class AutoencoderSpec(TaskSpec):
     """The evaluation code: the rule's own, or k latents per sample whatever the rule."""
     selection: Literal["auto", "float32", "certified"] = "auto"
     """How each sample's best latents are found. `certified`: candidates by products in int8 or bfloat16, proven to hold
-    every winner; `auto` does so on a CPU where such products are fast. Nothing but speed depends on it there."""
+    every winner; `auto` does so on a CPU where such products are fast. Nothing but speed depends on it there; weights
+    written past torch's count of changes (`.data`) are found out by the next evaluation, or within 64 steps."""
     eval_factor: Annotated[float, Field(gt=0)] = 3.0  # the article's code base
     """The probe sees round(k x eval_factor) latents per sample, or all of them where that is more."""
     reduction: Literal["mean", "sample"] = "mean"

@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -143,6 +144,50 @@ def test_weights_changed_behind_torchs_back_are_found_out(selector: Selector) ->
     check(selector, samples(), weight, bias)
 
 
+@pytest.mark.parametrize("write", ["data", "numpy", "one number"])
+def test_an_evaluation_finds_out_what_no_candidate_tells(selector: Selector, write: str) -> None:
+    """A row that lost everywhere and wins now is no candidate of the old weights."""
+    weight, bias, x = weights(), torch.zeros(L), samples()
+    last = int((x @ weight.T).amax(0).argmin())
+    check(selector, x, weight, bias)
+    if write == "data":
+        weight.data[last] = 10 * x.mean(0) + 3
+    elif write == "numpy":
+        weight.detach().numpy()[last] *= -50
+    else:
+        weight.data[last, 7] = 100.0
+    check(selector, x, weight, bias)
+
+
+def test_a_training_finds_it_out_within_64_steps_and_tells(selector: Selector, caplog: Any) -> None:
+    weight, bias, x = weights(), torch.zeros(L), samples()
+    last = int((x @ weight.T).amax(0).argmin())
+    for _ in range(3):
+        selector.best(x, weight, bias, K, training=True)
+    weight.data[last] = 10 * x.mean(0) + 3
+    for _ in range(64):
+        found = selector.best(x, weight, bias, K, training=True)
+    assert torch.equal(found.latents_Bk, cpu.exhaust(x, weight.detach(), bias, K)[1])
+    assert len(caplog.messages) == 1
+    assert re.search(r"the last \d+ codes of the training may lack winners.*forget\(\)", caplog.messages[0])
+    weight.data[last] *= -1
+    selector.forget()  # whoever says so has missed nothing
+    check(selector, x, weight, bias)
+    assert len(caplog.messages) == 1
+
+
+def test_the_model_is_right_in_evaluation_after_a_write_past_torch() -> None:
+    x = samples(200)
+    spec = AutoencoderSpec(latents=L, rule=TopKSpec(k=K), selection="certified")
+    model = spec.build(D, torch.Generator().manual_seed(0), x.mean(0))
+    model(x)
+    model.eval()
+    model.encode(x)
+    model.encoder_weight.data[5] = 10 * x.mean(0) + 1
+    want = (x @ model.encoder_weight.detach().T + model.encoder_bias.detach()).topk(K, 1).indices
+    assert torch.equal(model.encode(x).selection.latents_P.reshape(200, K), want)
+
+
 @pytest.mark.parametrize("case", ["ties", "nan row", "nan sample", "zero samples"])
 def test_what_the_cheap_way_leaves_open_is_done_again(selector: Selector, case: str) -> None:
     x, weight, bias = samples(), weights(), torch.zeros(L)
@@ -176,7 +221,7 @@ def test_weights_that_changed_unseen_need_no_more_room() -> None:
     selector, weight, bias, x = Selector("certified"), weights(), torch.zeros(L), samples()
     check(selector, x, weight, bias)
     weight.data[int((x[0] @ weight.T).argmax())] *= -3
-    check(selector, x, weight, bias)
+    selector.best(x, weight, bias, K, training=True)  # found out by a score outside its interval, and done again
     assert selector.counts == Counts(120, 120, 0)
     assert selector.room == 1
 

@@ -16,7 +16,7 @@ from spadam.kernels import reference
 from spadam.kernels.cpu import pairs
 from spadam.kernels.cpu.compiling import TYPES, follow_torch
 from spadam.kernels.cpu.row_ops import row_update
-from spadam.kernels.cpu.topk_ops import exhaust, find_best, round_rows
+from spadam.kernels.cpu.topk_ops import exhaust, find_best, round_rows, row_checks
 from spadam.kernels.reference import Groups, Terms
 
 
@@ -94,6 +94,7 @@ __all__ = [
     "find_best",
     "group_by_row",
     "round_rows",
+    "row_checks",
     "row_gradient",
     "row_sum",
     "row_update",

@@ -136,6 +136,17 @@ def measure(source_ND: Array, rows_R: Whole, known_4N: Array, limits: Any) -> No
             _clear(source_ND[:0], known_4N, n)
 
 
+@compiled(parallel=True)
+def check_rows(bits_ND: Array, rows_R: Whole, checks_R: Whole) -> None:
+    """A number for each of the rows listed, or of all if none is, from the bits of its elements."""
+    for r in prange(len(checks_R)):
+        n = rows_R[r] if len(rows_R) > 0 else np.int64(r)
+        total = np.int64(0)
+        for d in range(bits_ND.shape[1]):
+            total += np.int64(bits_ND[n, d]) * np.int64(2 * d + 1)
+        checks_R[r] = total
+
+
 @compiled()
 def _clear(low_ND: Array, known_4N: Array, n: Any) -> None:
     """Padding: a row of zeros."""

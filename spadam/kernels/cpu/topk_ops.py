@@ -46,6 +46,18 @@ def round_rows(source_ND: Tensor, rows_R: Tensor | None, rounded: Rounded, *, sa
         rounding.to_bfloat16(source, listed, rows_ND.view(torch.uint16).numpy(), known_4N, limits)
 
 
+def row_checks(source_ND: Tensor, rows_R: Tensor | None) -> Tensor:
+    """A whole number for each row listed (None: for all), (R,): another one as soon as a single number changes."""
+    listed = listed_rows(rows_R)
+    checks_R = source_ND.new_empty(len(source_ND) if rows_R is None else len(listed), dtype=torch.int64)
+    if not len(checks_R):
+        return checks_R
+    follow_torch(len(checks_R) * source_ND.shape[1])
+    whole = source_ND.view(torch.int32 if source_ND.dtype == torch.float32 else torch.int64)
+    rounding.check_rows(whole.numpy(), listed, checks_R.numpy())
+    return checks_R
+
+
 def exhaust(x_BD: Tensor, weight_LD: Tensor, bias_L: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Score every latent; the k best scores of each sample and their latents, (B, k)."""
     scores_Bk, latents_Bk = _room(x_BD, k)
@@ -109,4 +121,4 @@ def _room(x_BD: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return x_BD.new_empty(len(x_BD), k), torch.empty(len(x_BD), k, dtype=torch.int64)
 
 
-__all__ = ["exhaust", "find_best", "round_rows"]
+__all__ = ["exhaust", "find_best", "round_rows", "row_checks"]

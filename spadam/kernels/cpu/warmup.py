@@ -19,6 +19,7 @@ def prepare(dtype: torch.dtype = torch.float32) -> None:
     for small in (torch.float32, torch.bfloat16, torch.int8):
         rounded = Rounded.like(weight_LD, small)
         cpu.round_rows(weight_LD, None, rounded)
+        cpu.row_checks(weight_LD, None)
         cpu.find_best(x_BD, weight_LD, bias_L, rounded, 1)
     latents_P, offsets_B, values_P = torch.tensor([3, 5]), torch.tensor([0, 1]), torch.ones(2, dtype=dtype)
     groups = cpu.group_by_row(latents_P, offsets_B, 64)
