@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from spadam.cli.large_pages import ask_for_large_pages
+from spadam.cli.waiting import wait_briefly
 
 ask_for_large_pages()  # before torch is imported, as the command line does
+wait_briefly()
 
 import break_even
 import step_parts

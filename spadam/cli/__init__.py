@@ -11,6 +11,7 @@ from spadam import __version__
 from spadam.cli import bench, dashboard, doctor, listing, report, schema, sweep, train
 from spadam.cli.large_pages import ask_for_large_pages
 from spadam.cli.options import error_console
+from spadam.cli.waiting import wait_briefly
 from spadam.spec import InputError
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ def root(version: Version = False) -> None:
 def main() -> None:
     """Run the command line. Wrong input is told in one message, with exit code 2."""
     ask_for_large_pages()
+    wait_briefly()
     try:
         app()
     except InputError as error:

@@ -24,7 +24,8 @@ class ActiveAdam(AdamFamily):
     any other gradient is an error. Epsilon is added to √v̂, after bias correction (`after`); ``epsilon="hat"`` moves it
     to √v.
 
-    Reference: ours.
+    Reference: ``dgl.optim.SparseAdam``, up to epsilon: it averages the entries of a row, which are its samples. That
+    the mean is taken over the batch's active samples, whatever form the gradient has, is ours.
 
     >>> import torch
     >>> table = torch.nn.Embedding(10, 4, sparse=True)

@@ -8,7 +8,9 @@ from spadam.optim.specs.row_clock_adam import RowClockAdamSpec
 
 @final
 class RowClockAdam(AdamFamily):
-    r"""Every row is a little Adam of its own; DGL's SparseAdam, where no row comes twice in a gradient.
+    r"""Every row is a little Adam of its own: FBGEMM's Adam with row-wise bias correction.
+
+    It is DGL's SparseAdam as well where no row comes twice in a gradient.
 
     Moments and weights change in touched rows only, and bias correction counts a row's own updates: the first of them
     moves it by lr, whenever it comes. For tables whose rows are touched at very different rates. It is *not* LazyAdam
@@ -21,8 +23,8 @@ class RowClockAdam(AdamFamily):
     ``lr`` α, ``betas`` (β1, β2), ``eps`` ε, c the updates of the row (state "row_step"). Epsilon is added to √v̂, after
     bias correction (`after`); ``epsilon="hat"`` moves it to √v.
 
-    Reference: ``dgl.optim.SparseAdam``, which averages the entries of a row where this sums them: with duplicates it is
-    :class:`ActiveAdam`, up to epsilon.
+    Reference: FBGEMM ``EmbOptimType.ADAM`` with ``use_rowwise_bias_correction``; ``dgl.optim.SparseAdam``, which
+    averages the entries of a row where this sums them: with duplicates it is :class:`ActiveAdam`, up to epsilon.
 
     >>> import torch
     >>> table = torch.nn.Embedding(10, 4, sparse=True)

@@ -8,7 +8,7 @@ from spadam.optim.specs.adam_family import ENTERS, AdamFamilySpec, Epsilon, Poin
 
 
 class ActiveAdamSpec(AdamFamilySpec):
-    """Ours: row-clock Adam on the mean gradient over the samples in which a row was on."""
+    """Row-clock Adam on the mean gradient over the samples in which a row was on; DGL's SparseAdam, up to eps."""
 
     point: ClassVar[Point] = Point(
         moments="freeze", weights="hold", clock="row", epsilon="after", second="element", sample="active"

@@ -8,7 +8,7 @@ from spadam.optim.specs.adam_family import ENTERS, AdamFamilySpec, Epsilon, Poin
 
 
 class RowClockAdamSpec(AdamFamilySpec):
-    """DGL SparseAdam: touched rows only, and bias correction counts each row's own updates."""
+    """FBGEMM Adam with row-wise bias correction: touched rows only, and it counts each row's own updates."""
 
     point: ClassVar[Point] = Point(
         moments="freeze", weights="hold", clock="row", epsilon="after", second="element", sample="batch"
