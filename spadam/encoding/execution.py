@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from spadam.encoding.precision import full_precision
 from spadam.kernels import choose
 from spadam.kernels.reference import Groups
 from spadam.sparsity.rule import Selection, to_mask
@@ -166,6 +167,7 @@ class _SparseCode(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @full_precision
     def backward(ctx: Any, grad_values_P: Tensor | None, grad_BD: Tensor | None) -> tuple[Tensor | None, ...]:
         x_BD, encoder_LD, decoder_LD, values_P, latents_P, offsets_B = ctx.saved_tensors
         kernels, groups, tied = ctx.kernels, ctx.groups, decoder_LD is None

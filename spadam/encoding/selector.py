@@ -97,6 +97,8 @@ class Selector:
         In ``training`` not every search asks whether the weights were changed in a way that torch does not count.
         """
         kernels = _kernels(weight_LD)
+        if not x_BD.shape[0]:
+            return Best(x_BD.new_empty(0, k), torch.empty(0, k, dtype=torch.int64, device=x_BD.device))
         if kernels is reference and self.way(weight_LD) == "float32":
             return Best(*reference.exhaust(x_BD, weight_LD, bias_L, k))
         x_BD, bias_L = x_BD.detach().contiguous(), bias_L.detach()

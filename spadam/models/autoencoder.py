@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from spadam.encoding import Best, Selector, execution
 from spadam.encoding.execution import Code, Scored
+from spadam.encoding.precision import full_precision
 from spadam.kernels import choose, reference
 from spadam.kernels.reference import mostly_on
 from spadam.models.spec import AutoencoderSpec
 from spadam.optim.rows.touched import RowSamples, set_row_samples
 from spadam.sparsity import Selection
-from spadam.spec import Document, load, validate
+from spadam.spec import Document, InputError, load, validate
 
 
 class Output(NamedTuple):
@@ -92,11 +93,14 @@ class SparseAutoencoder(nn.Module):
             self.decoder_weight.copy_(self.encoder_weight)
         self.normalise()
 
+    @full_precision
     def forward(self, x_BD: Tensor, probe: bool = False) -> Output:
         """Reconstruct ``x_BD`` with the training code in training mode, with the evaluation code otherwise.
 
-        ``probe`` asks for the code that the probe sees, too; the pre-activations are computed once for both.
+        ``probe`` asks for the code that the probe sees, too; the pre-activations are computed once for both. Raises
+        :class:`InputError` for what are no samples (B, D), as all that takes samples does.
         """
+        x_BD = self._samples(x_BD)
         if not self.training:
             probe_code = self.encode(x_BD, self.spec.probe_k) if probe else None
             return self._run(x_BD, self._evaluated(x_BD, None), "sparse", probe_code)
@@ -106,26 +110,44 @@ class SparseAutoencoder(nn.Module):
         return output
 
     @torch.no_grad()
+    @full_precision
     def reconstruct_as_trained(self, x_BD: Tensor) -> Output:
         """Reconstruct with the training code, in any mode, and change nothing."""
+        x_BD = self._samples(x_BD)
         scored, _ = self._trained(x_BD, probe=False, observe=False)
         return self._run(x_BD, scored, self.spec.execution)
 
     @torch.no_grad()
+    @full_precision
     def scores(self, x_BD: Tensor) -> Tensor:
         """Pre-activations (B, L), without gradient."""
+        x_BD = self._samples(x_BD)
         return torch.addmm(self.encoder_bias, x_BD, self.encoder_weight.T)
 
     @torch.no_grad()
+    @full_precision
     def encode(self, x_BD: Tensor, k: int | None = None) -> Code:
         """The evaluation code of ``x_BD``; ``k`` overrides how many latents per sample are on."""
-        return self._code(self._evaluated(x_BD, k))
+        return self._code(self._evaluated(self._samples(x_BD), k))
 
+    @full_precision
     def decode(self, code: Code) -> Tensor:
         """The reconstruction (B, D) of a code."""
         latents_P, offsets_B = code.selection
         sum_BD: Tensor = reference.decode(latents_P, code.values_P, offsets_B, self.decoder_rows)
         return sum_BD + self.decoder_bias
+
+    def _samples(self, x_BD: Tensor) -> Tensor:
+        """``x_BD``, in the type of the weights, if it may be samples (B, D): at least one in training."""
+        weight = self.encoder_weight
+        if x_BD.dim() != 2 or x_BD.shape[1] != self.features:
+            rule, remedy = f"samples must be (samples, {self.features})", f"use x.reshape(-1, {self.features})"
+            raise InputError("x", tuple(x_BD.shape), rule, remedy)
+        if not x_BD.is_floating_point():
+            raise InputError("x", x_BD.dtype, "samples must be real numbers", "use x.float(), scaled as in training")
+        if self.training and not x_BD.shape[0]:
+            raise InputError("x", tuple(x_BD.shape), "a training batch must have a sample", "leave the batch out")
+        return x_BD if x_BD.dtype == weight.dtype else x_BD.to(weight.dtype)
 
     @torch.no_grad()
     def normalise(self, rows_R: Tensor | None = None) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spadam.encoding.execution import Code
+from spadam.encoding.precision import full_precision
 from spadam.kernels import reference
 
 
@@ -24,6 +25,7 @@ class LinearProbe(nn.Module):
         self.weight = nn.Parameter(torch.zeros(latents, classes))
         self.bias = nn.Parameter(torch.zeros(classes))
 
+    @full_precision
     def forward(self, code: Code) -> Tensor:
         """Logits (B, C)."""
         latents_P, offsets_B = code.selection

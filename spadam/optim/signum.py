@@ -25,7 +25,7 @@ class Signum(RowOptimizer):
     Untouched rows decay and move as well: the sign of a momentum stays when its size decays, so a row goes on by lr a
     step for as long as its momentum is not exactly zero. In float32 a decaying number rounds to a fixed denormal and
     never reaches zero, unless denormals are flushed (``torch.set_flush_denormal(True)``). It is *not* aware of scale:
-    where gradients vanish it still moves by lr.
+    where gradients vanish it still moves by lr. A momentum that is NaN or infinite stays so, and makes its weight NaN.
 
     .. math::
         m = β m + (1-β) g \qquad w = w - α \operatorname{sign}(m) \qquad \text{in every row}
@@ -67,7 +67,8 @@ class Signum(RowOptimizer):
         size = max(1, _BLOCK // max(1, weight_LD.shape[1]))
         for start in range(0, len(weight_LD), size):
             block = slice(start, start + size)
-            weight_LD[block].sub_(m_LD[block].sign().mul_(lr))
+            m_RD = m_LD[block]
+            weight_LD[block].sub_(m_RD.sign().mul_(lr).add_(m_RD * 0))  # NaN and infinities have no sign to go by
 
     @override
     def denominator(self, param: Tensor, rows: Tensor) -> None:

@@ -22,10 +22,12 @@ from spadam.diagnostics.metric import Split
 from spadam.diagnostics.probe_regression import refit
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, evaluate, evaluate_training_code
 from spadam.encoding.execution import Code
+from spadam.encoding.precision import full_precision
 from spadam.models.autoencoder import Output, SparseAutoencoder
 from spadam.models.probe import LinearProbe
 from spadam.models.spec import AutoencoderSpec
 from spadam.optim.rows.touched import RowSamples, row_samples
+from spadam.tasks.batch import check_classes, unpack
 from spadam.tasks.task import Evaluation, StepResult, Task
 
 if TYPE_CHECKING:
@@ -36,9 +38,9 @@ if TYPE_CHECKING:
 class AutoencoderTask(Task):
     """Trains a :class:`SparseAutoencoder` and, beside it, a linear probe on its detached codes.
 
-    Batches are ``x_BD``, or ``(x_BD, y_B)`` with class labels, or images, which are flattened. The probe steps its own
-    Adam inside a training step and gives the autoencoder no gradient. The tables are the weight matrices, the encoder's
-    first.
+    Batches are as :mod:`spadam.tasks.batch` says, of samples (B, D) or of images, which are flattened. The probe steps
+    its own Adam inside a training step and gives the autoencoder no gradient. The tables are the weight matrices, the
+    encoder's first.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class AutoencoderTask(Task):
     def modules(self) -> Mapping[str, nn.Module]:
         return {"autoencoder": self.autoencoder} | ({"probe": self.probe} if self.probe else {})
 
+    @full_precision
     def loss(self, x_BD: Tensor, output: Output) -> Tensor:
         """The squared error as `reduction` says, plus the rule's own term."""
         spec = self.autoencoder.spec
@@ -73,6 +76,7 @@ class AutoencoderTask(Task):
         return loss if penalty is None else loss + penalty
 
     @override
+    @full_precision
     def training_step(self, batch: Batch) -> StepResult:
         x_BD, y_B = self.unpack(batch)
         before = self.autoencoder.selector.counts
@@ -169,5 +173,7 @@ class AutoencoderTask(Task):
 
     def unpack(self, batch: Any) -> tuple[Tensor, Tensor | None]:
         """Samples (B, D) in the type of the weights, and their classes (B,) where there are some."""
-        x, y_B = batch if isinstance(batch, tuple | list) else (batch, None)
-        return x.flatten(1).to(self.autoencoder.decoder_bias.dtype), y_B
+        x, y = unpack(batch)
+        x_BD = x.flatten(1) if x.dim() > 2 else x
+        y_B = None if y is None or self.probe is None else check_classes(y, len(x_BD))
+        return x_BD.to(self.autoencoder.decoder_bias.dtype), y_B

@@ -84,6 +84,9 @@ def show_result(result: RunResult, out: Path, console: Console) -> None:
         for n, (name, value) in enumerate(shown):
             table.add_row(group if n == 0 else "", name, "–" if value is None else f"{value:.5g}")
     console.print(table)
+    if missing := [name for name, value in result.metrics.items() if value is None]:
+        text = f"no number came out for {', '.join(missing)}; result.json holds null there"
+        console.print(f"[yellow]warning[/]: {escape(text)}")
     for warning in result.warnings:
         console.print(f"[yellow]warning[/]: {escape(warning['text'])}")
     console.print(f"everything: {escape(str(out / 'result.json'))}", soft_wrap=True)

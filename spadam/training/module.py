@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -22,18 +22,20 @@ from spadam.encoding.execution import row_sparse
 from spadam.models.autoencoder import Output, SparseAutoencoder
 from spadam.models.probe import LinearProbe
 from spadam.optim import OptimizerSpec
-from spadam.optim.rows.touched import RowSamples, touched_rows
+from spadam.optim.rows.touched import RowSamples, list_rows
 from spadam.optim.schedule import factor
 from spadam.tasks.autoencoder import AutoencoderTask
 from spadam.tasks.task import Task
+from spadam.training.conditions import check_accumulation, check_trainer, check_weights
 
 
 class TaskModule(pl.LightningModule):
     """Trains a :class:`~spadam.tasks.task.Task`, whatever kind it is.
 
     The optimizer is Lightning's own (automatic optimization), so norm clipping, schedules and ``global_step`` work as
-    usual. Use it with any ``pytorch_lightning.Trainer``; gradients cannot be accumulated over batches, since a step's
-    touched rows are those of one batch. ``total_steps`` is the length of the lr schedule, by default what the trainer
+    usual. Use it with any ``pytorch_lightning.Trainer`` that makes one update a batch on one device
+    (:mod:`spadam.training.conditions`): a step's touched rows are those of one batch, and a row that has a gradient
+    without being one of them is an error. ``total_steps`` is the length of the lr schedule, by default what the trainer
     plans.
     """
 
@@ -48,6 +50,24 @@ class TaskModule(pl.LightningModule):
         self._backward_end = 0.0
         self._touched: Mapping[str, RowSamples] = {}
         self._trained = tuple(task.model.parameters())  # finding them anew in every step took longer than using them
+
+    @property
+    def lr(self) -> float:
+        """The optimizer's learning rate; a Tuner's ``lr_find`` reads and sets it."""
+        return self.optimizer_spec.lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self.optimizer_spec = self.optimizer_spec.model_copy(update={"lr": float(value)})
+
+    @override
+    def setup(self, stage: str) -> None:
+        if stage == "fit":
+            check_trainer(self.trainer)
+
+    @override
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        check_accumulation(self.trainer)
 
     @override
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
@@ -64,6 +84,25 @@ class TaskModule(pl.LightningModule):
             if grad is not None and grad.is_sparse != (self.optimizer_spec.gradient == "coo"):
                 parameter.grad = _in_other_form(parameter, grad)
         self.task.before_update()
+
+    @override
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """As Lightning does it, and by value in the rows of a COO gradient too, which torch does not take."""
+        if gradient_clip_algorithm != "value" or gradient_clip_val is None:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        for parameter in self._trained:
+            grad = parameter.grad
+            if grad is not None:
+                if grad.is_sparse:
+                    grad = parameter.grad = grad.coalesce()
+                    grad = grad.values()
+                grad.clamp_(-gradient_clip_val, gradient_clip_val)
 
     @override
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
@@ -84,8 +123,6 @@ class TaskModule(pl.LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        if self.trainer.accumulate_grad_batches != 1:
-            raise ValueError("accumulate_grad_batches must be 1: the rows touched in a step are those of one batch")
         optimizer = self.optimizer_spec.build(self.task.model.parameters())
         schedule = self.optimizer_spec.schedule
         total = self.total_steps or self.trainer.estimated_stepping_batches
@@ -105,15 +142,17 @@ class TaskModule(pl.LightningModule):
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        check_weights(checkpoint["state_dict"], self.state_dict())
         self.task.load_state_dict(checkpoint)
 
 
 class AutoencoderModule(TaskModule):
     """Trains a :class:`SparseAutoencoder` and, beside it, a linear probe on its detached codes.
 
-    Batches are ``x_BD``, or ``(x_BD, y_B)`` with class labels, or images, which are flattened. The probe steps its own
-    Adam inside ``training_step``, is part of the checkpoint, and gives the autoencoder no gradient. Validation and test
-    log mse and fvu of the evaluation code under the names of the registry of metrics.
+    Batches are ``x_BD``, or ``(x_BD, y_B)`` with class labels (:mod:`spadam.tasks.batch` has the other forms), or
+    images, which are flattened. The probe steps its own Adam inside ``training_step``, is part of the checkpoint, and
+    gives the autoencoder no gradient. Validation and test log mse and fvu of the evaluation code under the names of the
+    registry of metrics; of several loaders each has Lightning's suffix, ``/dataloader_idx_0`` and so on.
     """
 
     autoencoder: SparseAutoencoder
@@ -130,6 +169,7 @@ class AutoencoderModule(TaskModule):
         task = AutoencoderTask(autoencoder, probe, probe_lr)
         super().__init__(task, optimizer, total_steps)
         self._autoencoder_task = task
+        self._errors: dict[int, SquaredErrors] = {}  # by loader
         if probe is None:
             self.probe = None
 
@@ -143,36 +183,50 @@ class AutoencoderModule(TaskModule):
 
     @override
     def on_validation_epoch_start(self) -> None:
-        self._errors = SquaredErrors()
+        self._errors = {}
 
     @override
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        self._note_errors(batch)
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._note_errors(batch, dataloader_idx)
 
     @override
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(self._errors.result().metrics("val"))
+        self._log_errors("val")
 
     @override
     def on_test_epoch_start(self) -> None:
-        self._errors = SquaredErrors()
+        self._errors = {}
 
     @override
-    def test_step(self, batch: Any, batch_idx: int) -> None:
-        self._note_errors(batch)
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._note_errors(batch, dataloader_idx)
 
     @override
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self._errors.result().metrics("test"))
+        self._log_errors("test")
 
-    def _note_errors(self, batch: Any) -> None:
+    @override
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Output:
+        """The reconstruction and the code of a batch, whether it has labels or not."""
+        return self.autoencoder(self._autoencoder_task.unpack(batch)[0])  # type: ignore[no-any-return]
+
+    def _note_errors(self, batch: Any, loader: int) -> None:
         x_BD, _ = self._autoencoder_task.unpack(batch)
-        self._errors.add(x_BD, self.autoencoder(x_BD).reconstruction_BD)
+        self._errors.setdefault(loader, SquaredErrors()).add(x_BD, self.autoencoder(x_BD).reconstruction_BD)
+
+    def _log_errors(self, split: Literal["val", "test"]) -> None:
+        for loader, errors in self._errors.items():
+            suffix = f"/dataloader_idx_{loader}" if len(self._errors) > 1 else ""
+            metrics = {name + suffix: value for name, value in errors.result().metrics(split).items()}
+            self.log_dict(metrics, add_dataloader_idx=False)
 
 
 def _in_other_form(parameter: torch.nn.Parameter, grad: Tensor) -> Tensor:
-    """A COO gradient of ``parameter`` as a dense tensor, a dense one as COO over its touched rows."""
+    """A COO gradient of ``parameter`` as a dense tensor, a dense one as COO over its touched rows.
+
+    Raises :class:`InputError` when a row has a gradient that is not one of these.
+    """
     if grad.is_sparse:
         return grad.to_dense()
-    rows_R = touched_rows(parameter)
+    rows_R = list_rows(parameter).rows_R
     return row_sparse(rows_R, grad.index_select(0, rows_R), grad.shape)

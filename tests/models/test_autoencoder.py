@@ -276,3 +276,41 @@ def test_torch_compile_takes_it() -> None:
                 optimizer.zero_grad()
             trained.append(model)
     assert all(torch.equal(a, b) for a, b in zip(*(model.parameters() for model in trained), strict=True))
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("selection", ["float32", "certified"])
+def test_no_samples_have_an_empty_code(rule: str, selection: str) -> None:
+    document = {"latents": 200, "rule": RULES[rule], "selection": selection}
+    model = validate(AutoencoderSpec, Document(document, {}, "test")).build(10, torch.Generator().manual_seed(1)).eval()
+    nothing = torch.zeros(0, 10)
+    code = model.encode(nothing)
+    assert code.dense(200).shape == (0, 200)
+    assert model.decode(code).shape == model(nothing).reconstruction_BD.shape == (0, 10)
+    assert model.scores(nothing).shape == (0, 200)
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (torch.ones(4, 10).long(), "torch.int64: samples must be real numbers; use x.float"),
+        (torch.ones(4, 10).bool(), "torch.bool: samples must be real numbers"),
+        (torch.ones(4, 10, dtype=torch.complex64), "torch.complex64: samples must be real numbers"),
+        (torch.ones(4, 9), r"x = \(4, 9\): samples must be \(samples, 10\); use x.reshape\(-1, 10\)"),
+        (torch.ones(2, 2, 10), r"x = \(2, 2, 10\)"),
+        (torch.ones(10), r"x = \(10,\)"),
+    ],
+)
+def test_what_are_no_samples_is_refused(x: Tensor, said: str) -> None:
+    model = validate(AutoencoderSpec, Document({"latents": 20, "rule": {"name": "top_k", "k": 3}}, {}, "test"))
+    built = model.build(10, torch.Generator().manual_seed(1))
+    for ask in (built.encode, built.scores, built, built.reconstruct_as_trained):
+        with pytest.raises(InputError, match=said):
+            ask(x)
+
+
+def test_samples_of_another_type_are_taken_in_that_of_the_weights() -> None:
+    model = validate(AutoencoderSpec, Document({"latents": 20, "rule": {"name": "top_k", "k": 3}}, {}, "test"))
+    built = model.build(10, torch.Generator().manual_seed(1)).eval()
+    x = torch.rand(5, 10)
+    assert torch.equal(built(x.double()).reconstruction_BD, built(x).reconstruction_BD)

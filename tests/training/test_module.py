@@ -5,6 +5,9 @@ from typing import Any, get_args
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import GradientAccumulationScheduler
+from pytorch_lightning.strategies import SingleDeviceStrategy
+from pytorch_lightning.tuner import Tuner
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -13,7 +16,7 @@ from spadam.models.probe import LinearProbe
 from spadam.models.spec import AutoencoderSpec
 from spadam.optim import OPTIMIZERS
 from spadam.sparsity import RULES
-from spadam.spec import Document, validate
+from spadam.spec import Document, InputError, validate
 from spadam.training.module import AutoencoderModule
 
 FEATURES, CLASSES, LATENTS = 10, 3, 24
@@ -216,9 +219,236 @@ def test_unit_rows_stay_unit_and_held_rows_stay_bit_for_bit(tmp_path: Any) -> No
     assert not torch.equal(model.decoder_weight[touched], before[touched])
 
 
-def test_accumulation_is_refused(tmp_path: Any) -> None:
-    with pytest.raises(ValueError, match="accumulate_grad_batches must be 1"):
-        fit(tmp_path, module(), accumulate_grad_batches=2)
+class Later(pl.Callback):
+    """Accumulates from the second epoch on, as no argument tells."""
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        trainer.accumulate_grad_batches = 1 + trainer.current_epoch
+
+
+@pytest.mark.parametrize(
+    ("values", "steps"),
+    [
+        ({"accumulate_grad_batches": 2}, 0),
+        ({"callbacks": [GradientAccumulationScheduler({0: 2})]}, 0),
+        ({"callbacks": [GradientAccumulationScheduler({0: 1, 1: 2})]}, 0),
+        ({"callbacks": [Later()]}, 6),
+    ],
+)
+def test_accumulation_is_refused_however_it_comes(values: Any, steps: int, tmp_path: Any) -> None:
+    """Before the first step where that can be known, else before the first that would be part of a sum."""
+    under_test, plain = module(), trainer(tmp_path, **values)
+    before = weights(under_test)
+    with pytest.raises(InputError, match=r"accumulate_grad_batches = 2: accumulate_grad_batches must be 1.*larger"):
+        plain.fit(under_test, loader())
+    assert plain.global_step == steps
+    assert equal(weights(under_test), before) == (steps == 0)
+
+
+def test_more_than_one_device_is_refused(tmp_path: Any) -> None:
+    class Many(SingleDeviceStrategy):
+        """As if other processes trained along."""
+
+        def __init__(self) -> None:
+            super().__init__(torch.device("cpu"))
+            self.world_size = 2
+
+    plain = trainer(tmp_path, strategy=Many())
+    with pytest.raises(InputError, match=r"world_size = 2: one training runs on one device.*devices=1.*sweep run"):
+        plain.fit(module(), loader())
+
+
+class Decaying(AutoencoderModule):
+    """Its loss reaches every row of the weights."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        result = super().training_step(batch, batch_idx)
+        result["loss"] = result["loss"] + 1e-2 * self.autoencoder.encoder_weight.square().sum()
+        return result
+
+
+@pytest.mark.parametrize("execution", ["sparse", "dense"])
+def test_a_row_with_a_gradient_that_nobody_listed_is_an_error(execution: str, tmp_path: Any) -> None:
+    """It would be dropped; an optimizer that takes dense gradients gets all of it."""
+    model = autoencoder(execution=execution, rule={"name": "top_k", "k": 1})
+    under_test = Decaying(model, spec_of("lazy_adam", lr=1e-2))
+    before = weights(under_test)
+    with pytest.raises(InputError, match=r"list every row that has a gradient; it lacks row \d+.*dense gradients"):
+        fit(tmp_path, under_test)
+    assert equal(weights(under_test), before)
+
+    model = autoencoder(execution=execution, rule={"name": "top_k", "k": 1})
+    start = model.encoder_weight.detach().clone()
+    fit(tmp_path, Decaying(model, spec_of("sgd", lr=1.0, momentum=0.0)), epochs=1, limit_train_batches=1)
+    assert (model.encoder_weight != start).any(1).all()
+
+
+# ---------------------------------------------------------------- batches
+
+
+def collated(form: str) -> DataLoader[Any]:
+    x, y = data()
+    number = torch.arange(len(x))
+    rows: list[Any] = {
+        "tuple of one": [(a,) for a in x],
+        "three": list(zip(x, y, number, strict=True)),
+        "dictionary": [{"x": a, "y": b, "i": n} for a, b, n in zip(x, y, number, strict=True)],
+        "without classes": [{"x": a} for a in x],
+    }[form]
+    return DataLoader(rows, batch_size=16)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", ["tuple of one", "three", "dictionary", "without classes"])
+def test_batches_of_several_forms_are_taken(form: str, tmp_path: Any) -> None:
+    under_test, plain = module(), module()
+    labels = form in ("three", "dictionary")
+    fit(tmp_path, under_test, batches=collated(form))
+    fit(tmp_path, plain, batches=loader(labels))
+    assert equal(weights(under_test), weights(plain))
+    assert under_test.probe is not None
+    assert bool((under_test.probe.weight != 0).any()) == labels
+    found = trainer(tmp_path).predict(under_test, collated(form))
+    x, _ = data()
+    torch.testing.assert_close(found[0].reconstruction_BD, under_test.autoencoder(x[:16]).reconstruction_BD)  # type: ignore[index,union-attr]
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        ({"image": torch.ones(4, FEATURES)}, "keys image.*a batch is samples"),
+        ((), "NoneType.*a batch is samples"),
+        ("text", "str.*a batch is samples"),
+        ((torch.ones(4, FEATURES), torch.ones(4)), r"classes.*torch.float32.*one whole number a sample, \(4,\)"),
+        ((torch.ones(4, FEATURES), torch.ones(3).long()), r"\(3,\).*one whole number a sample"),
+        ((torch.ones(4, FEATURES), ["a"] * 4), "list.*one whole number a sample"),
+        (torch.ones(4, FEATURES + 1), rf"x = \(4, 11\): samples must be \(samples, {FEATURES}\); use x.reshape"),
+        (torch.ones(4, 3, FEATURES), rf"x = \(4, 30\).*use x.reshape\(-1, {FEATURES}\)"),
+        (torch.ones(FEATURES), r"x = \(10,\)"),
+        (torch.ones(0, FEATURES), "must have a sample"),
+    ],
+)
+def test_batches_that_are_none_are_refused(batch: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        module().training_step(batch, 0)
+
+
+def test_classes_are_not_asked_after_without_a_probe() -> None:
+    module(probe=False).training_step((torch.ones(4, FEATURES), torch.ones(4)), 0)
+
+
+# ---------------------------------------------------------------- what Lightning can be asked for
+
+
+def test_several_loaders_have_a_suffix_each(tmp_path: Any) -> None:
+    under_test, plain = module(), trainer(tmp_path, epochs=1)
+    x, y = data(1)
+    other = DataLoader(TensorDataset(x * 2, y), batch_size=16)
+    plain.fit(under_test, loader(), [loader(), other])
+    alone = plain.validate(under_test, loader(), verbose=False)[0]["val/fvu"]
+    found = plain.validate(under_test, [loader(), other], verbose=False)
+    assert found[0]["val/fvu/dataloader_idx_0"] == alone != found[1]["val/fvu/dataloader_idx_1"]
+    assert len(plain.test(under_test, [loader(), other], verbose=False)) == 2
+
+
+def test_an_lr_that_a_tuner_sets_is_used(tmp_path: Any) -> None:
+    under_test = module()
+    assert under_test.lr == 1e-2
+    plain = trainer(tmp_path, epochs=20)
+    found = Tuner(plain).lr_find(under_test, loader(), num_training=60, min_lr=1e-4, max_lr=1e-1)
+    assert found is not None
+    assert under_test.lr == under_test.optimizer_spec.lr == found.suggestion() != 1e-2
+    again = fit(tmp_path, under_test, epochs=1)
+    assert again.optimizers[0].param_groups[0]["lr"] == found.suggestion()
+
+
+@pytest.mark.parametrize("execution", ["sparse", "dense"])
+@pytest.mark.parametrize("name", ["lazy_adam", "adam", "sgd"])
+def test_clipping_by_value_is_that_of_the_dense_gradient(name: str, execution: str, tmp_path: Any) -> None:
+    ends = []
+    for clip in (None, 1e-4):
+        under_test = module(name, probe=False, model=autoencoder(execution=execution), lr=1e-2)
+        seen: list[Tensor] = []
+
+        class Watch(pl.Callback):
+            def on_train_batch_end(self, *_: Any, seen: list[Tensor] = seen, under_test: Any = under_test) -> None:
+                grad = under_test.autoencoder.encoder_weight.grad
+                seen.append(grad.to_dense() if grad.is_sparse else grad.clone())
+
+        fit(
+            tmp_path, under_test, epochs=1, limit_train_batches=1, gradient_clip_val=clip,
+            gradient_clip_algorithm="value", callbacks=[Watch()],
+        )  # fmt: skip
+        ends.append(seen[0])
+    assert ends[0].abs().max() > 1e-4
+    assert torch.equal(ends[1], ends[0].clamp(-1e-4, 1e-4))
+
+
+RULES_HERE: list[dict[str, Any]] = [
+    {"name": "top_k", "k": 3},
+    {"name": "top_k", "k": 3, "lifetime": True},
+    {"name": "batch_top_k", "k": 3},
+    {"name": "k_winners", "k": 3},
+    {"name": "lifetime", "rate": 0.1},
+    {"name": "relu"},
+]
+
+
+@pytest.mark.parametrize("execution", ["sparse", "dense", "gathered", "gathered_union"])
+@pytest.mark.parametrize("rule", RULES_HERE, ids=str)
+def test_autocast_changes_no_bit(rule: Any, execution: str, tmp_path: Any) -> None:
+    """What wins, and the sparse products, are computed in full precision whatever autocast asks for."""
+    if execution.startswith("gathered") and rule["name"] != "top_k":
+        return
+    ends = []
+    for precision in ("32-true", "bf16-mixed"):
+        under_test = module(model=autoencoder(rule=rule, execution=execution))
+        plain = trainer(tmp_path, epochs=1, precision=precision)
+        plain.fit(under_test, loader(), loader())
+        ends.append((weights(under_test), float(plain.callback_metrics["val/fvu"])))
+        assert under_test.probe is not None
+        ends[-1][0].append(under_test.probe.weight.detach())
+    assert equal(ends[0][0], ends[1][0])
+    assert ends[0][1] == ends[1][1]
+
+
+def test_a_backward_pass_within_autocast_is_the_same() -> None:
+    x, _ = data()
+    grads = []
+    for enabled in (False, True):
+        model = autoencoder()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            (model(x).reconstruction_BD - x).square().mean().backward()
+        assert model.encoder_weight.grad is not None
+        grads.append(model.encoder_weight.grad.to_dense())
+    assert torch.equal(*grads)
+
+
+# ---------------------------------------------------------------- checkpoints of another module
+
+
+@pytest.mark.parametrize(
+    ("saver", "loader_of", "said"),
+    [
+        ({"probe": False}, {}, "checkpoint.probe.weight: the checkpoint lacks it.*build the module as it was"),
+        ({}, {"probe": False}, "checkpoint.probe.weight: this module has nothing of that name"),
+        ({"latents": 32}, {}, r"checkpoint.autoencoder.encoder_weight = \(32, 10\): its shape must be \(24, 10\)"),
+        ({"tied": False}, {}, "checkpoint.autoencoder.decoder_weight: this module has nothing"),
+        ({"rule": {"name": "batch_top_k", "k": 3}}, {}, "checkpoint.autoencoder.rule.*nothing of that name"),
+        ({"optimizer": "rowwise_adam"}, {}, "another optimizer than LazyAdam"),
+    ],
+)
+def test_a_checkpoint_of_another_module_is_refused(saver: Any, loader_of: Any, said: str, tmp_path: Any) -> None:
+    def made(probe: bool = True, optimizer: str = "lazy_adam", **model: Any) -> AutoencoderModule:
+        built = autoencoder(**model)
+        spec = spec_of(optimizer, lr=1e-2)
+        return AutoencoderModule(built, spec, LinearProbe(built.spec.latents, CLASSES) if probe else None)
+
+    fit(tmp_path, made(**saver), epochs=1).save_checkpoint(tmp_path / "one.ckpt")
+    under_test = made(**loader_of)
+    before = weights(under_test)
+    with pytest.raises(InputError, match=said):
+        trainer(tmp_path).fit(under_test, loader(), ckpt_path=tmp_path / "one.ckpt", weights_only=True)
+    assert equal(weights(under_test), before) or "optimizer" in saver
 
 
 def test_a_schedule_without_an_end_is_refused(tmp_path: Any) -> None:

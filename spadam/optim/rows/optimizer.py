@@ -29,7 +29,8 @@ class RowOptimizer(Optimizer, ABC):
 
     It takes COO gradients (duplicates are summed) and dense ones, and sees every parameter as (L, D):
     :mod:`spadam.optim.rows.touched` says which rows count as touched. A parameter whose gradient is None is left alone
-    and its step is not counted; an empty COO gradient counts a step.
+    and its step is not counted; an empty COO gradient counts a step. A gradient with NaN or infinity makes the elements
+    of its row that it reaches NaN or infinite, as in torch, so that the loss tells; other rows go on.
 
     A subclass says what its state is and how it updates rows; nothing of what is concrete here is overridden.
     """

@@ -201,5 +201,6 @@ def _check_numbers(samples: RowSamples, rows: int) -> None:
 def _check_listed(missing_R: Tensor) -> None:
     if len(missing_R):
         rule = "it must list every row that has a gradient"
-        remedy = f"it lacks row {int(missing_R[0])}: set it for each batch, and to None with a gradient thrown away"
+        remedy = f"it lacks row {int(missing_R[0])}: set it for each batch, and to None with a gradient thrown away; "
+        remedy += "a loss of all rows (a penalty on weights) wants an optimizer with dense gradients"
         raise InputError("row_samples", None, rule, remedy)
