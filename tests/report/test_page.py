@@ -208,7 +208,7 @@ def test_a_variant_that_always_diverges(desk: Desk) -> None:
     row = page.table("comparison")[1]
     assert [row[name] for name in ("variant", "lr", "val/fvu: search's best", "val/fvu: repeats")] == ["■lazy", *"–––"]
     assert "no value yet; 3 diverged" in page.texts["response"]
-    assert "lazy: 3 of 3 trainings diverged" in page.texts["comparison"]
+    assert "lazy: 3 of 3 trials of study 0 diverged" in page.texts["comparison"]
 
 
 def test_metrics_that_are_null_or_absent(desk: Desk) -> None:
