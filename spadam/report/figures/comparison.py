@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from spadam.report.axis import Scale
-from spadam.report.drawing import Panel, Section, colour, dots, draw, gap, line, rowed, swatch, symbol
+from spadam.report.drawing import Panel, colour, dots, line, rowed, symbol
 from spadam.report.markup import Html, join, paragraph, table, tag
+from spadam.report.section import Section, draw, gap, swatch
 from spadam.statistics.interval import Estimate, estimate
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import Search
@@ -92,7 +93,7 @@ def _panel(outcome: Outcome, metric: str) -> Panel | None:
         return None
     better = outcome.better if metric == outcome.metric else "lower is better"
     label = f"{metric}: {'; '.join(f'{name} {said}' for name, said in rows)}"
-    return rowed(Scale.over(spread), better, rows, data, label, metric)
+    return rowed(Scale.over(spread), f"{metric} ({better})", rows, data, label, metric)
 
 
 def _numbers(outcome: Outcome) -> list[tuple[str, ...]]:
