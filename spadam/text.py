@@ -33,8 +33,27 @@ def number(value: object, digits: int = 4) -> str:
     return f"{mantissa}e{int(exponent)}" if e else mantissa
 
 
+def interval_text(estimate: Estimate | None, planned: int | None = None) -> str:
+    """A mean with its interval and the number of seeds in it, for whoever reads a sweep: in a terminal and on a page.
+
+    The mean has as many decimals as the half of the interval has in two digits. ``planned`` is how many seeds there
+    should be; where fewer are in it, it says so. Under :data:`spadam.statistics.interval.ENOUGH` seeds it says that
+    these are too few, and one seed has no interval.
+
+    >>> from spadam.statistics.interval import Estimate
+    >>> interval_text(Estimate(0.010958, 9.3e-05, 5)), interval_text(Estimate(0.7027, 0.88, 3), planned=3)
+    ('0.010958 ± 0.000093 (n 5)', '0.70 ± 0.88 (n 3: too few)')
+    >>> interval_text(Estimate(0.25, 0.011, 4), planned=5), interval_text(Estimate(0.25, None, 1)), interval_text(None)
+    ('0.250 ± 0.011 (n 4 of 5: too few)', '0.25 (n 1: too few)', '–')
+    """
+    if estimate is None:
+        return NOTHING
+    fewer = "" if planned is None or estimate.n >= planned else f" of {planned}"
+    return f"{_mean_and_half(estimate)} (n {estimate.n}{fewer}{': too few' if estimate.few else ''})"
+
+
 def interval(estimate: Estimate | None, planned: int | None = None) -> str:
-    """Mean ± half, with as many decimals as the half has in two digits; says so when fewer than planned are in it.
+    """Mean ± half alone; says so when fewer than planned are in it. :func:`interval_text` says how many there are.
 
     >>> from spadam.statistics.interval import Estimate
     >>> interval(Estimate(0.010958, 9.3e-05, 5)), interval(Estimate(0.25, 0.011, 4), planned=5)
@@ -43,12 +62,18 @@ def interval(estimate: Estimate | None, planned: int | None = None) -> str:
     if estimate is None:
         return NOTHING
     fewer = "" if planned is None or estimate.n >= planned else f" ({estimate.n} of {planned})"
-    if not estimate.half:
-        return number(estimate.mean) + fewer
+    return (_mean_and_half(estimate) if estimate.half else number(estimate.mean)) + fewer
+
+
+def _mean_and_half(estimate: Estimate) -> str:
+    if estimate.half is None:
+        return number(estimate.mean)
+    if estimate.half == 0:
+        return f"{number(estimate.mean)} ± 0"
     decimals = 1 - math.floor(math.log10(estimate.half))
     if not 0 <= decimals <= _MOST_DECIMALS:
-        return f"{number(estimate.mean)} ± {number(estimate.half, 2)}{fewer}"
-    return f"{estimate.mean:.{decimals}f} ± {estimate.half:.{decimals}f}{fewer}"
+        return f"{number(estimate.mean)} ± {number(estimate.half, 2)}"
+    return f"{estimate.mean:.{decimals}f} ± {estimate.half:.{decimals}f}"
 
 
 def duration(seconds: float | None) -> str:

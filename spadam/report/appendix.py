@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spadam.report.drawing import Section
 from spadam.report.markup import Html, fold, join, paragraph, table, tag
+from spadam.report.section import Section
 from spadam.spec import dump
 from spadam.sweep.definition.space import Range
 from spadam.sweep.outcome.outcome import Outcome

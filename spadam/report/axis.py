@@ -7,6 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 _MOST_TICKS = 6
+_WORST = 1e3
+"""What is so many times worse than the best is drawn at the edge: a longer axis would show nothing else."""
+_LOGARITHMIC = 4.0
+"""So large a ratio of the worst to the best asks for a logarithmic axis."""
 
 
 class Scale(NamedTuple):
@@ -42,7 +46,11 @@ class Scale(NamedTuple):
             return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
-    def axis(self, title: str = "", **more: Any) -> dict[str, Any]:
+    def clip(self, value: float) -> float:
+        """``value``, or where it lies beyond the axis a place at that edge."""
+        return min(self.at(0.98), max(self.at(0.02), value))
+
+    def axis(self, title: str, **more: Any) -> dict[str, Any]:
         """The axis as plotly has it."""
         ends = [self.low, self.high]
         axis: dict[str, Any] = {
@@ -94,6 +102,13 @@ def _tick(value: float) -> str:
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def upright(values: Sequence[float], minimize: bool) -> Scale:
+    """The axis of an objective, cut off where values are hopeless; those are drawn where :meth:`Scale.clip` says."""
+    if minimize and (best := min(values)) > 0:
+        values = [value for value in values if value <= _WORST * best]
+    return Scale.over(values, log=max(values) > _LOGARITHMIC * min(values) > 0, room=0.08)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -1,15 +1,14 @@
-"""What figures are made of: panels as plotly draws them, their marks, and the text around them.
+"""What figures are made of: panels as plotly draws them, and their marks.
 
 Colours are names of CSS variables, so that the page alone decides what they are by day, by night and on paper.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spadam.report.axis import Scale
-from spadam.report.markup import Html, fold, paragraph, table, tag
 
 COLOURS = 8
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star")
@@ -20,14 +19,14 @@ SQUARE = 0
 _ROW_PIXELS, _FRAME_PIXELS = 46, 56
 
 
-class Section(NamedTuple):
-    """A part of the page."""
+class Head(NamedTuple):
+    """What stands above a panel or a picture."""
 
-    anchor: str
-    title: str
-    html: Html
-    panels: Mapping[str, Panel] = {}
-    """What plotly draws into the page's elements, by their ids."""
+    text: str
+    aside: str = ""
+    """Quieter, below it."""
+    variant: int | None = None
+    """The number of the variant that it is about: its colour and marker stand before the text."""
 
 
 class Panel(NamedTuple):
@@ -39,8 +38,7 @@ class Panel(NamedTuple):
     """In pixels, or :data:`SQUARE`; the width is what the page has."""
     label: str
     """What a reader who does not see it is told."""
-    head: Html = Html()
-    """Stands above it."""
+    head: Head
 
 
 def colour(variant: int) -> str:
@@ -78,8 +76,8 @@ def crosses(x: Sequence[float], y: Sequence[float], hover: Sequence[str]) -> dic
     return dots(x, y, hover, symbol="x-thin", size=8, color="var(--ink)", line={"width": 1.5, "color": "var(--ink)"})
 
 
-def line(x: Sequence[float], y: Sequence[float], **style: Any) -> dict[str, Any]:
-    """A line through every (x, y)."""
+def line(x: Sequence[float], y: Sequence[float | None], **style: Any) -> dict[str, Any]:
+    """A line through every (x, y), broken where y is None."""
     return {"type": "scatter", "mode": "lines", "x": list(x), "y": list(y), "hoverinfo": "skip", "line": style}
 
 
@@ -116,72 +114,7 @@ def rowed(
     ]
     yaxis = {"range": [len(rows) - 0.5, -0.75], "visible": False, "fixedrange": True}
     drawn = layout(scale.axis(title), yaxis, annotations=labels, margin={"l": 10, "r": 12, "t": 0, "b": 8})
-    return Panel(data, drawn, _FRAME_PIXELS + _ROW_PIXELS * len(rows), label, tag("h3", tag("span", head)))
-
-
-def swatch(variant: int) -> Html:
-    """The colour and marker of a variant, for text."""
-    return tag("span", _GLYPHS[symbol(variant)], class_=f"swatch v{variant % COLOURS}", aria_hidden="true")
-
-
-def heading(variant: int, name: str, aside: str = "") -> Html:
-    """What stands above a panel of one variant."""
-    return tag("h3", swatch(variant), tag("span", name), tag("small", aside) if aside else "")
-
-
-def draw(
-    anchor: str,
-    title: str,
-    reading: str,
-    panels: Sequence[Panel],
-    head: Sequence[str],
-    numbers: Iterable[Sequence[str]],
-    *,
-    legend: str = "",
-    wide: bool = False,
-) -> Section:
-    """A figure: its title, one sentence how to read it, its panels, and its numbers as a table.
-
-    ``wide`` panels stand below each other on narrow screens only, small ones as many in a row as there is room for.
-    """
-    ids = [f"{anchor}-{n}" for n in range(len(panels))]
-    plots = [
-        tag(
-            "div",
-            panel.head,
-            tag("div", id=id_, role="img", aria_label=panel.label, **_size(panel.height)),
-            class_="panel",
-        )
-        for id_, panel in zip(ids, panels, strict=True)
-    ]
-    figure = tag(
-        "figure",
-        tag("figcaption", paragraph(reading, "reading")),
-        legend,
-        tag("div", *plots, class_="panels wide" if wide else "panels"),
-        fold("The numbers of this figure", table(head, numbers)),
-    )
-    return Section(anchor, title, figure, dict(zip(ids, panels, strict=True)))
-
-
-def _size(height: int) -> dict[str, str]:
-    return {"class_": "plot square"} if height == SQUARE else {"class_": "plot", "style": f"height:{height}px"}
-
-
-def gap(anchor: str, title: str, reason: str) -> Section:
-    """In place of a figure that cannot be drawn: why."""
-    return Section(anchor, title, paragraph(reason, "gap"))
-
-
-_GLYPHS = {
-    "circle": "●",
-    "square": "■",
-    "diamond": "◆",
-    "triangle-up": "▲",
-    "triangle-down": "▼",
-    "pentagon": "⬟",
-    "star": "★",
-}
+    return Panel(data, drawn, _FRAME_PIXELS + _ROW_PIXELS * len(rows), label, Head(head))
 
 
 def _plain(text: str) -> str:

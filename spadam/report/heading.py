@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from spadam.report.markup import Html, join, paragraph, tag
+from spadam.statistics.interval import ENOUGH
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import count, duration
 
-INTERVALS = "No verdict is drawn here; intervals are 95 % (Student's t over seeds) and each stands for itself."
+INTERVALS = (
+    "No verdict is drawn here; intervals are 95 % (Student's t over n seeds) and each stands for itself. "
+    f"Under {ENOUGH} seeds they are marked as too few."
+)
 
 
 def head(outcome: Outcome) -> Html:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from importlib.resources import files
 
 from spadam.report.appendix import appendix
-from spadam.report.drawing import Section
 from spadam.report.figures import FIGURES
 from spadam.report.heading import head
 from spadam.report.markup import Html, join, tag
+from spadam.report.section import Section
 from spadam.sweep.outcome.outcome import Outcome
 
 _POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

@@ -44,6 +44,34 @@ def searched(variant: Variant) -> list[str]:
     return sorted(keys, key=lambda key: (key != LR, key != EPS))
 
 
+def has(variant: Variant, key: str) -> bool:
+    """Whether the configuration of ``variant`` has such a ``key`` at all, searched or not."""
+    *path, last = key.split(".")
+    value: Any = variant.corners[0].plain()
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return isinstance(value, Mapping) and last in value
+
+
+def without(outcome: Outcome, name: str, keys: Sequence[str]) -> str:
+    """In words: a variant that a figure over ``keys`` leaves out, what it searches, and which of them it has not."""
+    variant = outcome.sweep.variants[name]
+    mine, none = searched(variant), [outcome.short(key) for key in keys if not has(variant, key)]
+    said = f"searches {' and '.join(map(outcome.short, mine)) or 'no number'}"
+    return f"{name} ({'; '.join([said, *(f'has no {key}' for key in none)])})"
+
+
+def unseen(outcome: Outcome, shown: Mapping[str, Sequence[str]]) -> str:
+    """In words: what variants search beside the keys that are ``shown`` of each: their trials differ in it too."""
+    found = {
+        outcome.short(axis.name)
+        for name, keys in shown.items()
+        for axis in outcome.sweep.variants[name].axes
+        if key_of(axis.name) not in keys
+    }
+    return " and ".join(sorted(found))
+
+
 def trials(outcome: Outcome, variant: str) -> list[Trial]:
     """The finished trials of all studies of ``variant``, in their order."""
     keys = searched(outcome.sweep.variants[variant])

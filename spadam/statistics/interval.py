@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 LEVEL = 0.95
 
+ENOUGH = 5
+"""Of fewer seeds an interval says little: Student's t is 2.8 times a standard error at 5, 4.3 at 3 and 12.7 at 2, and
+the standard deviation under it is itself a guess."""
+
 
 class Estimate(NamedTuple):
     """A mean over seeds, with half the width of its interval; None when one seed gives no interval."""
@@ -15,6 +19,11 @@ class Estimate(NamedTuple):
     mean: float
     half: float | None
     n: int
+
+    @property
+    def few(self) -> bool:
+        """Whether these are too few seeds to say much."""
+        return self.n < ENOUGH
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:

@@ -25,7 +25,7 @@ def test_a_logarithmic_axis_has_a_few_round_ticks_inside(low: float, factor: flo
 def test_ticks_are_powers_of_ten_where_there_is_room_for_no_more() -> None:
     assert ticks(9e-5, 0.11) == [1e-4, 1e-3, 1e-2, 1e-1]
     assert ticks(0.2, 3.0) == [0.3, 1.0, 3.0]
-    labels = Scale(1e-10, 1e-2, True).axis()["ticktext"]
+    labels = Scale(1e-10, 1e-2, True).axis("x")["ticktext"]
     assert labels[0] == "10⁻¹⁰"
     assert labels[-1] == "0.01"
 

@@ -10,13 +10,14 @@ import plotly.graph_objects as go
 import pytest
 
 import spadam.report
-from spadam.report.drawing import COLOURS, SYMBOLS, Section, dots, words
+from spadam.report.drawing import COLOURS, SYMBOLS, dots, words
 from spadam.report.figures import FIGURES
 from spadam.report.figures.codes import codes
 from spadam.report.figures.density import density
 from spadam.report.figures.landscape import landscape
 from spadam.report.figures.response import response
-from spadam.report.trials import ranked, scale_of, trials
+from spadam.report.section import Section
+from spadam.report.trials import scale_of
 from spadam.sweep.running.task import Task
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
@@ -40,6 +41,12 @@ def test_plotly_knows_every_word_of_every_panel(ended: Desk) -> None:
     for panel in found:
         text = re.sub(r"var\(--[a-z0-9]+\)", "#123456", json.dumps({"data": panel.data, "layout": panel.layout}))
         go.Figure(json.loads(text))  # raises where a name or a value is not plotly's
+
+
+def test_every_axis_that_is_shown_has_a_title(ended: Desk) -> None:
+    for panel in (panel for draw in FIGURES for panel in draw(ended.outcome()).panels.values()):
+        for axis in (panel.layout["xaxis"], panel.layout["yaxis"]):
+            assert axis.get("visible") is False or axis["title"]["text"], panel.label
 
 
 def test_every_colour_is_defined_by_day_and_by_night(ended: Desk) -> None:
@@ -76,29 +83,13 @@ def test_the_response_shows_every_trial_and_crosses_for_the_diverged(ended: Desk
         low, high = section.panels[f"response-{panel}"].layout["yaxis"]["range"]
         top = [(math.log10(y) if max(marks["y"]) > 4 * min(marks["y"]) else y) for y in crosses["y"]]
         assert all(0.9 < (y - low) / (high - low) < 1 for y in top)
-        assert f"{len(lost)} diverged" in section.panels[f"response-{panel}"].head
+        assert f"{len(lost)} diverged" in section.panels[f"response-{panel}"].head.aside
         assert ring["y"] == [min(row["value"] for row in complete)]
         eps = dict(zip(marks["x"], marks["marker"]["opacity"], strict=True))
         by_eps = sorted(complete, key=lambda row: row["params"]["optimizer.eps"])
         shades = [eps[row["params"]["optimizer.lr"]] for row in by_eps]
         assert shades == sorted(shades)
         assert shades[0] < shades[-1]
-
-
-def test_the_envelope_is_the_best_of_each_part_and_the_others_are_grey(ended: Desk) -> None:
-    section = response(ended.outcome())
-    ghost, own = traces(section, 0, "lines")
-    assert ghost["line"]["color"] == "var(--ghost)"
-    assert (ghost["x"], ghost["y"]) == (traces(section, 1, "lines")[1]["x"], traces(section, 1, "lines")[1]["y"])
-    found = trials(ended.outcome(), "adam")
-    places = [trial.at["optimizer.lr"] for trial in found if trial.value is not None]
-    low, high = math.log(min(places)), math.log(max(places))
-    parts: dict[int, float] = {}
-    for trial in ranked(found, minimize=True):
-        share = (math.log(trial.at["optimizer.lr"]) - low) / (high - low)
-        assert trial.value is not None
-        parts.setdefault(min(2, int(share * 3)), trial.value)  # eight trials: three parts
-    assert own["y"] == [parts[part] for part in sorted(parts)]
 
 
 def test_a_value_out_of_all_proportion_lies_at_the_edge(desk: Desk) -> None:

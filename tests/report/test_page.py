@@ -10,9 +10,10 @@ import pytest
 import scipy.stats
 
 from spadam.diagnostics.warned import Warned
-from spadam.report.drawing import Panel, Section
+from spadam.report.drawing import Head, Panel
 from spadam.report.markup import Html
 from spadam.report.page import _data
+from spadam.report.section import Section
 from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.task import Task
 from spadam.training.progress import Progress
@@ -37,7 +38,7 @@ def test_the_comparison_has_the_numbers_of_results(ended: Desk) -> None:
             values = [row["metrics"][metric] for row in repeats]
             mean = sum(values) / len(values)
             half = scipy.stats.sem(values) * scipy.stats.t.ppf(0.975, len(values) - 1)
-            said_mean, said_half = shown[f"{column}: repeats"].split(" ± ")
+            said_mean, said_half = shown[f"{column}: repeats"].removesuffix(" (n 3: too few)").split(" ± ")
             assert float(said_mean) == pytest.approx(mean, abs=0.05 * half)  # the half has two digits
             assert float(said_half) == pytest.approx(half, rel=0.05)
         assert shown["probe accuracy, test"].startswith("0.89")
@@ -128,7 +129,7 @@ def test_what_a_person_wrote_is_text(desk: Desk) -> None:
 
 def test_no_text_of_a_panel_ends_its_script() -> None:
     evil = "</script><!--&amp;"
-    said = _data([Section("a", "", Html(), {"a-0": Panel([{"hovertext": [evil]}], {}, 1, "")})])
+    said = _data([Section("a", "", Html(), {"a-0": Panel([{"hovertext": [evil]}], {}, 1, "", Head(""))})])
     assert not set("<>&") & set(said)
     assert json.loads(said)["a-0"]["data"][0]["hovertext"] == [evil]
 
@@ -208,7 +209,7 @@ def test_a_variant_that_always_diverges(desk: Desk) -> None:
     row = page.table("comparison")[1]
     assert [row[name] for name in ("variant", "lr", "val/fvu: search's best", "val/fvu: repeats")] == ["■lazy", *"–––"]
     assert "no value yet; 3 diverged" in page.texts["response"]
-    assert "lazy: 3 of 3 trainings diverged" in page.texts["comparison"]
+    assert "lazy: 3 of 3 trials of study 0 diverged" in page.texts["comparison"]
 
 
 def test_metrics_that_are_null_or_absent(desk: Desk) -> None:

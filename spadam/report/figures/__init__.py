@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from spadam.report.drawing import Section
 from spadam.report.figures.codes import codes
 from spadam.report.figures.comparison import comparison
 from spadam.report.figures.density import density
 from spadam.report.figures.landscape import landscape
 from spadam.report.figures.pictures import pictures
 from spadam.report.figures.response import response
+from spadam.report.section import Section
 from spadam.sweep.outcome.outcome import Outcome
 
 FIGURES: tuple[Callable[[Outcome], Section], ...] = (comparison, response, landscape, codes, density, pictures)

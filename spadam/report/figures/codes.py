@@ -10,8 +10,8 @@ import math
 from typing import Any, NamedTuple
 
 from spadam.report.axis import Scale
-from spadam.report.drawing import SQUARE, Panel, Section, colour, dots, draw, gap, layout, line, swatch, symbol, words
-from spadam.report.markup import Html, tag
+from spadam.report.drawing import SQUARE, Head, Panel, colour, dots, layout, line, symbol, words
+from spadam.report.section import Chip, Section, draw, gap
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import number
 
@@ -49,13 +49,17 @@ def codes(outcome: Outcome) -> Section:
     )
     if not points["test"]:
         reading += " Only repeats measure the test samples, and there are none yet."
+    drawn = {point.variant for point in everything}
+    absent = [name for name in outcome.sweep.variants if name not in drawn]
+    missing = [f"Without both codes, so not drawn: {', '.join(absent)}."] if absent else []
     head = ("variant", "samples", "training", "FVU, training code", "FVU, evaluation code", "factor")
     body = [
         (p.name, _SPLITS[split], p.training, number(p.trained, 5), number(p.judged, 5), f"{p.judged / p.trained:.3f}")
         for split, found in points.items()
         for p in found
     ]
-    return draw(_ANCHOR, _TITLE, reading, panels, head, body, legend=_legend(outcome, points), wide=True)
+    legend = _legend(outcome, points)
+    return draw(_ANCHOR, _TITLE, reading, panels, head, body, missing=missing, legend=legend, wide=True)
 
 
 def _points(outcome: Outcome, split: str) -> list[_Point]:
@@ -87,7 +91,7 @@ def _panel(found: list[_Point], what: str, outcome: Outcome, scale: Scale) -> Pa
     yaxis = scale.axis("FVU with the evaluation code", scaleanchor="x", constrain="domain", constraintoward="top")
     drawn = layout(xaxis, yaxis, annotations=notes)
     label = f"FVU with the evaluation code against FVU with the training code, {what}, {len(found)} trainings"
-    return Panel(data, drawn, SQUARE, label, tag("h3", tag("span", what)))
+    return Panel(data, drawn, SQUARE, label, Head(what))
 
 
 _DOTTED = {"color": "var(--axis)", "width": 1, "dash": "dot"}
@@ -108,7 +112,7 @@ def _note(text: str, scale: Scale, factor: int) -> dict[str, Any]:
     return words(text, {**place, "xanchor": "right", "yanchor": "top", "xshift": -14}, colour="var(--muted)")
 
 
-def _legend(outcome: Outcome, points: dict[str, list[_Point]]) -> Html:
+def _legend(outcome: Outcome, points: dict[str, list[_Point]]) -> list[Chip]:
     """Every variant with the factor between its two codes, on the samples that it was trained on."""
     chips = []
     for name in outcome.sweep.variants:
@@ -116,5 +120,5 @@ def _legend(outcome: Outcome, points: dict[str, list[_Point]]) -> Html:
         if ratios:
             factor = math.exp(math.fsum(map(math.log, ratios)) / len(ratios))
             said = f"×{factor:.2f}" if factor < 10 else f"×{factor:.0f}"
-            chips.append(tag("li", swatch(outcome.number_of(name)), f"{name} ", tag("b", said)))
-    return tag("ul", *chips, class_="chips")
+            chips.append(Chip(outcome.number_of(name), name, said))
+    return chips

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from spadam.report.axis import Scale
-from spadam.report.drawing import Panel, Section, colour, dots, draw, gap, line, rowed, swatch, symbol
+from spadam.report.drawing import Panel, colour, dots, line, rowed, symbol
 from spadam.report.markup import Html, join, paragraph, table, tag
-from spadam.statistics.interval import Estimate, estimate
+from spadam.report.section import Section, draw, gap, swatch
+from spadam.report.tuned import TEST, Cell, tuned
+from spadam.statistics.interval import ENOUGH, estimate
 from spadam.sweep.outcome.outcome import Outcome
-from spadam.sweep.outcome.progress import Search
-from spadam.sweep.outcome.summary import StudySummary
-from spadam.text import interval, number
+from spadam.text import interval_text, number
 
 _ANCHOR, _TITLE = "comparison", "Tuned comparison"
-_TEST, _PROBE = "test/fvu", "probe/test_accuracy"
 
 
 def comparison(outcome: Outcome) -> Section:
@@ -23,7 +22,7 @@ def comparison(outcome: Outcome) -> Section:
         reason = f"No trial has a finite {outcome.metric} yet, so there is nothing to compare."
         section = gap(_ANCHOR, _TITLE, reason)
         return section._replace(html=join([section.html, _notes(outcome)]))
-    panels = [panel for metric in (outcome.metric, _TEST) if (panel := _panel(outcome, metric)) is not None]
+    panels = [panel for metric in (outcome.metric, TEST) if (panel := _panel(outcome, metric)) is not None]
     head = ("variant", "metric", "training", "seed", "value")
     drawn = draw(_ANCHOR, _TITLE, _reading(outcome), panels, head, _numbers(outcome), wide=True)
     return drawn._replace(html=join([_table(outcome), drawn.html, _notes(outcome)]))
@@ -33,36 +32,20 @@ def _reading(outcome: Outcome) -> str:
     repeats = "There are no repeats yet."
     if any(study.repeats for study in outcome.summaries):
         repeats = "Small marks are repeats, one a seed; the large mark is their mean, the bar its 95 % interval."
+        if any(found.few for study in outcome.summaries for found in (study.repeats, study.test) if found):
+            repeats += f" A dotted bar rests on fewer than {ENOUGH} seeds: too few to lean on."
     return f"{repeats} The hollow mark is the search's best value: picked as the best of many, it is optimistic."
 
 
 def _table(outcome: Outcome) -> Html:
-    planned, metric = outcome.sweep.spec.repeat.seeds, outcome.metric
-    probes = [_estimate(outcome, search, _PROBE) for search in outcome.searches]
-    columns = [outcome.short(axis) for axis in outcome.axes]
-    columns += [f"{metric}: search's best", f"{metric}: repeats", f"{_TEST}: repeats", "rows touched"]
-    columns += ["probe accuracy, test"] if any(probes) else []
-    body = []
-    for study, probe in zip(outcome.summaries, probes, strict=True):
-        cells = [_param(study, axis) for axis in outcome.axes]
-        cells += [number(study.value), tag("b", interval(study.repeats, planned))]
-        cells += [interval(study.test, planned), number(study.rows_touched, 3)]
-        cells += [interval(probe, planned)] if any(probes) else []
-        body.append((join([swatch(outcome.number_of(study.variant)), outcome.name(study)]), *cells))
-    return tag("div", table(("variant", *columns), body, "cards"), class_="scroll")
+    shown = tuned(outcome)
+    body = [(join([swatch(row.variant), row.name]), *map(_cell, row.cells)) for row in shown.rows]
+    return tag("div", table(shown.head, body, "cards"), class_="scroll")
 
 
-def _param(study: StudySummary, axis: str) -> str:
-    """A parameter of the best trial; marked where it lies so near a bound that a better one may lie beyond."""
-    if axis not in study.params:
-        return "–"
-    shown = number(study.params[axis], 3)
-    near = study.near.get(axis)
-    return tag("span", shown, tag("span", f" near its {near} bound", class_="near")) if near else shown
-
-
-def _estimate(outcome: Outcome, search: Search, metric: str) -> Estimate | None:
-    return estimate([value for r in search.repeats if (value := outcome.value(r, metric)) is not None])
+def _cell(cell: Cell) -> Html:
+    said = tag("span", f" ({cell.aside})", class_="aside careful" if cell.careful else "aside") if cell.aside else ""
+    return tag("span", cell.text, said)
 
 
 def _panel(outcome: Outcome, metric: str) -> Panel | None:
@@ -77,9 +60,10 @@ def _panel(outcome: Outcome, metric: str) -> Panel | None:
         if mean is not None:
             ends = [mean.mean - (mean.half or 0.0), mean.mean + (mean.half or 0.0)]
             hover = [f"{name}, seed {seed}: {number(value)}" for seed, value in seeds]
-            data.append(line(ends, [row, row], color=colour(variant), width=3))
+            dash = "dot" if mean.few else "solid"
+            data.append(line(ends, [row, row], color=colour(variant), width=3, dash=dash))
             data.append(dots(values, [row + 0.2] * len(values), hover, size=7, opacity=0.6, **style))
-            data.append(dots([mean.mean], [row], [f"{name}, mean of {mean.n}: {interval(mean)}"], size=13, **style))
+            data.append(dots([mean.mean], [row], [f"{name}, mean: {interval_text(mean)}"], size=13, **style))
             spread += [*values, *ends]
         best = outcome.value(search.best) if search.best and metric == outcome.metric else None
         if best is not None and search.best is not None:
@@ -87,12 +71,12 @@ def _panel(outcome: Outcome, metric: str) -> Panel | None:
             edge = {"width": 2, "color": colour(variant)}
             data.append(dots([best], [row], [text], size=11, color="var(--card)", symbol=symbol(variant), line=edge))
             spread.append(best)
-        rows.append((name, interval(mean) if mean else "no repeats"))
+        rows.append((name, interval_text(mean) if mean else "no repeats"))
     if not spread:
         return None
     better = outcome.better if metric == outcome.metric else "lower is better"
     label = f"{metric}: {'; '.join(f'{name} {said}' for name, said in rows)}"
-    return rowed(Scale.over(spread), better, rows, data, label, metric)
+    return rowed(Scale.over(spread), f"{metric} ({better})", rows, data, label, metric)
 
 
 def _numbers(outcome: Outcome) -> list[tuple[str, ...]]:
@@ -100,7 +84,7 @@ def _numbers(outcome: Outcome) -> list[tuple[str, ...]]:
         (outcome.name(search), metric, record.slot.label, str(record.slot.seed), number(value, 6))
         for search in outcome.searches
         for record in (*([search.best] if search.best else []), *search.repeats)
-        for metric in dict.fromkeys((outcome.metric, _TEST))
+        for metric in dict.fromkeys((outcome.metric, TEST))
         if (value := outcome.value(record, metric)) is not None
     ]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from spadam.report.axis import Scale
-from spadam.report.drawing import Panel, Section, colour, dots, draw, gap, line, rowed, symbol
+from spadam.report.drawing import Panel, colour, dots, line, rowed, symbol
+from spadam.report.section import Section, draw, gap
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import Search
 from spadam.text import number

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spadam.report.axis import Scale, quantile
-from spadam.report.drawing import SEQUENCE, Panel, Section, crosses, dots, draw, gap, heading, layout, ring
-from spadam.report.markup import Html, tag
-from spadam.report.trials import Trial, count_missing, ranked, scale_of, searched, trials
+from spadam.report.drawing import SEQUENCE, Head, Panel, crosses, dots, layout, ring
+from spadam.report.section import Ramp, Section, draw, gap
+from spadam.report.trials import Trial, count_missing, ranked, scale_of, searched, trials, unseen, without
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import number
 
@@ -27,9 +27,9 @@ def landscape(outcome: Outcome) -> Section:
     if not values:
         return gap(_ANCHOR, _TITLE, f"No trial has a finite {outcome.metric} yet.")
     colours = _colours(values, outcome.minimize)
+    keys = list(dict.fromkeys(key for pair in pairs.values() for key in pair))
     scales = {
-        key: scale_of(outcome, key, [t.at[key] for mine in found.values() for t in mine if key in t.at])
-        for key in dict.fromkeys(key for pair in pairs.values() for key in pair)
+        key: scale_of(outcome, key, [t.at[key] for mine in found.values() for t in mine if key in t.at]) for key in keys
     }
     panels = [_panel(outcome, name, pairs[name], found[name], scales, colours) for name in pairs]
     what = " and ".join(dict.fromkeys(f"{outcome.short(x)} and {outcome.short(y)}" for x, y in pairs.values()))
@@ -37,13 +37,17 @@ def landscape(outcome: Outcome) -> Section:
         f"Every mark is a trial at its {what}; the stronger its colour, the better its {outcome.metric}. The ring is "
         "the best; one at an edge of the map says that the range was too small. Crosses have no value."
     )
+    if beside := unseen(outcome, pairs):
+        reading += f" The trials differ in {beside} too, which the map does not show."
+    absent = [without(outcome, name, keys) for name in outcome.sweep.variants if name not in pairs]
+    missing = [f"Not on a map, for want of a second searched number: {', '.join(absent)}."] if absent else []
     head = ("variant", "training", "across", "upwards", outcome.metric)
     body = [
         (name, t.record.slot.label, *(f"{outcome.short(k)} {number(t.at[k])}" for k in pairs[name]), number(t.value, 6))
         for name in pairs
         for t in found[name]
     ]
-    return draw(_ANCHOR, _TITLE, reading, panels, head, body, legend=_legend(outcome, colours))
+    return draw(_ANCHOR, _TITLE, reading, panels, head, body, missing=missing, legend=_legend(outcome, colours))
 
 
 def _colours(values: Sequence[float], minimize: bool) -> Scale:
@@ -83,7 +87,7 @@ def _panel(
         said += f"; {missing}"
     xaxis, yaxis = scales[across].axis(outcome.short(across)), scales[upwards].axis(outcome.short(upwards))
     label = f"{name}: {len(found)} trials over {outcome.short(across)} and {outcome.short(upwards)}, {said}"
-    return Panel(data, layout(xaxis, yaxis), _HEIGHT, label, heading(outcome.number_of(name), name, said))
+    return Panel(data, layout(xaxis, yaxis), _HEIGHT, label, Head(name, said, outcome.number_of(name)))
 
 
 def _shade(value: float, colours: Scale, minimize: bool) -> float:
@@ -92,8 +96,6 @@ def _shade(value: float, colours: Scale, minimize: bool) -> float:
     return round(share if minimize else 1 - share, 4)
 
 
-def _legend(outcome: Outcome, colours: Scale) -> Html:
+def _legend(outcome: Outcome, colours: Scale) -> Ramp:
     best, bad = (colours.low, colours.high) if outcome.minimize else (colours.high, colours.low)
-    ramp = tag("span", class_="ramp", aria_hidden="true")
-    ends = tag("span", f"{outcome.metric}: {number(best)}"), tag("span", f"{number(bad)} or worse")
-    return tag("p", ends[0], ramp, ends[1], class_="legend")
+    return Ramp(f"{outcome.metric}: {number(best)}", f"{number(bad)} or worse")

@@ -19,8 +19,9 @@ from spadam.config import ModelSpec
 from spadam.data import ArraySpec
 from spadam.diagnostics.pictures import decoder_picture
 from spadam.models.task_spec import TaskSpec
-from spadam.report.drawing import Section, gap, heading
+from spadam.report.drawing import Head
 from spadam.report.markup import Html, paragraph, tag
+from spadam.report.section import Image, Section, gap, heading
 from spadam.report.trials import setting
 from spadam.spec import Document, InputError, Spec, validate
 from spadam.sweep.outcome.outcome import Outcome
@@ -50,10 +51,10 @@ def pictures(outcome: Outcome) -> Section:
         f"Decoder rows, the {_MOST} that training moved furthest from their random start, the furthest first: blue is "
         "negative, white zero, red positive, each row by its own largest value. What looks like noise has moved little."
     )
-    parts = [tag("figcaption", paragraph(reading, "reading")), tag("div", *drawn, class_="panels")]
+    parts = [tag("figcaption", paragraph(reading, "reading")), tag("div", *map(_html, drawn), class_="panels")]
     if missing:
         parts.append(paragraph(f"Without pictures, for want of weights or of images: {', '.join(missing)}.", "gap"))
-    return Section(_ANCHOR, _TITLE, tag("figure", *parts))
+    return Section(_ANCHOR, _TITLE, tag("figure", *parts), images=drawn)
 
 
 def _why_none(outcome: Outcome) -> str:
@@ -66,7 +67,7 @@ def _why_none(outcome: Outcome) -> str:
     return "No model of images is there: no weights were found, or the data are no images."
 
 
-def _of_variant(outcome: Outcome, name: str, folder: Path) -> Html | None:
+def _of_variant(outcome: Outcome, name: str, folder: Path) -> Image | None:
     for record in _candidates(outcome, name):
         shape = _image_shape(record)
         rows_LD = None if shape is None else _rows(record, folder / record.slot.folder)
@@ -85,13 +86,17 @@ def _candidates(outcome: Outcome, name: str) -> Iterator[Record]:
 
 def _picture(
     outcome: Outcome, name: str, record: Record, rows_LD: np.ndarray[Any, Any], shape: tuple[int, int]
-) -> Html:
+) -> Image:
     dead = outcome.value(record, "sparsity/dead")
     said = record.slot.label + ("" if dead is None else f", {number(100 * dead, 3)} % of its latents dead")
-    alt = f"{min(_MOST, len(rows_LD))} decoder rows of {name}, {said}"
-    picture = decoder_picture(rows_LD, shape, _MOST)
-    image = tag("img", src=_data_uri(picture), alt=alt, width=str(picture.shape[1]), height=str(picture.shape[0]))
-    return tag("div", heading(outcome.number_of(name), name, said), image, class_="panel picture")
+    label = f"{min(_MOST, len(rows_LD))} decoder rows of {name}, {said}"
+    return Image(decoder_picture(rows_LD, shape, _MOST), label, Head(name, said, outcome.number_of(name)))
+
+
+def _html(image: Image) -> Html:
+    height, width, _ = image.pixels.shape
+    shown = tag("img", src=_data_uri(image.pixels), alt=image.label, width=str(width), height=str(height))
+    return tag("div", heading(image.head), shown, class_="panel picture")
 
 
 def _rows(record: Record, folder: Path) -> np.ndarray[Any, Any] | None:

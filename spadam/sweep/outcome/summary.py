@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from spadam.statistics.interval import Estimate, estimate
-from spadam.sweep.definition.space import Axis, Bound, Value
+from spadam.sweep.definition.space import Bound, Value
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.notes import notes
 from spadam.sweep.outcome.progress import Search, value_of
 from spadam.sweep.store.attempts import Record
 
@@ -31,7 +31,7 @@ class StudySummary(NamedTuple):
     rows_touched: float | None
     """The mean over the repeats, or of the best trial while there are none."""
     notes: tuple[str, ...]
-    """Warnings of its trainings with how many gave each, and what is missing."""
+    """What one must know to read it; see :mod:`spadam.sweep.outcome.notes`."""
     near: Mapping[str, Bound] = MappingProxyType({})
     """The axes on which the best lies close to a bound, and which: a better one may lie beyond it."""
 
@@ -57,43 +57,10 @@ def _summarise(sweep: Sweep, search: Search) -> StudySummary:
         estimate(_values(search.repeats, metric)),
         estimate(_values(search.repeats, "test/fvu")),
         math.fsum(touched) / len(touched) if touched else None,
-        (*_notes(search, metric), *_too_narrow(axes, near)),
+        notes(sweep, search, near),
         near,
     )
 
 
-def _too_narrow(axes: Sequence[Axis], near: Mapping[str, Bound]) -> list[str]:
-    """What to do about a best near a bound; without its value, so that variants with the same range share the note."""
-    notes = []
-    for axis in axes:
-        if (bound := near.get(axis.name)) is not None:
-            edge, side = (axis.range.low, "lower") if bound == "low" else (axis.range.high, "upper")
-            notes.append(
-                f"the best {axis.name} lies within half a decade of its {side} bound {edge:g}: a better one may lie "
-                "beyond it, so widen the range"
-            )
-    return notes
-
-
 def _values(records: Sequence[Record], metric: str) -> list[float]:
     return [value for record in records if (value := value_of(record, metric)) is not None]
-
-
-def _notes(search: Search, metric: str) -> list[str]:
-    notes = []
-    if not search.complete:
-        accepted = sum(record.state == "accepted" for record in search.trials)
-        notes.append(f"{accepted} of {len(search.trials)} trials so far")
-    if search.complete and search.best is None:
-        notes.append(f"no trial has a finite {metric}, so there is nothing to repeat")
-    results = [record.result for record in (*search.trials, *search.repeats) if record.result is not None]
-    for status, said in (("diverged", "diverged"), ("pruned", "ended early (pruned)")):
-        if count := sum(result.status == status for result in results):
-            notes.append(f"{count} of {len(results)} trainings {said}")
-    counts: Counter[str] = Counter()
-    examples: dict[str, str] = {}
-    for warned in (warned for result in results for warned in result.warnings):
-        examples.setdefault(warned["code"], warned["text"])
-        counts[warned["code"]] += 1
-    notes += [f"{examples[code]} ({count} of {len(results)} trainings)" for code, count in counts.items()]
-    return notes

@@ -1,11 +1,10 @@
-"""A line of the table: which bests lie near a bound, and what is said of trainings that were cut short."""
+"""A line of the table: which bests lie near a bound."""
 
 from typing import Any
 
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.outcome.summary import StudySummary, summarise
@@ -71,23 +70,3 @@ def test_a_line_needs_no_best(bench: Bench) -> None:
     line = summarise(sweep, [Search("adam", 0, (), None, (), ())])[0]
     assert (line.params, line.near) == ({}, {})
     assert StudySummary("a", 0, {}, None, None, None, None, ()).near == {}
-
-
-def test_warnings_are_counted_by_code_whatever_their_numbers_and_those_of_old_results_too(bench: Bench) -> None:
-    sweep = bench.load()
-    found = search(sweep, "adam", *[("complete", at(1e-3, 1e-5), 0.5)] * 3)
-    text = "{} of the rows were touched in 2-90 % of the steps: only these rows can tell variants apart"
-    for record, share in zip(found.trials, ("1.0%", "2.5%", "3.0%"), strict=False):
-        warned = Warned("few_intermittent_rows", text.format(share), {"rows_intermittent": 0.01}).plain()
-        assert record.owner is not None
-        record.owner.attributes["result"]["warnings"] = [text.format(share)] if share == "3.0%" else [warned]
-    (line,) = summarise(sweep, [found])
-    assert f"{text.format('1.0%')} (3 of 3 trainings)" in line.notes
-
-
-def test_trainings_that_were_cut_short_are_counted(bench: Bench) -> None:
-    sweep = bench.load()
-    trials = [("complete", at(1e-3, 1e-5), 0.5), ("pruned", at(1e-2, 1e-5), 0.4), ("diverged", at(1e-1, 1e-5), 9.0)]
-    (line,) = summarise(sweep, [search(sweep, "adam", *trials)])
-    assert {"1 of 3 trainings ended early (pruned)", "1 of 3 trainings diverged"} <= set(line.notes)
-    assert line.value == 0.5, "what was cut short is never the best"

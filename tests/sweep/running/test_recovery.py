@@ -257,7 +257,7 @@ def test_a_diverged_training_is_a_result_and_told_as_a_finite_value(bench: Bench
     with open_file(bench.folder / "sweep.db") as storage:
         record = Studies(storage, "lr-eps", "minimize").records("adam", 1)["search-0/0"]
     assert record.objective == 40.0  # the value at step 0
-    assert "1 of 5 trainings diverged" in bench.said.getvalue()
+    assert "1 of 3 trials of study 0 diverged" in bench.said.getvalue()
 
 
 def test_a_variant_without_a_finite_result_has_no_repeats_and_says_so(bench: Bench) -> None:

@@ -1,0 +1,112 @@
+"""What one must know to read the numbers of a study; each note says which of its trainings it is about.
+
+A study is judged by its best trial and the repeats of that; what those warned of is about the numbers in the table.
+What other trials warned of is not, so it says whose it is: the trials that a search tries and leaves behind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from spadam.diagnostics.warned import Warned, read_warning
+from spadam.sweep.definition.space import Axis, Bound
+from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.progress import Search
+from spadam.sweep.search.slots import Slot
+from spadam.sweep.store.attempts import Record
+from spadam.text import count
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?%?")
+_CUT = {"diverged": "diverged", "pruned": "ended early (pruned)"}
+
+
+def notes(sweep: Sweep, search: Search, near: Mapping[str, Bound]) -> tuple[str, ...]:
+    """What is missing of ``search``, what was cut short, what its trainings warned of, and which ranges are too narrow.
+
+    ``near`` has the axes on which its best lies close to a bound.
+    """
+    which = f" of study {search.study}" if sweep.spec.search.studies > 1 else ""
+    axes = sweep.variants[search.variant].axes
+    return (
+        *_missing(search, sweep.spec.objective.metric, which),
+        *_cut_short(search, which),
+        *_of_the_judged(search, which),
+        *_too_narrow(axes, near, which),
+        *_of_the_others(search),
+    )
+
+
+def _missing(search: Search, metric: str, which: str) -> Iterator[str]:
+    if not search.complete:
+        accepted = sum(record.state == "accepted" for record in search.trials)
+        yield f"{accepted} of {len(search.trials)} trials{which} so far"
+    elif search.best is None:
+        yield f"no trial{which} has a finite {metric}, so there is nothing to repeat"
+
+
+def _cut_short(search: Search, which: str) -> Iterator[str]:
+    for records, what in ((search.repeats, f"repeats{which}"), (search.trials, f"trials of study {search.study}")):
+        ended = [record.result.status for record in records if record.result is not None]
+        for status, said in _CUT.items():
+            if (many := ended.count(status)) > 0:  # type: ignore[arg-type]
+                yield f"{many} of {len(ended)} {what} {said}"
+
+
+def _of_the_judged(search: Search, which: str) -> Iterator[str]:
+    """What the best and its repeats warned of. The study is named where the text has numbers, which are its own."""
+    best, repeats = _ended([search.best] if search.best else []), _ended(search.repeats)
+    for found in _by_code([*best, *repeats]):
+        who = ["its best trial"] if any(record.slot in found for record in best) else []
+        if many := sum(record.slot in found for record in repeats):
+            who.append(f"{many} of {count(len(repeats), 'repeat')}")
+        mine = which if any(warned.numbers for warned in found.values()) else ""
+        yield f"{_merge([warned.text for warned in found.values()])} ({' and '.join(who)}{mine})"
+
+
+def _too_narrow(axes: Sequence[Axis], near: Mapping[str, Bound], which: str) -> Iterator[str]:
+    """What to do about a best near a bound; without its value, so that variants with the same range share the note."""
+    for axis in axes:
+        if (bound := near.get(axis.name)) is not None:
+            edge, side = (axis.range.low, "lower") if bound == "low" else (axis.range.high, "upper")
+            yield (
+                f"the best {axis.name}{which} lies within half a decade of its {side} bound {edge:g}: a better one may "
+                "lie beyond it, so widen the range"
+            )
+
+
+def _of_the_others(search: Search) -> Iterator[str]:
+    """What trials show that the search left behind: how many they are, of which study, and with their numbers."""
+    others = _ended([record for record in search.trials if record is not search.best])
+    what = f"{'other ' if search.best else ''}trials of study {search.study}"
+    for found in _by_code(others):
+        yield f"{len(found)} of the {len(others)} {what}: {_merge([warned.text for warned in found.values()])}"
+
+
+def _ended(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if record.result is not None]
+
+
+def _by_code(records: Sequence[Record]) -> list[dict[Slot, Warned]]:
+    """What trainings warned of: for every code the slots that did, and what each said."""
+    found: dict[str, dict[Slot, Warned]] = {}
+    for record in records:
+        assert record.result is not None
+        for warned in map(read_warning, record.result.warnings):
+            found.setdefault(warned.code, {})[record.slot] = warned
+    return list(found.values())
+
+
+def _merge(texts: Sequence[str]) -> str:
+    """One text for several that differ in their numbers only, with the smallest and largest of each; else the first.
+
+    >>> _merge(["3.0% of 64 rows", "0.5% of 64 rows"])
+    '0.5% to 3.0% of 64 rows'
+    """
+    words = [_NUMBER.split(text) for text in texts]
+    if any(other != words[0] for other in words):
+        return texts[0]
+    columns = zip(*(_NUMBER.findall(text) for text in texts), strict=True)
+    spans = [sorted(set(column), key=lambda said: float(said.rstrip("%"))) for column in columns]
+    said = [span[0] if len(span) == 1 else f"{span[0]} to {span[-1]}" for span in spans]
+    return "".join(part for pair in zip(words[0], [*said, ""], strict=True) for part in pair)
