@@ -8,21 +8,23 @@ to a server: a configuration needs the spec alone.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from spadam.tracking.identity import Identity, plain_id
 from spadam.tracking.spec import TrackingSpec
 from spadam.tracking.tracker import Draw, NoTracker, Tracker
 
 if TYPE_CHECKING:
-    from spadam.tracking.client import PUBLIC_ADDRESS, STEP, open_run, plain_id
-    from spadam.tracking.server import Reach, reach, settle
+    from spadam.tracking.client import PUBLIC_ADDRESS, STEP
+    from spadam.tracking.opening import open_run
+    from spadam.tracking.server import Reach, reach
+    from spadam.tracking.settlement import settle
 
 _NEEDS_NETWORK = {
     "PUBLIC_ADDRESS": "client",
     "STEP": "client",
     "Reach": "server",
-    "open_run": "client",
-    "plain_id": "client",
+    "open_run": "opening",
     "reach": "server",
-    "settle": "server",
+    "settle": "settlement",
 }
 """Where each name is that is imported when it is asked for."""
 
@@ -42,6 +44,7 @@ __all__ = [
     "PUBLIC_ADDRESS",
     "STEP",
     "Draw",
+    "Identity",
     "NoTracker",
     "Reach",
     "Tracker",

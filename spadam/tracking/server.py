@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from spadam.tracking import client
-from spadam.tracking.spec import TrackingSpec
 
 _QUESTION: dict[str, Any] = {"query": "query Viewer { viewer { id } }", "variables": {}, "operationName": "Viewer"}
 _NO_KEY = "answers, but no API key is known for it (`wandb login` stores one, WANDB_API_KEY gives one)"
@@ -59,22 +58,6 @@ def reach(timeout: float = 3.0) -> Reach:
     if reachable and not access.key:
         reason = f"answers, but {access.trouble}" if access.trouble else _NO_KEY
     return Reach(access.address, reachable, access.key, reason)
-
-
-def settle(spec: TrackingSpec) -> tuple[TrackingSpec, str | None]:
-    """``spec`` with the mode in which its runs will really be tracked, and a sentence when that is another.
-
-    `online` becomes `offline` when :func:`reach` finds no server, or none that takes runs from us. For other modes
-    nobody is asked.
-    """
-    if spec.mode != "online":
-        return spec, None
-    found = reach()
-    if not found.reason:
-        return spec, None
-    later = f"`WANDB_BASE_URL={found.address} wandb sync` uploads them"
-    said = f"W&B: {found.address} {found.reason}; runs are kept offline, {later}"
-    return spec.model_copy(update={"mode": "offline"}), said
 
 
 def _ask(access: client.Access, timeout: float) -> tuple[bool, str]:
