@@ -13,18 +13,27 @@ from spadam.tracking.spec import TrackingSpec
 from spadam.tracking.tracker import Draw, NoTracker, Tracker
 
 if TYPE_CHECKING:
-    from spadam.tracking.client import PUBLIC_ADDRESS, STEP
+    from spadam.tracking.client import PUBLIC_ADDRESS, STEP, WandbTracker
+    from spadam.tracking.delivery import Delivery, UploadFailed, upload
+    from spadam.tracking.inventory import Present, presence
     from spadam.tracking.opening import open_run
     from spadam.tracking.server import Reach, reach
-    from spadam.tracking.settlement import settle
+    from spadam.tracking.settlement import check_environment, settle
 
 _NEEDS_NETWORK = {
     "PUBLIC_ADDRESS": "client",
     "STEP": "client",
+    "Delivery": "delivery",
+    "Present": "inventory",
     "Reach": "server",
+    "UploadFailed": "delivery",
+    "WandbTracker": "client",
+    "check_environment": "settlement",
     "open_run": "opening",
+    "presence": "inventory",
     "reach": "server",
     "settle": "settlement",
+    "upload": "delivery",
 }
 """Where each name is that is imported when it is asked for."""
 
@@ -43,14 +52,21 @@ def __dir__() -> list[str]:
 __all__ = [
     "PUBLIC_ADDRESS",
     "STEP",
+    "Delivery",
     "Draw",
     "Identity",
     "NoTracker",
+    "Present",
     "Reach",
     "Tracker",
     "TrackingSpec",
+    "UploadFailed",
+    "WandbTracker",
+    "check_environment",
     "open_run",
     "plain_id",
+    "presence",
     "reach",
     "settle",
+    "upload",
 ]

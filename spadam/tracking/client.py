@@ -167,6 +167,8 @@ class Access:
     """The proxy of the client's own settings; None leaves it to the environment."""
     verified: bool
     """Whether a certificate is asked for."""
+    entity: str | None = None
+    """Who owns the projects of a configuration that names nobody; None leaves it to the account."""
 
 
 def access() -> Access:
@@ -191,7 +193,9 @@ def access() -> Access:
     if isinstance(auth, wbauth.AuthApiKey):
         headers["Authorization"] = "Basic " + base64.b64encode(f"api:{auth.api_key}".encode()).decode()
     proxy = settings.https_proxy if address.startswith("https:") else settings.http_proxy
-    return Access(address, auth is not None, trouble, headers, proxy, not settings.insecure_disable_ssl)
+    return Access(
+        address, auth is not None, trouble, headers, proxy, not settings.insecure_disable_ssl, settings.entity
+    )
 
 
 def _address(settings: wandb.Settings) -> str:

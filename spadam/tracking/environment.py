@@ -130,10 +130,9 @@ def unusable(variables: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def shown(name: str, value: str) -> str:
-    """``name`` with its value, where that cannot hold a secret."""
-    secret = "@" in value or any(word in name for word in ("KEY", "TOKEN", "HEADER", "PROXY", "PASS", "SECRET"))
-    return name if secret else f"{name} = {value!r}"
+def is_open(name: str, value: str) -> bool:
+    """Whether the ``value`` of a variable cannot hold a secret, so that it may be shown."""
+    return "@" not in value and not any(word in name for word in ("KEY", "TOKEN", "HEADER", "PROXY", "PASS", "SECRET"))
 
 
 @contextlib.contextmanager

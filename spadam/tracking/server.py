@@ -6,18 +6,23 @@ begun after it in the same process fails. So the mode is settled before the firs
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
 import ssl
 import threading
 import warnings
+from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from spadam.tracking import client
+
+if TYPE_CHECKING:
+    import requests
 
 _QUESTION: dict[str, Any] = {"query": "query Viewer { viewer { id } }", "variables": {}, "operationName": "Viewer"}
 _NO_KEY = "answers, but no API key is known for it (`wandb login` stores one, WANDB_API_KEY gives one)"
@@ -66,29 +71,41 @@ def _ask(access: client.Access, timeout: float) -> tuple[bool, str]:
 
     asked_with_key = "Authorization" in access.headers  # a file with a token is the client's to exchange
     try:
-        with requests.Session() as session:
-            session.trust_env = False  # of netrc and proxies we know what the client would take
-            with session.post(
-                access.address.rstrip("/") + "/graphql",
-                json=_QUESTION,
-                headers=access.headers,
-                timeout=timeout,
-                allow_redirects=False,  # a key is not carried to another place
-                proxies=_proxies(access),
-                verify=_authorities(access),
-                stream=True,
-            ) as response:
-                if response.status_code in (401, 403):
-                    return True, f"refuses the API key ({response.status_code})" if asked_with_key else ""
-                if response.status_code != 200:
-                    return False, f"answers {response.status_code} {response.reason}".rstrip()
-                answer = b"".join(islice(response.iter_content(_PIECE), _MOST_PIECES))
+        with post(access, _QUESTION, timeout) as response:
+            if response.status_code in (401, 403):
+                return True, f"refuses the API key ({response.status_code})" if asked_with_key else ""
+            if response.status_code != 200:
+                return False, f"answers {response.status_code} {response.reason}".rstrip()
+            answer = b"".join(islice(response.iter_content(_PIECE), _MOST_PIECES))
         viewer = json.loads(answer)["data"]["viewer"]
     except requests.RequestException as error:
         return False, f"does not answer ({_said(_first_cause(error))})"
     except (ValueError, LookupError, TypeError):
         return False, "answers, but not as a W&B server does"
     return True, "refuses the API key" if asked_with_key and not viewer else ""
+
+
+@contextlib.contextmanager
+def post(access: client.Access, question: dict[str, Any], timeout: float) -> Iterator[requests.Response]:
+    """The answer to a ``question``, with what the client would send along; its content is left to be read.
+
+    Raises ``requests.RequestException``.
+    """
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = False  # of netrc and proxies we know what the client would take
+        with session.post(
+            access.address.rstrip("/") + "/graphql",
+            json=question,
+            headers=access.headers,
+            timeout=timeout,
+            allow_redirects=False,  # a key is not carried to another place
+            proxies=_proxies(access),
+            verify=_authorities(access),
+            stream=True,
+        ) as response:
+            yield response
 
 
 def _proxies(access: client.Access) -> dict[str, str]:

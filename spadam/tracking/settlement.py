@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spadam.spec import InputError
 from spadam.tracking import client, environment
 from spadam.tracking.server import reach
 from spadam.tracking.spec import TrackingSpec
@@ -28,10 +29,20 @@ def settle(spec: TrackingSpec) -> tuple[TrackingSpec, str | None]:
     return spec, "\n".join(said) or None
 
 
+def check_environment() -> None:
+    """Raise :class:`InputError` about the first variable `WANDB_…` that keeps an upload from what it is asked for."""
+    if environment.mode_in_force("online") == "disabled":
+        rule, remedy = "it says that nothing is sent to W&B", f"unset it: `env -u {environment.MODE} spadam sync …`"
+        raise InputError(environment.MODE, "disabled", rule, remedy)
+    for name, rule in sorted(client.refused().items()):
+        value = environment.given()[name]
+        raise InputError(name, value if environment.is_open(name, value) else None, rule, "mend it, or unset it")
+
+
 def _refusals(streams: bool) -> list[str]:
     """What is said of variables that the client cannot take; a server that has no address is told where it is asked."""
     return [
-        f"{environment.shown(name, value)} is ignored: {rule}; mend it, or unset it"
+        f"{name}{f' = {value!r}' if environment.is_open(name, value) else ''} is ignored: {rule}; mend it, or unset it"
         for name, value in sorted(environment.given().items())
         if (rule := client.refused().get(name)) is not None and not (streams and name == environment.BASE_URL)
     ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spadam.config import RunConfig
+from spadam.spec import InputError
 from spadam.tracking import Identity, Tracker
 from spadam.training.ledger import rows
 from spadam.training.result import RunResult
@@ -34,16 +35,26 @@ def outcome_of(result: RunResult) -> dict[str, Any]:
     return {"status": result.status, **result.metrics, **warned}
 
 
-def show_again(config: RunConfig, folder: Path, result: RunResult, tracker: Tracker) -> None:
+def show_again(
+    config: RunConfig, folder: Path, result: RunResult, tracker: Tracker, noted: Callable[[str], None]
+) -> None:
     """Tell ``tracker`` of the training that has ended in ``folder`` what it was told, or would have been, meanwhile.
 
-    Raises what the tracker does, OSError or ValueError when the ledger cannot be read, and what :func:`pictures_of`
-    raises when the tracker wants pictures.
+    ``noted`` hears why its pictures are left out, where its data or its weights are not at hand. Raises what the
+    tracker does, and OSError or ValueError when the ledger cannot be read.
     """
     for row in rows(folder / "metrics.jsonl"):
         tracker.record(row)
+
+    def draw() -> Mapping[str, NDArray[np.uint8]]:
+        try:
+            return pictures_of(config, folder)
+        except (InputError, OSError) as error:
+            noted(str(error))
+            return {}
+
     if result.status == "complete":
-        tracker.show(lambda: pictures_of(config, folder), result.evaluations[-1]["step"])
+        tracker.show(draw, result.evaluations[-1]["step"])
     tracker.summary(outcome_of(result))
 
 
