@@ -144,10 +144,11 @@ def _refused(variables: tuple[tuple[str, str], ...]) -> dict[str, str]:
             try:
                 wandb.Settings().update_from_env_vars({name: value})
             except ValidationError as error:
-                said = error.errors()[0]["msg"].replace(value, "…")
-                found[name] = re.sub("^Input should be (a valid [a-zA-Z]+)?(, .*)?", r"it must be \1", said)
+                said = error.errors()[0]["msg"].replace(value, "…").removeprefix("Value error, ")
+                rule, known = re.subn("^Input should be (a valid [a-zA-Z]+)?(, .*)?", r"it must be \1", said)
+                found[name] = rule if known else f"the client refuses it ({said})"
             except Exception as error:
-                found[name] = reason(error).replace(value, "…")
+                found[name] = f"the client refuses it ({reason(error).replace(value, '…')})"
     return found
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import pwd
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -154,19 +155,33 @@ def with_home(folder: Path) -> Iterator[None]:
 
     So it is in a container that runs as any user: the client's process would complain of it to the terminal.
     """
-    homes = {"XDG_CACHE_HOME": ".cache", "XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share"}
-    before = {name: os.environ.get(name) for name in homes}
-    for name, inside in homes.items():
-        if not _can_hold_files(Path(before[name] or os.path.expanduser(f"~/{inside}"), "wandb")):
-            os.environ[name] = str((folder / "wandb" / "home" / inside).absolute())
+    ours = folder.absolute() / "wandb" / "home"
+    home = os.environ.get("HOME") or _home_of_user() or str(ours)
+    changed = {"HOME": home}
+    for name, inside in {
+        "XDG_CACHE_HOME": ".cache",
+        "XDG_CONFIG_HOME": ".config",
+        "XDG_DATA_HOME": ".local/share",
+    }.items():
+        if not _can_hold_files(Path(os.environ.get(name) or Path(home, inside), "wandb")):
+            changed[name] = str(ours / inside)
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
     try:
         yield
     finally:
         for name, value in before.items():
             if value is None:
-                os.environ.pop(name, None)
+                del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _home_of_user() -> str | None:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:  # a user that nobody has described
+        return None
 
 
 def _are_seconds(value: str) -> bool:
@@ -178,7 +193,5 @@ def _are_seconds(value: str) -> bool:
 
 def _can_hold_files(folder: Path) -> bool:
     """Whether files can be made in ``folder``, which need not be there yet."""
-    if not folder.is_absolute():  # as "~" is, where nobody has a home
-        return False
-    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
     return stat.S_ISDIR(there.stat().st_mode) and os.access(there, os.W_OK | os.X_OK)
