@@ -33,22 +33,21 @@ def sync(place: Place, out: Out = Path("runs")) -> None:
     At any time and any number of times, also while the sweep runs: trainings that have ended are uploaded, and one more
     run with the sweep's table and page. All of it is in their folders, so it does not matter how they were tracked.
     """
-    with error_console.status("reading"):
-        from spadam.tracking import check_environment
+    from spadam.tracking import check_environment
 
-        check_environment()
-        found = _find(place, out)
-        pieces = found.pieces
-    for folder in found.lost:
-        error_console.print(f"left out: {folder} has no result any more", markup=False, soft_wrap=True)
-    if pieces:
-        with _stoppable():
-            _upload(pieces)
-    else:
-        out_console.print("nothing to upload yet: no training has ended")
-    if found.unfinished:
-        said = "a training has" if found.unfinished == 1 else f"{found.unfinished} trainings have"
-        out_console.print(f"{said} not ended: the same command uploads what is new")
+    check_environment()
+    with _stoppable():
+        with error_console.status("reading"):
+            found = _find(place, out)
+        for sentence in found.lost:
+            error_console.print(f"left out: {sentence}", markup=False, soft_wrap=True)
+        if found.pieces:
+            _upload(found.pieces)
+        else:
+            out_console.print("nothing to upload yet: no training has ended")
+        if found.unfinished:
+            said = "a training has" if found.unfinished == 1 else f"{found.unfinished} trainings have"
+            out_console.print(f"{said} not ended: the same command uploads what is new")
 
 
 def _upload(pieces: Sequence[Piece]) -> None:
@@ -58,7 +57,7 @@ def _upload(pieces: Sequence[Piece]) -> None:
     from spadam.tracking import UploadFailed, reach
 
     address = _server()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
     sent, notes, failures, last = 0, list[str](), list[str](), None
     with Progress(*columns, console=error_console, transient=True, disable=not error_console.is_terminal) as bar:
         asking = bar.add_task("asking what is there", total=len(pieces))
@@ -168,7 +167,10 @@ def _find(place: Path, out: Path) -> Collected:
 
         result = read_result(validate(RunConfig, load(place / "config.yaml")), place)
         assert result is not None
-        return Collected([lone_piece(place, result)], 0, [])
+        try:
+            return Collected([lone_piece(place, result)], 0, [])
+        except (OSError, ValueError) as error:
+            raise InputError("DIR", str(place), f"its files must be readable ({error})", "mend them") from None
     if (place / "metrics.jsonl").is_file():
         remedy = "end it: `spadam train` with the same configuration and --out goes on"
         raise InputError("DIR", str(place), "the training in it must have ended", remedy)
@@ -179,11 +181,14 @@ def _whole(outcome: Outcome, out: Path) -> Collected:
     from spadam.report.upload import sweep_piece, training_pieces
 
     if not outcome.attributes:
-        name = outcome.sweep.name
-        remedy = f"run it first, or say with --out where it is; `spadam sync {out / name}` takes its folder"
-        raise InputError("SPEC", name, f"the sweep must have begun below {out}", remedy)
+        rule = f"the sweep must have begun below {out}"
+        raise InputError("SPEC", outcome.sweep.name, rule, "run it first, or say with --out where it is")
     assert outcome.folder is not None
-    found = training_pieces(outcome, outcome.folder)
+    variants = outcome.status()["variants"].values()
+    unfinished = sum(
+        variant["slots"] - variant["accepted"] for variant in variants
+    )  # repeats too that nobody knows yet
+    found = training_pieces(outcome, outcome.folder)._replace(unfinished=unfinished)
     return found._replace(pieces=[*found.pieces, sweep_piece(outcome)]) if found.pieces else found
 
 

@@ -62,8 +62,8 @@ class Collected(NamedTuple):
     """Those that have ended."""
     unfinished: int
     """So many slots have no result yet."""
-    lost: list[Path]
-    """Folders of slots that have one, where nothing of it lies any more."""
+    lost: list[str]
+    """Why slots that have one are left out: a sentence each."""
 
 
 def training_pieces(outcome: Outcome, below: Path) -> Collected:
@@ -81,15 +81,19 @@ def training_pieces(outcome: Outcome, below: Path) -> Collected:
                 continue
             folder = next((path.parent for path in sorted(place.glob("attempt-*/result.json"), reverse=True)), None)
             if folder is None:
-                lost.append(place)
+                lost.append(f"{place} holds no training any more")
                 continue
-            config = _config(result, folder)
-            pieces.append(_training(spec, identity_of(outcome.sweep.name, record.slot, config), config, folder, result))
+            try:
+                config = _config(result, folder)
+                who = identity_of(outcome.sweep.name, record.slot, config)
+                pieces.append(_training(spec, who, config, folder, result))
+            except (OSError, ValueError) as error:
+                lost.append(f"{place} cannot be read ({error})")
     return Collected(pieces, unfinished, lost)
 
 
 def lone_piece(folder: Path, result: RunResult) -> Piece:
-    """The training in ``folder``, which belongs to no sweep."""
+    """The training in ``folder``, which belongs to no sweep. Raises OSError or ValueError when it cannot be read."""
     config = _config(result, folder)
     return _training(config.tracking, identity_alone(config), config, folder, result)
 
