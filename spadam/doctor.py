@@ -187,7 +187,7 @@ def _check_wandb(asked: Asked) -> Finding:
 
     found = reach()
     if found.reason:
-        sync = f"WANDB_BASE_URL={found.address} wandb sync"
+        sync = f"WANDB_BASE_URL={found.address} spadam sync DIR"
         remedy = f"runs are kept offline, as `tracking.mode: offline` does; `{sync}` uploads them later"
         return Finding("note", f"{found.address} {found.reason}", remedy)
     return Finding("ok", f"{found.address} answers, and a key is known")

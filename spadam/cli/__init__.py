@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from spadam import __version__
-from spadam.cli import bench, dashboard, doctor, listing, report, schema, sweep, train
+from spadam.cli import bench, dashboard, doctor, listing, report, schema, sweep, sync, train
 from spadam.cli.large_pages import ask_for_large_pages
 from spadam.cli.options import error_console
 from spadam.cli.waiting import wait_briefly
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command()(train.train)
 app.add_typer(sweep.app, name="sweep")
 app.command()(report.report)
+app.command()(sync.sync)
 app.command("list")(listing.list_members)
 app.command()(doctor.doctor)
 app.command("schema")(schema.print_schema)

@@ -37,6 +37,7 @@ def run(
     """
     with error_console.status("starting"):  # torch takes its time to import
         from spadam import report
+        from spadam.report.upload import show_streamed
         from spadam.sweep.running.agent import choose, run_sweep
         from spadam.terminal.sweep import show, watch
 
@@ -57,6 +58,8 @@ def run(
     except OSError as error:
         said = f"the page could not be written ({error}); `spadam report {outcome.folder}` makes it"
     out_console.print(said, markup=False, soft_wrap=True)
+    if (shown := show_streamed(outcome)) is not None:
+        out_console.print(shown, markup=False, soft_wrap=True)
 
 
 @app.command()

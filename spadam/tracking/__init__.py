@@ -8,21 +8,32 @@ to a server: a configuration needs the spec alone.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from spadam.tracking.identity import Identity, plain_id
 from spadam.tracking.spec import TrackingSpec
 from spadam.tracking.tracker import Draw, NoTracker, Tracker
 
 if TYPE_CHECKING:
-    from spadam.tracking.client import PUBLIC_ADDRESS, STEP, open_run, plain_id
-    from spadam.tracking.server import Reach, reach, settle
+    from spadam.tracking.client import PUBLIC_ADDRESS, STEP, WandbTracker
+    from spadam.tracking.delivery import Delivery, UploadFailed, upload
+    from spadam.tracking.inventory import Present, presence
+    from spadam.tracking.opening import open_run
+    from spadam.tracking.server import Reach, reach
+    from spadam.tracking.settlement import check_environment, settle
 
 _NEEDS_NETWORK = {
     "PUBLIC_ADDRESS": "client",
     "STEP": "client",
+    "Delivery": "delivery",
+    "Present": "inventory",
     "Reach": "server",
-    "open_run": "client",
-    "plain_id": "client",
+    "UploadFailed": "delivery",
+    "WandbTracker": "client",
+    "check_environment": "settlement",
+    "open_run": "opening",
+    "presence": "inventory",
     "reach": "server",
-    "settle": "server",
+    "settle": "settlement",
+    "upload": "delivery",
 }
 """Where each name is that is imported when it is asked for."""
 
@@ -41,13 +52,21 @@ def __dir__() -> list[str]:
 __all__ = [
     "PUBLIC_ADDRESS",
     "STEP",
+    "Delivery",
     "Draw",
+    "Identity",
     "NoTracker",
+    "Present",
     "Reach",
     "Tracker",
     "TrackingSpec",
+    "UploadFailed",
+    "WandbTracker",
+    "check_environment",
     "open_run",
     "plain_id",
+    "presence",
     "reach",
     "settle",
+    "upload",
 ]

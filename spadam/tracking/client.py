@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
+import functools
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import ValidationError
+
+from spadam.tracking import environment
+from spadam.tracking.identity import Identity, plain_id
 from spadam.tracking.spec import TrackingSpec
-from spadam.tracking.tracker import Draw, NoTracker, Tracker
+from spadam.tracking.tracker import Draw
 
 if TYPE_CHECKING:
     import wandb
@@ -31,21 +35,31 @@ STEP: Final = "trainer/global_step"
 PUBLIC_ADDRESS: Final = "https://api.wandb.ai"
 """Where an account lives when nobody said otherwise; the client's own default is another address."""
 
-_ID_LENGTH = 100  # the id becomes part of file names, whose limit is 255 bytes
 _TAG_LENGTH = 64  # the client refuses longer ones
 
-_given_up: set[str] = set()
-"""Modes that did not start in this process: a wait and a warning for each of its runs would be one too many."""
+_TAKEN_AS_THEY_ARE = {"WANDB_API_KEY", "WANDB_ENTITY", "WANDB_ERROR_REPORTING"}
 
 
 class WandbTracker:
-    """Shows a run through wandb's client, which hands everything to a process of its own."""
+    """Shows a run through wandb's client, which hands everything to a process of its own.
 
-    def __init__(self, run: wandb.Run) -> None:
+    With ``first_row``, the number of the row that is recorded next, what the server has of the run already is not
+    shown again: rows are counted from 0, and the pictures stand behind the last. Without it rows follow those there.
+    """
+
+    def __init__(self, run: wandb.Run, first_row: int | None = None) -> None:
         self._run = run
+        self._left_out = 0 if first_row is None else max(0, run.starting_step - first_row)
+
+    @property
+    def address(self) -> str | None:
+        """Where the run can be looked at; None when it is kept offline."""
+        return self._run.url
 
     def record(self, row: Mapping[str, Any]) -> None:
         """Log the numbers and histograms of ``row``, its ``step`` as the x axis; the rest is left to the ledger."""
+        if self._is_there():
+            return
         shown = {key: _shown(value) for key, value in row.items()}
         if "step" in shown:
             shown[STEP] = shown.pop("step")
@@ -53,11 +67,25 @@ class WandbTracker:
 
     def show(self, draw: Draw, step: int) -> None:
         """Log what ``draw`` makes as images, files of the run, in a row of their own."""
+        if self._is_there():
+            return
         import wandb
 
         images = {name: wandb.Image(picture) for name, picture in draw().items()}
         if images:
             self._run.log({STEP: step} | images)
+
+    def show_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Log a table: a value of any plain kind, or None, for every column of every row."""
+        import wandb
+
+        self._run.log({name: wandb.Table(list(columns), [list(row) for row in rows], allow_mixed_types=True)})
+
+    def show_page(self, name: str, markup: str) -> None:
+        """Log a page of HTML."""
+        import wandb
+
+        self._run.log({name: wandb.Html(markup, inject=False, data_is_not_path=True)})
 
     def summary(self, values: Mapping[str, Any]) -> None:
         """Set ``values`` in the run's summary, over what the last rows left there."""
@@ -71,43 +99,57 @@ class WandbTracker:
             _drop_client()
             raise
 
+    def _is_there(self) -> bool:
+        if self._left_out == 0:
+            return False
+        self._left_out -= 1
+        return True
 
-def open_run(
-    spec: TrackingSpec,
-    *,
-    folder: Path,
-    run_id: str,
-    config: Mapping[str, Any],
-    group: str | None = None,
-    job_type: str | None = None,
-    tags: tuple[str, ...] = (),
-    name: str | None = None,
-) -> Tracker:
-    """A tracker for one training; any number of them may follow one another in a process.
 
-    ``run_id`` names the run for ever (see :func:`plain_id`); online, a run that is there already goes on. ``group`` is
-    its sweep, ``job_type`` its variant. The client writes into ``folder/wandb``, and its own log into the user's cache
-    folder (``WANDB_CACHE_DIR``). The address is ``WANDB_BASE_URL``, or what `wandb login` stored, or
-    :data:`PUBLIC_ADDRESS`; the client finds the key by itself, it never passes through here.
+def start(
+    spec: TrackingSpec, who: Identity, folder: Path, first_row: int | None = None, patience: float = 60.0
+) -> WandbTracker:
+    """A tracker for the run ``who``, in the mode of ``spec``; raises whatever the client does.
 
-    A tracker that cannot start (``WANDB_INIT_TIMEOUT``, 20 seconds unless set, is the longest wait for a server) is
-    told as one warning, and what is returned does nothing. Online is then not tried again in this process. At the end
-    of a run the upload has ``WANDB_FINISH_TIMEOUT`` seconds (60 unless set).
+    See :func:`spadam.tracking.open_run`. The end of an upload is waited for ``patience`` seconds, unless
+    ``WANDB_FINISH_TIMEOUT`` is set.
     """
-    if spec.mode == "disabled" or spec.mode in _given_up:
-        return NoTracker()
     try:
-        run = _start(spec, folder, plain_id(run_id), config, group, job_type, tags, name)
-    except Exception as error:
-        if spec.mode == "online":
-            _given_up.add(spec.mode)
+        return WandbTracker(_init(spec, who, folder, patience), first_row)
+    except Exception:
         _drop_client()
-        reason = " ".join(str(error).split()) or type(error).__name__
-        log.warning(
-            "W&B (%s) could not start: %s; going on without it, every row is in metrics.jsonl", spec.mode, reason
-        )
-        return NoTracker()
-    return WandbTracker(run)
+        raise
+
+
+def reason(error: Exception) -> str:
+    """What a client's error says, on one line."""
+    return _one_line(str(error)) or type(error).__name__
+
+
+def refused() -> dict[str, str]:
+    """The variables `WANDB_…` whose values the client cannot take, with what must hold; it does not see them."""
+    return _refused(tuple(sorted(environment.candidates().items())))
+
+
+@functools.cache
+def _refused(variables: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    found = environment.unusable(dict(variables))
+    asked = {name: value for name, value in variables if name not in found and name not in _TAKEN_AS_THEY_ARE}
+    if not asked:
+        return found
+    with contextlib.suppress(ImportError), environment.hidden(asked), _relayed():
+        import wandb
+
+        for name, value in asked.items():
+            try:
+                wandb.Settings().update_from_env_vars({name: value})
+            except ValidationError as error:
+                said = error.errors()[0]["msg"].replace(value, "…").removeprefix("Value error, ")
+                rule, known = re.subn("^Input should be (a valid [a-zA-Z]+)?(, .*)?", r"it must be \1", said)
+                found[name] = rule if known else f"the client refuses it ({said})"
+            except Exception as error:
+                found[name] = f"the client refuses it ({reason(error).replace(value, '…')})"
+    return found
 
 
 @dataclass(frozen=True)
@@ -126,6 +168,8 @@ class Access:
     """The proxy of the client's own settings; None leaves it to the environment."""
     verified: bool
     """Whether a certificate is asked for."""
+    entity: str | None = None
+    """Who owns the projects of a configuration that names nobody; None leaves it to the account."""
 
 
 def access() -> Access:
@@ -133,7 +177,9 @@ def access() -> Access:
 
     Raises ImportError where there is no client, and ValueError when an address is none.
     """
-    with _relayed():
+    if environment.BASE_URL in refused():
+        raise ValueError(f"{environment.BASE_URL}: {refused()[environment.BASE_URL]}")
+    with environment.hidden(refused()), environment.with_home(Path(os.devnull)), _relayed():
         from wandb.errors import AuthenticationError
         from wandb.sdk import wandb_setup
         from wandb.sdk.lib import wbauth
@@ -148,69 +194,54 @@ def access() -> Access:
     if isinstance(auth, wbauth.AuthApiKey):
         headers["Authorization"] = "Basic " + base64.b64encode(f"api:{auth.api_key}".encode()).decode()
     proxy = settings.https_proxy if address.startswith("https:") else settings.http_proxy
-    return Access(address, auth is not None, trouble, headers, proxy, not settings.insecure_disable_ssl)
+    return Access(
+        address, auth is not None, trouble, headers, proxy, not settings.insecure_disable_ssl, settings.entity
+    )
 
 
 def _address(settings: wandb.Settings) -> str:
     return settings.base_url if "base_url" in settings.model_fields_set else PUBLIC_ADDRESS
 
 
-def plain_id(text: str) -> str:
-    """``text`` as an id that wandb and every file system take: letters, digits, ``.``, ``_`` and ``-``.
-
-    Texts that differ have ids that differ: whatever had to be changed is marked with a hash of the whole.
-    """
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text)
-    if plain == text and 0 < len(text) <= _ID_LENGTH:
-        return text
-    mark = "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
-    return plain[: _ID_LENGTH - len(mark)] + mark
-
-
-def _start(
-    spec: TrackingSpec,
-    folder: Path,
-    run_id: str,
-    config: Mapping[str, Any],
-    group: str | None,
-    job_type: str | None,
-    tags: tuple[str, ...],
-    name: str | None,
-) -> wandb.Run:
-    with _relayed() as silent:
+def _init(spec: TrackingSpec, who: Identity, folder: Path, patience: float) -> wandb.Run:
+    if spec.mode == "online" and environment.BASE_URL in refused():  # not to another place instead
+        raise ValueError(f"{environment.BASE_URL}: {refused()[environment.BASE_URL]}")
+    with environment.hidden(refused()), _relayed() as silent:
         import wandb
 
-        shared = wandb.setup(silent).settings
-    settings = wandb.Settings(
-        mode=spec.mode,
-        base_url=_address(shared),
-        project=spec.project,
-        entity=spec.entity,
-        root_dir=str(folder),
-        run_id=run_id,
-        run_name=name,
-        run_group=group,
-        run_job_type=job_type,
-        run_tags=tuple(tag[:_TAG_LENGTH] for tag in tags if tag),
-        resume="allow" if spec.mode == "online" else None,
-        reinit="create_new",
-        # Nothing of this machine leaves it but what is recorded.
-        console="off",
-        save_code=False,
-        disable_code=True,
-        disable_git=True,
-        disable_job_creation=True,
-        label_disable=True,
-        x_disable_stats=True,
-        x_disable_machine_info=True,
-        x_save_requirements=False,
-        silent=True,
-        # A killed trainer loses the rows of the last second, not of the last fifteen.
-        x_transaction_log_flush_interval=1.0,
-        init_timeout=shared.init_timeout if "init_timeout" in shared.model_fields_set else 20.0,
-        finish_timeout=shared.finish_timeout if "finish_timeout" in shared.model_fields_set else 60.0,
-    )
-    run = wandb.init(settings=settings, config=dict(config))
+        with environment.with_home(folder):
+            shared = wandb.setup(silent).settings
+        settings = wandb.Settings(
+            mode=spec.mode,
+            base_url=_address(shared),
+            project=spec.project,
+            entity=spec.entity,
+            root_dir=str(folder),
+            run_id=plain_id(who.run_id),
+            run_name=who.name or None,
+            run_group=who.group,
+            run_job_type=who.job_type or None,
+            run_tags=tuple(tag[:_TAG_LENGTH] for tag in who.tags if tag),
+            resume="allow" if spec.mode == "online" else None,
+            reinit="create_new",
+            # Nothing of this machine leaves it but what is recorded.
+            console="off",
+            save_code=False,
+            disable_code=True,
+            disable_git=True,
+            disable_job_creation=True,
+            label_disable=True,
+            sagemaker_disable=True,
+            x_disable_stats=True,
+            x_disable_machine_info=True,
+            x_save_requirements=False,
+            silent=True,
+            # A killed trainer loses the rows of the last second, not of the last fifteen.
+            x_transaction_log_flush_interval=1.0,
+            init_timeout=shared.init_timeout if "init_timeout" in shared.model_fields_set else 20.0,
+            finish_timeout=shared.finish_timeout if "finish_timeout" in shared.model_fields_set else patience,
+        )
+        run = wandb.init(settings=settings, config=dict(who.config))
     run.define_metric(STEP)
     run.define_metric("*", step_metric=STEP)
     return run

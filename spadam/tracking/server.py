@@ -6,19 +6,23 @@ begun after it in the same process fails. So the mode is settled before the firs
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
 import ssl
 import threading
 import warnings
+from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from spadam.tracking import client
-from spadam.tracking.spec import TrackingSpec
+
+if TYPE_CHECKING:
+    import requests
 
 _QUESTION: dict[str, Any] = {"query": "query Viewer { viewer { id } }", "variables": {}, "operationName": "Viewer"}
 _NO_KEY = "answers, but no API key is known for it (`wandb login` stores one, WANDB_API_KEY gives one)"
@@ -61,51 +65,47 @@ def reach(timeout: float = 3.0) -> Reach:
     return Reach(access.address, reachable, access.key, reason)
 
 
-def settle(spec: TrackingSpec) -> tuple[TrackingSpec, str | None]:
-    """``spec`` with the mode in which its runs will really be tracked, and a sentence when that is another.
-
-    `online` becomes `offline` when :func:`reach` finds no server, or none that takes runs from us. For other modes
-    nobody is asked.
-    """
-    if spec.mode != "online":
-        return spec, None
-    found = reach()
-    if not found.reason:
-        return spec, None
-    later = f"`WANDB_BASE_URL={found.address} wandb sync` uploads them"
-    said = f"W&B: {found.address} {found.reason}; runs are kept offline, {later}"
-    return spec.model_copy(update={"mode": "offline"}), said
-
-
 def _ask(access: client.Access, timeout: float) -> tuple[bool, str]:
     """Whether a W&B server answers, and what keeps runs from it; a key that is known must please it."""
     import requests
 
     asked_with_key = "Authorization" in access.headers  # a file with a token is the client's to exchange
     try:
-        with requests.Session() as session:
-            session.trust_env = False  # of netrc and proxies we know what the client would take
-            with session.post(
-                access.address.rstrip("/") + "/graphql",
-                json=_QUESTION,
-                headers=access.headers,
-                timeout=timeout,
-                allow_redirects=False,  # a key is not carried to another place
-                proxies=_proxies(access),
-                verify=_authorities(access),
-                stream=True,
-            ) as response:
-                if response.status_code in (401, 403):
-                    return True, f"refuses the API key ({response.status_code})" if asked_with_key else ""
-                if response.status_code != 200:
-                    return False, f"answers {response.status_code} {response.reason}".rstrip()
-                answer = b"".join(islice(response.iter_content(_PIECE), _MOST_PIECES))
+        with post(access, _QUESTION, timeout) as response:
+            if response.status_code in (401, 403):
+                return True, f"refuses the API key ({response.status_code})" if asked_with_key else ""
+            if response.status_code != 200:
+                return False, f"answers {response.status_code} {response.reason}".rstrip()
+            answer = b"".join(islice(response.iter_content(_PIECE), _MOST_PIECES))
         viewer = json.loads(answer)["data"]["viewer"]
     except requests.RequestException as error:
         return False, f"does not answer ({_said(_first_cause(error))})"
     except (ValueError, LookupError, TypeError):
         return False, "answers, but not as a W&B server does"
     return True, "refuses the API key" if asked_with_key and not viewer else ""
+
+
+@contextlib.contextmanager
+def post(access: client.Access, question: dict[str, Any], timeout: float) -> Iterator[requests.Response]:
+    """The answer to a ``question``, with what the client would send along; its content is left to be read.
+
+    Raises ``requests.RequestException``.
+    """
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = False  # of netrc and proxies we know what the client would take
+        with session.post(
+            access.address.rstrip("/") + "/graphql",
+            json=question,
+            headers=access.headers,
+            timeout=timeout,
+            allow_redirects=False,  # a key is not carried to another place
+            proxies=_proxies(access),
+            verify=_authorities(access),
+            stream=True,
+        ) as response:
+            yield response
 
 
 def _proxies(access: client.Access) -> dict[str, str]:

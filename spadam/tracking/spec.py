@@ -8,16 +8,19 @@ from pydantic import Field, field_validator
 
 from spadam.spec import Spec
 
+Mode = Literal["online", "offline", "disabled"]
+
 
 class TrackingSpec(Spec):
     """Whether and where a run is shown at Weights & Biases."""
 
-    mode: Literal["online", "offline", "disabled"] = "offline"
-    """`online` streams to the server, `offline` leaves a file for `wandb sync`, `disabled` does nothing."""
+    mode: Mode = "offline"
+    """`online` streams to the server, `offline` leaves it to `spadam sync`, `disabled` does nothing. `WANDB_MODE` in
+    the environment overrides it."""
     project: str = Field("spadam", min_length=1, max_length=128)
     """The project that the runs are shown in."""
     entity: str | None = Field(None, min_length=1)
-    """The user or team that owns the project; null takes the account's default."""
+    """The user or team that owns the project; null takes `WANDB_ENTITY`, or the account's default."""
 
     @field_validator("project")
     @classmethod

@@ -12,7 +12,7 @@ import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import safetensors
@@ -26,28 +26,20 @@ from spadam.files import LOCK, hold, replacing, strict_json, write_atomic
 from spadam.kernels.arithmetic import arithmetic
 from spadam.spec import InputError, dump
 from spadam.tasks.task import build_task
-from spadam.tracking import open_run
+from spadam.tracking import Identity, open_run
 from spadam.training import checkpoint
 from spadam.training.curve import Pruning
-from spadam.training.ledger import Ledger, Recorder
+from spadam.training.ledger import Ledger, Recorder, rows
 from spadam.training.lightning import DirectStrategy, NoProfiler, interruptible, quiet
 from spadam.training.limits import Cutter, Limits
 from spadam.training.module import TaskModule
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult, Status, read_result, versions, write_result
 from spadam.training.telemetry import Telemetry
+from spadam.training.view import identity_of, outcome_of
 
 Purpose = Literal["train", "search", "repeat"]
 """What a training is for: itself, a search that must not see the test set, or a repeat of its best."""
-
-
-class Origin(NamedTuple):
-    """Where a training comes from, for whoever watches it: an id, its sweep, its variant, and tags."""
-
-    run_id: str
-    group: str | None = None
-    job_type: str | None = None
-    tags: tuple[str, ...] = ()
 
 
 def run(
@@ -57,7 +49,7 @@ def run(
     phase: Purpose = "train",
     refit: bool | None = None,
     pruning: Pruning | None = None,
-    origin: Origin | None = None,
+    origin: Identity | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RunResult:
     """Train as ``config`` says.
@@ -66,6 +58,7 @@ def run(
     goes on, and one that is finished is read and returned. Test metrics are measured unless ``phase`` is "search";
     ``refit`` decides about the probe's regression where the configuration says `auto` (by default: not in search).
     ``pruning`` may end the training after an evaluation; then it has the metrics of that one, and no others.
+    ``origin`` is who the training is for whoever watches it, when it is one of a sweep.
 
     Raises :class:`InputError` before anything is trained when data, folder or device do not serve, or ``out`` holds a
     run of another configuration.
@@ -101,7 +94,7 @@ class _Training:
         phase: Purpose,
         refit: bool | None,
         pruning: Pruning | None,
-        origin: Origin | None,
+        origin: Identity | None,
         progress: Callable[[Progress], None] | None,
     ) -> None:
         self.config, self.out, self.phase, self.device = config, out, phase, device
@@ -110,7 +103,8 @@ class _Training:
         self.dataset = dataset.to(device)
         self.task = build_task(config, dataset)
         self.batches = Batches(self.dataset, self.dataset.train, config.data.batch_size, config.seed)
-        self.recorder = self._open_recorder(origin) if out is not None else None
+        self.resume = checkpoint.latest(out / "checkpoints") if out is not None else None
+        self.recorder = self._open_recorder(origin or identity_of(config)) if out is not None else None
         self.refit = self._wants_refit(refit)
         self.limits = Limits(config.trainer, len(self.batches))
         self.telemetry = Telemetry(
@@ -139,12 +133,7 @@ class _Training:
     def _fit(self) -> None:
         trainer_spec = self.config.trainer
         callbacks: list[pl.Callback] = [self.telemetry, self.limits, self.cutter]
-        folder = resume = None
-        if self.recorder is not None:
-            assert self.out is not None
-            folder = self.out / "checkpoints"
-            resume = checkpoint.latest(folder)
-            self.recorder.ledger.truncate(-1 if resume is None else checkpoint.step_of(resume))
+        folder = None if self.out is None else self.out / "checkpoints"
         if trainer_spec.checkpoint_every is not None:
             callbacks.append(checkpoint.LatestCheckpoint(folder, trainer_spec.checkpoint_every))
         trainer = pl.Trainer(
@@ -164,7 +153,7 @@ class _Training:
         )
         module = TaskModule(self.task, self.config.optimizer, self.limits.total_steps)
         with interruptible():
-            trainer.fit(module, self.batches, ckpt_path=resume, weights_only=True)
+            trainer.fit(module, self.batches, ckpt_path=self.resume, weights_only=True)
         for optimizer in trainer.optimizers:
             optimizer.state.clear()  # the trainer is a ring of references: its moments would stay until it is collected
         self.task.model.to(self.device).eval().zero_grad()
@@ -221,24 +210,24 @@ class _Training:
         if result.status == "complete":
             step = result.evaluations[-1]["step"]
             recorder.show(lambda: self.task.pictures(self.dataset), step)
-        warned = {"warnings": [warning["text"] for warning in result.warnings], "warning_count": len(result.warnings)}
-        recorder.finish(summary={"status": result.status, **result.metrics, **warned})
+        recorder.finish(summary=outcome_of(result))
 
-    def _open_recorder(self, origin: Origin | None) -> Recorder:
-        config, out = self.config, self.out
-        assert out is not None
-        name = f"{config.data.name}-{config.optimizer.name}-{config.identity()[:8]}-s{config.seed}"
-        who = origin or Origin(name, job_type="train", tags=(config.data.name, config.optimizer.name))
+    def _open_recorder(self, who: Identity) -> Recorder:
+        assert self.out is not None
+        ledger = Ledger(self.out / "metrics.jsonl")
+        ledger.truncate(-1 if self.resume is None else checkpoint.step_of(self.resume))
         tracker = open_run(
-            config.tracking,
-            folder=out,
+            self.config.tracking,
+            folder=self.out,
             run_id=who.run_id,
-            config=config.plain(),
+            config=who.config,
             group=who.group,
             job_type=who.job_type,
             tags=who.tags,
+            name=who.name,
+            first_row=len(rows(ledger.path)),
         )
-        return Recorder(Ledger(out / "metrics.jsonl"), tracker)
+        return Recorder(ledger, tracker)
 
 
 def save_weights(model: torch.nn.Module, out: Path) -> None:

@@ -80,6 +80,7 @@ class WandbServer:
         self.runs: dict[str, SeenRun] = {}
         self.requests: list[Seen] = []
         self.not_understood: list[str] = []
+        self.artifacts: list[str] = []
         self.fault: Callable[[Seen], int | None] = lambda request: None
         self.lock = threading.Lock()
         self.closing = threading.Event()
@@ -191,6 +192,16 @@ class WandbServer:
                 },
             }
         }
+
+    def _on_ArtifactType(self, _: dict[str, Any]) -> object:
+        return {"project": {"artifact": None}}
+
+    def _on_CreateArtifact(self, variables: dict[str, Any]) -> object:
+        """A table is an artifact too; one whose content is known already is not sent for."""
+        name = variables["input"]["artifactCollectionName"]
+        self.artifacts.append(name)
+        kept = {"id": name, "state": "COMMITTED", "artifactSequence": {"latestArtifact": {"id": name}}}
+        return {"createArtifact": {"artifact": kept}}
 
     def _on_CreateRunFiles(self, variables: dict[str, Any]) -> object:
         run = variables["run"]

@@ -176,7 +176,7 @@ def test_without_a_key_runs_are_kept_offline(desk: Desk, server: WandbServer) ->
     none, short = ask(desk, here, here | {"WANDB_API_KEY": "tooshort"})
     assert none["said"] == (
         f"W&B: {server.address} answers, but no API key is known for it (`wandb login` stores one, WANDB_API_KEY gives "
-        f"one); runs are kept offline, `WANDB_BASE_URL={server.address} wandb sync` uploads them"
+        f"one); runs are kept offline, `WANDB_BASE_URL={server.address} spadam sync DIR` uploads them"
     )
     assert "answers, but WANDB_API_KEY invalid: API key must have 40+ characters" in short["said"]
     assert none["mode"] == short["mode"] == "offline"

@@ -34,8 +34,12 @@ def test_every_training_of_a_sweep_is_a_run_with_all_its_rows(desk: Desk, server
     for folder in attempts:
         variant, slot = folder.parts[-3:-1]
         (run,) = [run for name, run in server.runs.items() if name.startswith(f"lr-eps-{variant}-{slot}-")]
-        assert (run.said("groupName"), run.said("jobType"), run.said("project")) == ("lr-eps", variant, "sparse")
-        assert slot.split("-")[0] in run.said("tags")
+        phase, number = slot.split("-")
+        assert (run.said("groupName"), run.said("jobType"), run.said("project")) == ("lr-eps", phase, "sparse")
+        assert run.said("displayName") == f"{variant} · {phase} {number}"
+        assert {variant, phase, "study-0"} <= set(run.said("tags"))
+        place = {"name": "lr-eps", "variant": variant, "phase": phase, "study": 0, "slot": int(number)}
+        assert run.config["sweep"] == place
         assert run.config["optimizer"]["name"] == {"adam": "adam", "lazy": "lazy_adam"}[variant]
         *measured, pictured = [shown(row) for row in run.rows]
         assert measured == logged(folder)

@@ -1,4 +1,4 @@
-"""A run that was kept offline, and what W&B has of it once it was uploaded with the client's own command."""
+"""A run that was kept offline, and what W&B has of it once it was uploaded, with our command or the client's own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from spadam.config import RunConfig
@@ -27,7 +28,8 @@ tracking: {mode: offline, project: sparse}
 """
 
 
-def test_an_offline_run_needs_no_account_and_is_uploaded_whole(desk: Desk, server: WandbServer) -> None:
+@pytest.mark.parametrize("way", ["spadam", "wandb"])
+def test_an_offline_run_needs_no_account_and_is_uploaded_whole(desk: Desk, server: WandbServer, way: str) -> None:
     (desk.root / "here" / "run.yaml").write_text(CONFIG)
     done = desk.command("spadam", "train", "run.yaml", "--out", "run", WANDB_BASE_URL=server.address)
     assert done.returncode == 0, done.stderr
@@ -35,11 +37,15 @@ def test_an_offline_run_needs_no_account_and_is_uploaded_whole(desk: Desk, serve
 
     folder = desk.root / "here" / "run"
     (kept,) = folder.glob("wandb/offline-run-*")
-    done = desk.command("wandb", "sync", str(kept), WANDB_BASE_URL=server.address, WANDB_API_KEY=KEY)
+    here = {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY}
+    done = desk.command(*(("spadam", "sync", "run") if way == "spadam" else ("wandb", "sync", str(kept))), **here)
     assert done.returncode == 0, done.stderr
     assert server.not_understood == []
     ((name, run),) = server.runs.items()
     assert name in kept.name
+    assert run.said("displayName") == "lazy_adam · digits · seed 0"
+    again = desk.command("spadam", "sync", "run", **here)
+    assert again.stdout == f"nothing new: the only run is there already ({server.address}, project sparse)\n"
     assert (run.complete, run.exit_code, run.said("project")) == (True, 0, "sparse")
 
     *measured, pictured = [shown(row) for row in run.rows]

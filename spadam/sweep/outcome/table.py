@@ -82,17 +82,19 @@ def _fields(variant: str, slot: int, phase: Phase, study: int, seed: int, status
     }
 
 
+def columns_of(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The columns of a table of ``rows``: what names a training, its state, every parameter and every metric."""
+    params = list(dict.fromkeys(name for row in rows for name in row["params"]))
+    return [*_COLUMNS, *params, *sorted({name for row in rows for name in row["metrics"]})]
+
+
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write ``rows`` to ``path``: a line a slot, a column each for what names it, every parameter and every metric.
 
     Nothing is written when the file says the same already.
     """
-    params = list(dict.fromkeys(name for row in rows for name in row["params"]))
-    metrics = sorted({name for row in rows for name in row["metrics"]})
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(
-        text, [*_COLUMNS, *params, *metrics], restval="", extrasaction="ignore", lineterminator="\n"
-    )
+    writer = csv.DictWriter(text, columns_of(rows), restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows({**row, **row["params"], **row["metrics"]} for row in rows)
     content = text.getvalue().encode()

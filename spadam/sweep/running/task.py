@@ -9,6 +9,7 @@ from typing import NamedTuple
 from spadam.config import RunConfig
 from spadam.sweep.definition.spec import ObjectiveSpec
 from spadam.sweep.search.slots import Slot
+from spadam.tracking import Identity
 from spadam.training.curve import Pruning
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
@@ -37,16 +38,9 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
     """Train ``task`` in this process, as a training of its sweep. Raises what :func:`spadam.training.run.run`
     raises.
     """
-    from spadam.training.run import Origin, run  # here, because it takes seconds to import
+    from spadam.training.run import run  # here, because it takes seconds to import
 
     slot = task.slot
-    retry = f"-a{task.attempt}" if task.attempt else ""  # a retry is a training, and a run, of its own
-    origin = Origin(
-        run_id=f"{task.sweep}-{slot.variant}-{slot.label}-{slot.seed}{retry}",
-        group=task.sweep,
-        job_type=slot.variant,
-        tags=(slot.phase, f"study-{slot.study}", task.config.data.name, task.config.optimizer.name),
-    )
     # A search trial fits the probe's regression only when it is searched for.
     refit = True if slot.phase == "search" and task.config.task.metrics[task.objective.metric].refit else None
     return run(
@@ -55,6 +49,24 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         phase=slot.phase,
         refit=refit,
         pruning=task.pruning,
-        origin=origin,
+        origin=identity_of(task.sweep, slot, task.config),
         progress=progress,
+    )
+
+
+def identity_of(sweep: str, slot: Slot, config: RunConfig) -> Identity:
+    """Who the training of ``slot`` is for whoever watches it, however often it is attempted.
+
+    Its id holds a hash of the configuration: the same slot of a sweep that was changed and begun anew is another run.
+    """
+    study = f" · study {slot.study}" if slot.study else ""
+    place = {"name": sweep, "variant": slot.variant, "phase": slot.phase, "study": slot.study, "slot": slot.number}
+    tags = (slot.variant, slot.phase, f"study-{slot.study}", config.data.name, config.optimizer.name)
+    return Identity(
+        run_id=f"{sweep}-{slot.variant}-{slot.label}-{slot.seed}-{config.identity()[:8]}",
+        name=f"{slot.variant} · {slot.phase} {slot.number}{study}",
+        job_type=slot.phase,
+        config={**config.plain(), "sweep": place},
+        group=sweep,
+        tags=tuple(dict.fromkeys(tags)),
     )
