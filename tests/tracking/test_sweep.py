@@ -30,7 +30,8 @@ def test_every_training_of_a_sweep_is_a_run_with_all_its_rows(desk: Desk, server
     assert done.returncode == 0, done.stderr
     attempts = sorted((desk.root / "here" / "runs" / "lr-eps").glob("*/*/attempt-0"))
     assert len(attempts) == 2 * (1 + 1)
-    assert len(server.runs) == len(attempts)
+    of_the_sweep = [run for run in server.runs.values() if run.said("jobType") == "sweep"]
+    assert (len(of_the_sweep), len(server.runs)) == (1, len(attempts) + 1)
     for folder in attempts:
         variant, slot = folder.parts[-3:-1]
         (run,) = [run for name, run in server.runs.items() if name.startswith(f"lr-eps-{variant}-{slot}-")]

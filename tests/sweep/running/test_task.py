@@ -108,8 +108,12 @@ def test_what_a_training_is_told_of_its_sweep(bench: Bench, monkeypatch: pytest.
     assert (search["phase"], search["refit"]) == ("search", True)
     assert (repeat["phase"], repeat["refit"]) == ("repeat", None)
     origin = search["origin"]
-    assert (origin.run_id, origin.group, origin.job_type) == ("lr-eps-lazy-search-0-0", "lr-eps", "lazy")
-    assert origin.tags == ("search", "study-0", "digits", "lazy_adam")
+    assert origin.run_id.startswith("lr-eps-lazy-search-0-0-")
+    assert (origin.name, origin.group, origin.job_type) == ("lazy · search 0", "lr-eps", "search")
+    assert origin.tags == ("lazy", "search", "study-0", "digits", "lazy_adam")
+    place = {"name": "lr-eps", "variant": "lazy", "phase": "search", "study": 0, "slot": 0}
+    assert origin.config["sweep"] == place
+    assert repeat["origin"].name == "lazy · repeat 0"
     assert len({call["origin"].run_id for call in calls}) == len(calls) == 3
 
 
@@ -125,7 +129,7 @@ def test_a_task_with_thresholds_is_cut_short(bench: Bench) -> None:
     assert objective_of(result, sweep.spec.objective) == result.evaluations[-1]["val/fvu"]
 
 
-def test_a_retry_is_a_run_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_goes_on_with_the_run_of_its_slot(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     ids: list[str] = []
 
     def run(config: Any, out: Path, *, origin: Any, **given: Any) -> RunResult:
@@ -136,7 +140,7 @@ def test_a_retry_is_a_run_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(spadam.training.run, "run", run)
     bench.run(train_task, variants=["adam"])
-    assert ids[:2] == ["lr-eps-adam-search-0-0", "lr-eps-adam-search-0-0-a1"]
+    assert ids[0] == ids[1] != ids[2]
 
 
 def test_progress_reaches_the_view(bench: Bench) -> None:
