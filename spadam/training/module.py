@@ -149,7 +149,7 @@ class TaskModule(pl.LightningModule):
 class AutoencoderModule(TaskModule):
     """Trains a :class:`SparseAutoencoder` and, beside it, a linear probe on its detached codes.
 
-    Batches are ``x_BD``, or ``(x_BD, y_B)`` with class labels (:mod:`spadam.tasks.batch` has the other forms), or
+    Batches are ``x_BD``, or ``(x_BD, y_B)`` with class labels (``spadam/tasks/batch.py`` has the other forms), or
     images, which are flattened. The probe steps its own Adam inside ``training_step``, is part of the checkpoint, and
     gives the autoencoder no gradient. Validation and test log mse and fvu of the evaluation code under the names of the
     registry of metrics; of several loaders each has Lightning's suffix, ``/dataloader_idx_0`` and so on.
