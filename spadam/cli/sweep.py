@@ -41,21 +41,17 @@ def run(
         from spadam.terminal.sweep import show, watch
 
     chosen = _names(variants)
-    try:
-        with watch(error_console) as view:
-            outcome = run_sweep(spec, out, chosen, workers=workers, watcher=view)
-    except KeyboardInterrupt:
-        error_console.print("interrupted: the same command goes on from here")
-        raise typer.Exit(1) from None
+    with watch(error_console) as view:
+        outcome = run_sweep(spec, out, chosen, workers=workers, watcher=view)
     if outcome.trouble is not None:
         error_console.print(outcome.trouble, markup=False, soft_wrap=True)
         raise typer.Exit(1)
-    ran = choose(outcome.sweep, chosen)
-    show(out_console, outcome.sweep, [study for study in outcome.summaries if study.variant in ran])
     try:
         said = f"the page: {report.write(outcome)}"
     except OSError as error:
         said = f"the page could not be written ({error}); `spadam report {outcome.folder}` makes it"
+    ran = choose(outcome.sweep, chosen)
+    show(out_console, outcome.sweep, [study for study in outcome.summaries if study.variant in ran])
     out_console.print(said, markup=False, soft_wrap=True)
 
 

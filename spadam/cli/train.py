@@ -44,14 +44,10 @@ def train(
     if said:
         error_console.print(said, markup=False, soft_wrap=True)
     run_config = run_config.model_copy(update={"tracking": tracking})
-    try:
-        with TrainingProgress(error_console) as progress:
-            from spadam.training.run import run
+    with TrainingProgress(error_console) as progress:
+        from spadam.training.run import run
 
-            result = run(run_config, out, progress=progress.update)
-    except KeyboardInterrupt:
-        error_console.print("interrupted: the same command goes on from the last checkpoint")
-        raise typer.Exit(1) from None
+        result = run(run_config, out, progress=progress.update)
     show_result(result, out, out_console)
 
 

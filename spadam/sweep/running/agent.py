@@ -31,6 +31,7 @@ from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.studies import Studies
 from spadam.tracking import TrackingSpec, settle
 from spadam.training.gradient_scale import gradient_rms
+from spadam.training.interruption import Interruption
 from spadam.training.result import versions
 
 _CPU = torch.device("cpu")
@@ -62,7 +63,7 @@ def run_sweep(
     data = hash_data(sweep, chosen)
     scales = measure_scales(sweep, chosen)
     path = database(sweep, Path(out))
-    with hold(path.parent), open_file(path) as storage:
+    with Interruption() as interruption, hold(path.parent), open_file(path) as storage:
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
         place = _open(sweep, studies, data, watcher)
         settlement = Settlement(sweep, place, watcher)
@@ -74,10 +75,11 @@ def run_sweep(
         watcher.open(sweep.spec.objective.metric, crew.size)
         trouble = None
         try:
-            Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher).work()
+            Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher, interruption).work()
         except WorkFailed as error:
             trouble = str(error)
         finally:
+            interruption.wind_down()
             outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), path.parent, trouble)
             write_csv(path.parent / CSV, outcome.rows)
     return outcome

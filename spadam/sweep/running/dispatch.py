@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,6 @@ from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep, Variant
 from spadam.sweep.outcome.progress import Search, survey, tally, value_of
 from spadam.sweep.running.crew import Crew
-from spadam.sweep.running.interruption import Interruption
 from spadam.sweep.running.recovery import fill, settle_abandoned
 from spadam.sweep.running.task import Task
 from spadam.sweep.running.watcher import Watcher
@@ -26,6 +24,7 @@ from spadam.sweep.store.attempts import Attempt, Record
 from spadam.sweep.store.studies import Studies
 from spadam.training.curve import Pruning, curve
 from spadam.training.gradient_scale import gradient_rms
+from spadam.training.interruption import Interruption
 from spadam.training.result import RunResult
 
 MOST_ATTEMPTS = 3
@@ -60,7 +59,9 @@ class Dispatcher:
         settle: Callable[[RunConfig], RunConfig],
         crew: Crew,
         watcher: Watcher,
+        interruption: Interruption,
     ) -> None:
+        self.interruption = interruption
         self.sweep, self.studies, self.folder, self.crew, self.watcher = sweep, studies, folder, crew, watcher
         self._variants, self._settle = variants, settle
         self._claims: dict[Slot, Claim] = {}
@@ -74,16 +75,18 @@ class Dispatcher:
         """
         settle_abandoned(self.sweep, self.studies, "its agent died")
         try:
-            with contextlib.closing(self.crew), Interruption() as interruption:
-                self._work_off(interruption)
-        except (KeyboardInterrupt, SystemExit):
+            self._work_off()
+        except BaseException:
+            self.interruption.wind_down()
+            self.crew.close()
             settle_abandoned(self.sweep, self.studies, "interrupted")
             fill(self.sweep, self.studies, self._variants)
-            raise KeyboardInterrupt from None
+            raise
+        self.crew.close()
         if self._stop is not None:
             raise self._stop
 
-    def _work_off(self, interruption: Interruption) -> None:
+    def _work_off(self) -> None:
         while True:
             look = fill if self._stop is None else survey
             searches = look(self.sweep, self.studies, self._variants)
@@ -97,9 +100,9 @@ class Dispatcher:
                 left = [record for search in searches for record in search.trials if record.state != "accepted"]
                 assert self._stop or not left, f"nothing can begin, and {len(left)} slots are not accepted"
                 return
-            interruption.check()
+            self.interruption.check()
             while not (endings := self.crew.listen(self.watcher.move, self.watcher.note)):
-                interruption.check()
+                self.interruption.check()
             for task, outcome in endings:
                 claim = self._claims.pop(task.slot)
                 if isinstance(outcome, Trouble):
