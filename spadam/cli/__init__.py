@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import TYPE_CHECKING, Any
 
-from spadam.cli.interruption import signals_taken
-from spadam.training.interruption import SIGNALS
+from spadam.cli.interruption import hold_off, signals_taken
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -28,16 +25,11 @@ def main() -> None:
 
 
 def program() -> None:
-    """What the installed command does: :func:`main`, and then to end without a word, whatever comes."""
-    code: object = 1
-    for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda *_: os._exit(code if isinstance(code, int) else 0))
+    """What the installed command does: :func:`main`, and then to end, which nothing interrupts: it may take seconds."""
     try:
         main()
-    except SystemExit as end:
-        code = end.code
-        raise
+    finally:
+        hold_off()
 
 
 def __getattr__(name: str) -> Any:

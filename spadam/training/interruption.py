@@ -38,7 +38,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def exit_code(interruption: KeyboardInterrupt) -> int:
-    """What a program ends with, as a shell has it: 130 after Ctrl-C, else 143 (a closed terminal is told as SIGTERM)."""
+    """What a program ends with, as a shell has it: 130 after Ctrl-C, else 143, after a closed terminal too."""
     number = interruption.number if isinstance(interruption, Interrupted) else signal.SIGINT
     return 128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 

@@ -98,7 +98,7 @@ def test_ctrl_c_says_how_to_go_on(cli: Any, monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as patched:
         patched.setattr("spadam.terminal.training.TrainingProgress.update", interrupt)
         code, _, error = cli("train", write(), "--out", "run")
-    assert code == 1
+    assert code == 130
     assert "interrupted: the same command goes on" in error
     assert cli("train", write(), "--out", "run")[0] == 0
 

@@ -70,7 +70,7 @@ def test_an_interruption_is_told_in_a_sentence(bench: Bench, cli: Any) -> None:
         raise KeyboardInterrupt
 
     code, output, told = run(cli, bench, train=interrupt)
-    assert (code, output) == (1, "")
+    assert (code, output) == (130, "")
     assert told.splitlines()[-1] == "interrupted: the same command goes on from here"
     assert (bench.folder / "trials.csv").exists()
     assert run(cli, bench)[0] == 0

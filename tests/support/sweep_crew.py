@@ -63,13 +63,13 @@ def main() -> None:
     import functools
     import sys
 
-    from spadam.cli import main
+    from spadam.cli import program
     from spadam.sweep.running import agent
     from support import sweep_crew  # workers know it by this name
 
     agent.run_sweep = functools.partial(agent.run_sweep, train=sweep_crew.noted)
     sys.argv[1:] = ["sweep", "run", sys.argv[1], "--out", sys.argv[2], "--workers", "2"]
-    main()
+    program()
 
 
 if __name__ == "__main__":

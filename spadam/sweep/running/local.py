@@ -192,7 +192,7 @@ def warm_up() -> None:
 
 def stop_server() -> None:
     """End the fork server, which may be in the middle of its imports; the workers that it has forked stay."""
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined] # nothing public knows its process
+    server: Any = forkserver._forkserver  # nothing public knows its process
     if (pid := server._forkserver_pid) is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Mapping
 from multiprocessing import util
 from multiprocessing.connection import Connection
@@ -131,7 +132,10 @@ def _leave_at_the_end_of(line: Connection) -> None:
     """Leave, whatever the training is at, when the agent has let go of this worker, or is dead."""
     with contextlib.suppress(EOFError, OSError):
         line.recv()
-    util._run_finalizers(0)  # type: ignore[attr-defined] # semaphores would be told as leaked
+    # Nobody else does it in a process that was forked: semaphores would be told as leaked, temporary folders stay.
+    with contextlib.suppress(Exception):
+        util._run_finalizers(0)  # type: ignore[attr-defined]
+        weakref.finalize._exitfunc()  # type: ignore[attr-defined]
     os._exit(0)
 
 
