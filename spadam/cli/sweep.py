@@ -117,15 +117,19 @@ def plan(
     from spadam.sweep.forecast.forecast import forecast, plain
     from spadam.sweep.forecast.lr_pilot import measure_centres, plain_centres
     from spadam.terminal.forecast import Waiting, show_centres, show_forecast
+    from spadam.training.home import cache
 
-    with Waiting(error_console, "rehearsing") as announce:
-        found = forecast(sweep, searches, outcome.folder or out, announce, workers)
-    if not json:
-        show_forecast(out_console, found)
     centres = []
-    if pilot:
-        with Waiting(error_console, "pilot:") as announce:
-            centres = measure_centres(sweep, chosen, announce)
+    with cache() as said:
+        if said:
+            error_console.print(said, markup=False, soft_wrap=True)
+        with Waiting(error_console, "rehearsing") as announce:
+            found = forecast(sweep, searches, outcome.folder or out, announce, workers)
+        if not json:
+            show_forecast(out_console, found)
+        if pilot:
+            with Waiting(error_console, "pilot:") as announce:
+                centres = measure_centres(sweep, chosen, announce)
     if json:
         write_json(plain(found) | ({"pilot": plain_centres(centres)} if pilot else {}))
     elif pilot:

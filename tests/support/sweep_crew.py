@@ -47,6 +47,12 @@ def speaks(task: Task, progress: Callable[[Progress], None]) -> RunResult:
     return quadratic.finish(task, float(os.getpid()), note=os.environ.get("CUDA_VISIBLE_DEVICES"))  # type: ignore[arg-type]
 
 
+def cached(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+    """Writes into the cache folder that it was given."""
+    (Path(os.environ["XDG_CACHE_HOME"]) / f"{task.slot.variant}-{task.slot.label}").touch()
+    return quadratic.train(task, progress)
+
+
 def refuses(task: Task, progress: Callable[[Progress], None]) -> RunResult:
     raise InputError("trainer.accelerator", "gpu", "torch must see a CUDA device", "use auto or cpu", "x.yaml:3")
 

@@ -31,6 +31,7 @@ from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.studies import Studies
 from spadam.tracking import TrackingSpec, settle
 from spadam.training.gradient_scale import gradient_rms
+from spadam.training.home import cache
 from spadam.training.interruption import Interruption
 from spadam.training.result import versions
 
@@ -56,13 +57,22 @@ def run_sweep(
     interrupted; then too trials.csv is written, and the same call goes on.
     """
     watcher = watcher or Quiet()
+    with cache() as said:
+        if said:
+            watcher.note(said)
+        return _run_sweep(Path(spec), Path(out), variants, workers, watcher, train)
+
+
+def _run_sweep(
+    spec: Path, out: Path, variants: Sequence[str] | None, workers: int | None, watcher: Watcher, train: Train
+) -> Outcome:
     if workers != 0:
         warm_up()
-    sweep = load(Path(spec))
+    sweep = load(spec)
     chosen = choose(sweep, variants)
     data = hash_data(sweep, chosen)
     scales = measure_scales(sweep, chosen)
-    path = database(sweep, Path(out))
+    path = database(sweep, out)
     with Interruption() as interruption, hold(path.parent), open_file(path) as storage:
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
         place = _open(sweep, studies, data, watcher)

@@ -25,6 +25,7 @@ from spadam.sweep.running.crew import Ending
 from spadam.sweep.running.task import Task, Train
 from spadam.sweep.running.worker_process import Message, Trouble, restore_variables, serve
 from spadam.sweep.search.slots import Slot
+from spadam.training.home import CACHE
 from spadam.training.interruption import blocked, farewells
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
@@ -147,7 +148,7 @@ class Workers:
         device = self._devices[number % len(self._devices)] if self._devices else None
         ours, theirs = self._context.Pipe()
         their_end, line = self._context.Pipe(duplex=False)
-        work = (theirs, their_end, self._train, device, _path_variables())
+        work = (theirs, their_end, self._train, device, _variables())
         process = self._context.Process(target=serve, args=work, name=f"worker-{number}")
         warm_up()  # it may have died
         with _no_main():
@@ -198,11 +199,9 @@ def stop_server() -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-_PATH_VARIABLES = ("PYTHONPATH", "PYTHONSAFEPATH")
-
-
-def _path_variables() -> dict[str, str | None]:
-    return {name: os.environ.get(name) for name in _PATH_VARIABLES}
+def _variables() -> dict[str, str | None]:
+    """What a worker's environment must have, whatever the server was started with."""
+    return {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONSAFEPATH", CACHE)}
 
 
 @contextlib.contextmanager
@@ -211,7 +210,7 @@ def _same_path() -> Iterator[None]:
 
     By itself a fork server looks in the current folder first: for the standard library, and for this package.
     """
-    before = _path_variables()
+    before = _variables()
     os.environ.update(PYTHONPATH=os.pathsep.join(map(os.path.abspath, sys.path)), PYTHONSAFEPATH="1")
     try:
         yield

@@ -1,6 +1,7 @@
 """Worker processes: no result depends on how many there are, and what happens to one happens to its training only."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -292,3 +293,50 @@ def test_a_long_temporary_folder_does_no_harm(bench: Bench) -> None:
     command = [sys.executable, "-c", code, "sweep", "run", str(bench.spec), "--out", str(bench.out), "--workers", "1"]
     subprocess.run(command, env={**os.environ, "TMPDIR": str(long)}, check=True, capture_output=True, text=True)
     assert {row["status"] for row in rows(*bench.read())} == {"complete"}
+
+
+def test_files_of_the_current_folder_are_not_imported(bench: Bench) -> None:
+    """Neither for the standard library, nor in place of this package: a program's path begins where it lies."""
+    here = bench.spec.parent / "here"
+    (here / "spadam").mkdir(parents=True)
+    for stranger in ("statistics.py", "spadam/__init__.py"):
+        (here / stranger).write_text("raise SystemExit('a file of the current folder was imported')\n")
+    program = bench.spec.parent / "bin" / "program"
+    program.parent.mkdir()
+    program.write_text("from spadam.cli import program\nprogram()\n")
+    bench.write({"search": {"trials": 1}, "repeat": {"seeds": 0}})
+    command = [sys.executable, str(program), "sweep", "run", str(bench.spec), "--out", str(bench.out), "--workers", "1"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr, "imported" in done.stderr) == (0, False, False), done.stderr
+    assert len(done.stderr.splitlines()) == len(rows(*bench.read()))
+
+
+def test_workers_leave_no_folder_and_no_semaphore_behind(bench: Bench) -> None:
+    """W&B's client has both."""
+    (temporary := bench.spec.parent / "tmp").mkdir()
+    small = {"search": {"trials": 1}, "repeat": {"seeds": 0}, "base": {"tracking": {"mode": "offline"}}}
+    bench.write({**small})
+    code = "from spadam.cli import program; program()"
+    command = [sys.executable, "-c", code, "sweep", "run", str(bench.spec), "--out", str(bench.out), "--workers", "1"]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "leaked" not in done.stderr
+    assert not [path for path in temporary.iterdir() if "wandb" in path.name]
+
+
+def test_all_workers_of_who_has_no_home_share_a_cache(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bench.spec.parent / "file").touch()
+    (temporary := bench.spec.parent / "tmp").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(bench.spec.parent / "file" / "cache"))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    found: list[list[str]] = []
+    rmtree = shutil.rmtree
+
+    def remove(folder: Path, **options: Any) -> None:
+        found.append(sorted(path.name for path in folder.iterdir()))
+        rmtree(folder, **options)
+
+    monkeypatch.setattr("spadam.training.scratch.shutil.rmtree", remove)
+    assert bench.run(sweep_crew.cached, workers=2) == 0
+    assert found == [sorted(f"{row['variant']}-{row['phase']}-{row['slot']}" for row in rows(*bench.read()))]
+    assert "cannot be written: loops are compiled once" in bench.told.getvalue().splitlines()[0]
