@@ -16,11 +16,11 @@ def main() -> None:
     """Run the command line, and leave with its exit code: see :mod:`spadam.cli.ending`."""
     with signals_taken():
         from spadam.cli.commands import app  # here, because they take a moment: Ctrl-C is heard before that
-        from spadam.cli.ending import flushed
+        from spadam.cli.ending import flushed, told
         from spadam.cli.large_pages import ask_for_large_pages
 
         ask_for_large_pages()
-        with flushed():
+        with flushed(), told():
             app()
 
 

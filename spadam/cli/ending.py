@@ -23,15 +23,12 @@ from spadam.training.interruption import exit_code
 
 
 class Commands(TyperGroup):
-    """The commands; none of them ends in a traceback for what a person or a machine has done."""
+    """The commands; an interruption ends none of them in a traceback, nor does what the system refuses."""
 
     @override
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except InputError as error:
-            _say(*message(error))
-            raise typer.Exit(2) from None
         except KeyboardInterrupt as interruption:
             hold_off()
             _say(sentence())
@@ -43,15 +40,20 @@ class Commands(TyperGroup):
             raise typer.Exit(1) from None
 
 
-def message(error: InputError) -> list[str]:
-    """What is wrong, the rule, and the remedy."""
-    return [error.headline, f"  rule:   {error.rule}", f"  remedy: {error.remedy}"]
-
-
 def trouble(error: OSError) -> list[str]:
     """What the system refused, and where; one line, and how to go on where that is possible."""
     place = "the output" if error.filename is None else os.fsdecode(error.filename)
     return [f"failed: {place}: {error.strerror or error}" + ("; the same command goes on" if goes_on() else "")]
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Tell wrong input within the block in one message: what is wrong, the rule, and the remedy; leave with 2."""
+    try:
+        yield
+    except InputError as error:
+        _say(error.headline, f"  rule:   {error.rule}", f"  remedy: {error.remedy}")
+        sys.exit(2)
 
 
 @contextlib.contextmanager

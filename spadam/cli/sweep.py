@@ -61,11 +61,15 @@ def status(spec: SpecOrFolder, out: Out = Path("runs"), json: Json = False) -> N
     from spadam.sweep.outcome.outcome import find
     from spadam.terminal.sweep import show_status
 
-    found = find(spec, out).status()
+    outcome = find(spec, out)
     if json:
-        write_json(found)
-    else:
-        show_status(found, out_console)
+        write_json(outcome.status())
+        return
+    show_status(outcome.status(), out_console)
+    if (agent := outcome.agent) is not None:
+        out_console.print(f"at work: process {agent.pid} on {agent.host}, since {agent.since}", markup=False)
+    elif (since := outcome.left_since) is not None:
+        out_console.print(f"nobody works on it since {since:%Y-%m-%d %H:%M:%S} UTC; `spadam sweep run` goes on")
 
 
 @app.command()

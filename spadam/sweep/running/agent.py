@@ -73,7 +73,7 @@ def _run_sweep(
     data = hash_data(sweep, chosen)
     scales = measure_scales(sweep, chosen)
     path = database(sweep, out)
-    with Interruption() as interruption, hold(path.parent), open_file(path) as storage:
+    with Interruption() as interruption, hold(path.parent) as held, open_file(path) as storage:
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
         place = _open(sweep, studies, data, watcher)
         settlement = Settlement(sweep, place, watcher)
@@ -85,7 +85,7 @@ def _run_sweep(
         watcher.open(sweep.spec.objective.metric, crew.size)
         trouble = None
         try:
-            Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher, interruption).work()
+            Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher, interruption, held.beat).work()
         except WorkFailed as error:
             trouble = str(error)
         finally:

@@ -47,7 +47,8 @@ class Dispatcher:
     """Has the slots of ``variants`` trained until all are accepted.
 
     ``settle`` gives a configuration what was decided once for the whole sweep: where it is trained, and who watches.
-    Only one agent may work on ``folder``; it must hold its lock.
+    Only one agent may work on ``folder``; it must hold its lock. ``beat`` is called at least every second or so while
+    others train: a sign of life.
     """
 
     def __init__(
@@ -60,8 +61,9 @@ class Dispatcher:
         crew: Crew,
         watcher: Watcher,
         interruption: Interruption,
+        beat: Callable[[], None],
     ) -> None:
-        self.interruption = interruption
+        self.interruption, self._beat = interruption, beat
         self.sweep, self.studies, self.folder, self.crew, self.watcher = sweep, studies, folder, crew, watcher
         self._variants, self._settle = variants, settle
         self._claims: dict[Slot, Claim] = {}
@@ -102,6 +104,7 @@ class Dispatcher:
                 return
             self.interruption.check()
             while not (endings := self.crew.listen(self.watcher.move, self.watcher.note)):
+                self._beat()
                 self.interruption.check()
             for task, outcome in endings:
                 claim = self._claims.pop(task.slot)

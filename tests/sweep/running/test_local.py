@@ -274,10 +274,19 @@ def test_an_interruption_stops_everybody_and_puts_the_slots_back(
 
 def test_no_worker_outlives_an_agent_that_is_killed(bench: Bench) -> None:
     program = Program(bench)
+    at_work = bench.outcome().status()
+    assert sum(state["running"] for state in at_work["variants"].values()) == 2
+    assert at_work["agent"]["pid"] == program.process.pid
+    assert bench.outcome().left_since is None
     program.process.kill()
     program.process.communicate()
     assert program.gone()
-    assert sum(state["running"] for state in status(*bench.read())["variants"].values()) == 2
+    left = bench.outcome()
+    assert sum(state["running"] for state in left.status()["variants"].values()) == 0
+    assert left.status()["agent"] is None
+    assert left.left_since is not None
+    assert abs(left.left_since.timestamp() - time.time()) < 60
+    assert {row["status"] for row in left.trials()} == {"waiting"}
     assert bench.run(quadratic.train, workers=2) == 0
     found = rows(*bench.read())
     assert {row["status"] for row in found} == {"complete"}
