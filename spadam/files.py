@@ -101,7 +101,8 @@ def check_folder(folder: Path) -> None:
     """Raise :class:`InputError` when ``folder`` has a name under which nothing could be written."""
     try:
         length = len(str(folder.absolute()).encode())
-        folder.exists()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.stat(folder)
     except UnicodeEncodeError:
         shown, rule = os.fsencode(folder).decode("utf-8", "backslashreplace"), "the folder's name must be UTF-8"
         raise InputError("--out", shown, rule, "choose another folder") from None

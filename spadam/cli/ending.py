@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -27,33 +28,36 @@ class Commands(TyperGroup):
 
     @override
     def invoke(self, ctx: Any) -> Any:
+        _check_current_folder()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interruption:
             hold_off()
             _say(sentence())
             raise typer.Exit(exit_code(interruption)) from None
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read the output has seen enough
-                raise
-            _say(*trouble(error))
-            raise typer.Exit(1) from None
-
-
-def trouble(error: OSError) -> list[str]:
-    """What the system refused, and where; one line, and how to go on where that is possible."""
-    place = "the output" if error.filename is None else os.fsdecode(error.filename)
-    return [f"failed: {place}: {error.strerror or error}" + ("; the same command goes on" if goes_on() else "")]
 
 
 @contextlib.contextmanager
 def told() -> Iterator[None]:
-    """Tell wrong input within the block in one message: what is wrong, the rule, and the remedy; leave with 2."""
+    """Tell wrong input within the block in one message, and leave with 2; tell what the system refuses, with 1."""
     try:
         yield
     except InputError as error:
         _say(error.headline, f"  rule:   {error.rule}", f"  remedy: {error.remedy}")
         sys.exit(2)
+    except OSError as error:
+        _say(trouble(error))
+        sys.exit(1)
+
+
+def trouble(error: OSError) -> str:
+    """What the system refused, and where; in a line, with how to go on where that is possible."""
+    place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    if error.errno == errno.ENOSPC and not place:
+        place = "the output: "
+    if error.errno == errno.EMFILE:
+        place = f"the limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} (ulimit -n): "
+    return f"failed: {place}{error.strerror or error}" + ("; the same command goes on" if goes_on() else "")
 
 
 @contextlib.contextmanager
@@ -68,8 +72,18 @@ def flushed() -> Iterator[None]:
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more as it ends
             if error.errno != errno.EPIPE:
-                _say(*trouble(error))
+                _say(trouble(error))
             sys.exit(1)
+
+
+def _check_current_folder() -> None:
+    """Raise :class:`InputError` when there is none: what most commands import does not bear that."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise InputError(
+            "the current folder", None, "it must be there, and has been deleted", "cd to another"
+        ) from None
 
 
 def _say(*lines: str) -> None:

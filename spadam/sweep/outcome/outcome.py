@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -152,7 +153,7 @@ def find(place: Path, out: Path) -> Outcome:
     Nothing is made, locked or changed. Raises :class:`InputError` when the file is wrong or is not that of the sweep of
     its name in ``out``, or the folder holds no sweep.
     """
-    if place.is_dir():
+    if os.path.isdir(place):
         return in_folder(place)
     check_folder(out)
     sweep = load(place)
@@ -164,7 +165,7 @@ def find(place: Path, out: Path) -> Outcome:
 def in_folder(folder: Path, name: str | None = None) -> Outcome:
     """The sweep that lies in ``folder``; nothing is made there. Raises :class:`InputError` when there is none."""
     path = folder / "sweep.db"
-    if not path.is_file():
+    if not os.path.isfile(path):
         rule = "the folder must hold a sweep (a file sweep.db)"
         raise InputError("FOLDER", str(folder), rule, "give the folder that `spadam sweep run` wrote: OUT/<sweep name>")
     agent = holder(folder)

@@ -53,8 +53,9 @@ def run_sweep(
     :func:`spadam.sweep.running.local.default_workers`); 0 trains in this process. No result depends on it. ``watcher``
     hears what happens meanwhile. When a training fails again and again the outcome holds its ``trouble``.
 
-    Raises :class:`InputError`, before anything is trained wherever that can be known, and KeyboardInterrupt when it is
-    interrupted; then too trials.csv is written, and the same call goes on.
+    Raises :class:`InputError`, before anything is trained wherever that can be known; KeyboardInterrupt when it is
+    interrupted, and OSError when its storage cannot be written: then too trials.csv is written, if there is room, and
+    the same call goes on.
     """
     watcher = watcher or Quiet()
     with cache() as said:
@@ -76,15 +77,15 @@ def _run_sweep(
     with Interruption() as interruption, hold(path.parent) as held, open_file(path) as storage:
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
         place = _open(sweep, studies, data, watcher)
-        settlement = Settlement(sweep, place, watcher)
-        if place == ("cpu", "compiled"):
-            kernels.prepare(_CPU)  # once, and not by every worker at the same time
-        if scales:
-            studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
-        crew = _crew(sweep, place.accelerator, workers, train)
-        watcher.open(sweep.spec.objective.metric, crew.size)
         trouble = None
         try:
+            settlement = Settlement(sweep, place, watcher)
+            if place == ("cpu", "compiled"):
+                kernels.prepare(_CPU)  # once, and not by every worker at the same time
+            if scales:
+                studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
+            crew = _crew(sweep, place.accelerator, workers, train)
+            watcher.open(sweep.spec.objective.metric, crew.size)
             Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher, interruption, held.beat).work()
         except WorkFailed as error:
             trouble = str(error)

@@ -73,7 +73,8 @@ class Dispatcher:
         """Have every slot trained that is not accepted yet.
 
         Raises :class:`WorkFailed` when a training fails again and again, :class:`InputError` when one finds its input
-        wrong, both after the trainings that are under way, and KeyboardInterrupt at once; slots are put back before.
+        wrong, both after the trainings that are under way, and KeyboardInterrupt and what the storage refuses at once;
+        slots are put back before.
         """
         settle_abandoned(self.sweep, self.studies, "its agent died")
         try:
@@ -203,4 +204,4 @@ class Dispatcher:
 
 def _given_up(slot: Slot, trouble: Trouble, reason: str) -> WorkFailed:
     said = f"{slot.variant} {slot.label}: {reason} ({trouble.said}). Mend it; the same command goes on."
-    return WorkFailed(f"{trouble.traceback}\n{said}")
+    return WorkFailed(said if trouble.failure == "infra" else f"{trouble.traceback}\n{said}")
