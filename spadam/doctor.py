@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 from spadam import machine
+from spadam.files import check_folder
 from spadam.spec import InputError
 
 _GB = 1e9
@@ -207,8 +208,9 @@ def _check_storage(asked: Asked) -> Finding:
 def _check_out(asked: Asked) -> Finding:
     """Whether a file can be written where results would go; it has no name, so nothing can stay."""
     out = asked.out.absolute()
-    there = next(folder for folder in (out, *out.parents) if folder.exists())
     remedy = "choose another --out, or change who may write there"
+    check_folder(out)
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
     if not there.is_dir():
         return Finding("problem", f"{there} is no folder", remedy)
     try:

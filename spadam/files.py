@@ -7,43 +7,147 @@ import fcntl
 import json
 import math
 import os
+import socket
+import time
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from numbers import Integral, Real
 from pathlib import Path
+from typing import NamedTuple
 
 from spadam.spec import InputError
 
 LOCK = ".lock"
 
 
+class Holder(NamedTuple):
+    """Who is at work in a folder."""
+
+    host: str
+    pid: int
+    since: str
+    """ISO 8601, UTC."""
+
+
+class Hold:
+    """A folder that this process has for itself."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def beat(self) -> None:
+        """Leave a sign of life: :func:`last_sign` tells it, once this process is gone."""
+        with contextlib.suppress(OSError):
+            os.utime(self._descriptor)
+
+
 @contextlib.contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path) -> Iterator[Hold]:
     """Make ``folder`` and be the only one at work in it until the end of the block.
 
     The lock is the kernel's, on the file `.lock`: it goes when its process goes, however that ends. Raises
     :class:`InputError` when another process has it, or the folder cannot be written.
     """
+    check_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("a+")
+        file = (folder / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
-        rule = f"the output folder must be writable ({error.strerror})"
-        raise InputError("--out", str(folder), rule, "choose another folder") from None
+        raise _unwritable(folder, error) from None
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(file.fileno()):
             file.seek(0)
-            rule = f"another process is at work in it (process {file.read().strip() or 'unknown'})"
-            raise InputError("--out", str(folder), rule, "wait until it is done, or stop it") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+            by = _read_holder(file.read())
+            who = "unknown" if by is None else str(by.pid) + ("" if by.host == _host() else f" on {by.host}")
+            rule = f"another process is at work in it (process {who})"
+            raise InputError("--out", str(folder), rule, "wait until it is done, or stop it")
         try:
-            yield
-        finally:
             file.truncate(0)
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            file.write(strict_json(Holder(_host(), os.getpid(), since)._asdict()))
+            file.flush()
+        except OSError as error:
+            raise _unwritable(folder, error) from None
+        try:
+            yield Hold(file.fileno())
+        finally:
+            with contextlib.suppress(OSError):
+                file.truncate(0)
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who is at work in ``folder``; None when nobody is. Nothing is made or changed."""
+    try:
+        with (folder / LOCK).open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _read_holder(file.read()) or Holder("unknown", 0, "")
+    except OSError:  # there is none, or the disk has no locks
+        return None
+    return None
+
+
+def last_sign(folder: Path) -> datetime | None:
+    """When whoever was last at work in ``folder`` was last heard of; None where nobody ever was."""
+    try:
+        return datetime.fromtimestamp((folder / LOCK).stat().st_mtime, UTC)
+    except OSError:
+        return None
+
+
+def check_folder(folder: Path) -> None:
+    """Raise :class:`InputError` when ``folder`` has a name under which nothing could be written."""
+    try:
+        length = len(str(folder.absolute()).encode())
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.stat(folder)
+    except UnicodeEncodeError:
+        shown, rule = os.fsencode(folder).decode("utf-8", "backslashreplace"), "the folder's name must be UTF-8"
+        raise InputError("--out", shown, rule, "choose another folder") from None
+    except ValueError as error:
+        raise InputError("--out", str(folder), f"it must be a path ({error})", "choose another folder") from None
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    if length > _LONGEST_PATH:
+        rule = f"its whole path must leave room for names below it: at most {_LONGEST_PATH} bytes, and it has {length}"
+        raise InputError("--out", str(folder), rule, "choose another folder")
+
+
+_LONGEST_PATH = 3500
+"""Linux takes 4095; below a folder come variant, slot, attempt, and what a run writes."""
+
+_TRIES, _BETWEEN_SECONDS = 5, 0.05
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock; who only looks whether it is taken (:func:`holder`) has it for a moment, too."""
+    for tried in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_BETWEEN_SECONDS if tried < _TRIES - 1 else 0)
+        else:
+            return True
+    return False
+
+
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _read_holder(text: str) -> Holder | None:
+    try:
+        return Holder(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        "--out", str(folder), f"the output folder must be writable ({error.strerror})", "choose another folder"
+    )
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -69,11 +173,19 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(mode)  # there are writers that make a file of their own there, for its owner alone
         sync(temporary)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise at(path, error) from None
         raise
     sync(path.parent)
+
+
+def at(path: Path, error: OSError) -> OSError:
+    """``error`` as one about ``path``: what the system says of a write names no file, or one that is gone by now."""
+    named = OSError(error.errno, error.strerror or str(error), str(path))
+    return named.with_traceback(error.__traceback__)
 
 
 def strict_json(value: object, indent: int | None = None) -> str:

@@ -47,11 +47,7 @@ def bench(
     settings = Settings(QUICK if quick else FULL, fashion=fashion)
     with arithmetic(settings.threads):
         machine = describe()
-    try:
-        rows = list(_run(chosen, settings))
-    except KeyboardInterrupt:
-        error_console.print("interrupted: nothing was written")
-        raise typer.Exit(1) from None
+    rows = list(_run(chosen, settings))
     out_console.print(_table(rows))
     out_console.print(str(machine), markup=False, soft_wrap=True)
     if quick:

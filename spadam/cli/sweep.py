@@ -42,21 +42,17 @@ def run(
         from spadam.terminal.sweep import show, watch
 
     chosen = _names(variants)
-    try:
-        with watch(error_console) as view:
-            outcome = run_sweep(spec, out, chosen, workers=workers, watcher=view)
-    except KeyboardInterrupt:
-        error_console.print("interrupted: the same command goes on from here")
-        raise typer.Exit(1) from None
+    with watch(error_console) as view:
+        outcome = run_sweep(spec, out, chosen, workers=workers, watcher=view)
     if outcome.trouble is not None:
         error_console.print(outcome.trouble, markup=False, soft_wrap=True)
         raise typer.Exit(1)
-    ran = choose(outcome.sweep, chosen)
-    show(out_console, outcome.sweep, [study for study in outcome.summaries if study.variant in ran])
     try:
         said = f"the page: {report.write(outcome)}"
     except OSError as error:
         said = f"the page could not be written ({error}); `spadam report {outcome.folder}` makes it"
+    ran = choose(outcome.sweep, chosen)
+    show(out_console, outcome.sweep, [study for study in outcome.summaries if study.variant in ran])
     out_console.print(said, markup=False, soft_wrap=True)
     if (shown := show_streamed(outcome)) is not None:
         out_console.print(shown, markup=False, soft_wrap=True)
@@ -68,11 +64,15 @@ def status(spec: SpecOrFolder, out: Out = Path("runs"), json: Json = False) -> N
     from spadam.sweep.outcome.outcome import find
     from spadam.terminal.sweep import show_status
 
-    found = find(spec, out).status()
+    outcome = find(spec, out)
     if json:
-        write_json(found)
-    else:
-        show_status(found, out_console)
+        write_json(outcome.status())
+        return
+    show_status(outcome.status(), out_console)
+    if (agent := outcome.agent) is not None:
+        out_console.print(f"at work: process {agent.pid} on {agent.host}, since {agent.since}", markup=False)
+    elif (since := outcome.left_since) is not None:
+        out_console.print(f"nobody works on it since {since:%Y-%m-%d %H:%M:%S} UTC; `spadam sweep run` goes on")
 
 
 @app.command()
@@ -124,15 +124,19 @@ def plan(
     from spadam.sweep.forecast.forecast import forecast, plain
     from spadam.sweep.forecast.lr_pilot import measure_centres, plain_centres
     from spadam.terminal.forecast import Waiting, show_centres, show_forecast
+    from spadam.training.home import cache
 
-    with Waiting(error_console, "rehearsing") as announce:
-        found = forecast(sweep, searches, outcome.folder or out, announce, workers)
-    if not json:
-        show_forecast(out_console, found)
     centres = []
-    if pilot:
-        with Waiting(error_console, "pilot:") as announce:
-            centres = measure_centres(sweep, chosen, announce)
+    with cache() as said:
+        if said:
+            error_console.print(said, markup=False, soft_wrap=True)
+        with Waiting(error_console, "rehearsing") as announce:
+            found = forecast(sweep, searches, outcome.folder or out, announce, workers)
+        if not json:
+            show_forecast(out_console, found)
+        if pilot:
+            with Waiting(error_console, "pilot:") as announce:
+                centres = measure_centres(sweep, chosen, announce)
     if json:
         write_json(plain(found) | ({"pilot": plain_centres(centres)} if pilot else {}))
     elif pilot:

@@ -33,6 +33,7 @@ def train(
 
     from spadam.terminal.training import TrainingProgress, show_result
     from spadam.tracking import settle
+    from spadam.training.home import cache
     from spadam.training.result import read_result
 
     finished = read_result(run_config, out)
@@ -44,14 +45,12 @@ def train(
     if said:
         error_console.print(said, markup=False, soft_wrap=True)
     run_config = run_config.model_copy(update={"tracking": tracking})
-    try:
-        with TrainingProgress(error_console) as progress:
-            from spadam.training.run import run
+    with cache() as said, TrainingProgress(error_console) as progress:
+        if said:
+            error_console.print(said, markup=False, soft_wrap=True)
+        from spadam.training.run import run
 
-            result = run(run_config, out, progress=progress.update)
-    except KeyboardInterrupt:
-        error_console.print("interrupted: the same command goes on from the last checkpoint")
-        raise typer.Exit(1) from None
+        result = run(run_config, out, progress=progress.update)
     show_result(result, out, out_console)
 
 

@@ -53,6 +53,8 @@ def _state(outcome: Outcome) -> Html:
     if outcome.done:
         return join([tag("b", "Finished: "), said + "."])
     more = "".join(f", {total[name]} {name}" for name in ("running", "failed") if total[name])
+    if (since := outcome.left_since) is not None:
+        more += f"; nobody works on it since {_moment(since)} UTC"
     return join([tag("b", "So far: "), f"{said}{more}. The page is as old as its last training."])
 
 

@@ -31,7 +31,12 @@ class AtomicCheckpointIO(CheckpointIO):
         with replacing(Path(path)) as temporary:
             with temporary.open("wb") as file:
                 hashed = _Hashed(file)
-                torch.save(checkpoint, hashed)  # type: ignore[arg-type] # all it asks of a file is to write
+                try:
+                    torch.save(checkpoint, hashed)  # type: ignore[arg-type] # all it asks of a file is to write
+                except RuntimeError:
+                    if hashed.refused is not None:  # torch tells only that its archive is not whole
+                        raise hashed.refused from None
+                    raise
             write_atomic(_digest_path(Path(path)), hashed.digest.hexdigest())
 
     @override
@@ -53,10 +58,16 @@ class _Hashed:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.digest = hashlib.sha256()
+        self.refused: OSError | None = None
+        """Why nothing more could be written."""
 
     def write(self, data: bytes | memoryview) -> int:
         self.digest.update(data)
-        return self._file.write(data)
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.refused = error
+            raise
 
     def flush(self) -> None:
         self._file.flush()

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spadam.files import strict_json, sync, write_atomic
+from spadam.files import at, strict_json, sync, write_atomic
 from spadam.tracking import Draw, Tracker
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,12 @@ class Ledger:
 
     def record(self, row: Mapping[str, Any]) -> None:
         """Append one row. Nothing is written when the row cannot be written as JSON (TypeError)."""
-        self._file.write(strict_json(row).encode() + b"\n")
-        self._file.flush()
+        line = strict_json(row).encode() + b"\n"
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            raise at(self.path, error) from None
 
     def truncate(self, after_step: int) -> int:
         """Drop the rows whose ``step`` is greater than ``after_step``, and say how many there were.

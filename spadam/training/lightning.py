@@ -107,13 +107,14 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C in a fit as KeyboardInterrupt: Lightning makes it a SystemExit and turns further ones off."""
+    """An interruption of a fit as it was raised: Lightning makes a SystemExit of it and turns further Ctrl-C off."""
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if main else None
     try:
         yield
-    except SystemExit:
-        raise KeyboardInterrupt from None
+    except SystemExit as left:
+        raised = left.__context__
+        raise raised if isinstance(raised, KeyboardInterrupt) else KeyboardInterrupt() from None
     finally:
         if main:
             signal.signal(signal.SIGINT, handler)

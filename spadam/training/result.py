@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from spadam.config import RunConfig
 from spadam.diagnostics.warned import read_warning
-from spadam.files import strict_json, write_atomic
+from spadam.files import check_folder, strict_json, write_atomic
 from spadam.spec import InputError, load, validate
 
 Status = Literal["complete", "pruned", "diverged"]
@@ -37,6 +37,7 @@ class RunResult(NamedTuple):
 
 def read_result(config: RunConfig, out: Path) -> RunResult | None:
     """The result in ``out``; None if there is none yet. Raises :class:`InputError` when another run lives there."""
+    check_folder(out)
     if not (out / "config.yaml").exists():
         return None
     known = validate(RunConfig, load(out / "config.yaml"))

@@ -35,6 +35,7 @@ from spadam.training.limits import Cutter, Limits
 from spadam.training.module import TaskModule
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult, Status, read_result, versions, write_result
+from spadam.training.room import check_room
 from spadam.training.telemetry import Telemetry
 from spadam.training.view import identity_of, outcome_of
 
@@ -102,6 +103,8 @@ class _Training:
         self.loaded = dataset  # hashed once for all trainings that share it; the copy on a device would be hashed anew
         self.dataset = dataset.to(device)
         self.task = build_task(config, dataset)
+        if out is not None:
+            check_room(self.task.model, out)
         self.batches = Batches(self.dataset, self.dataset.train, config.data.batch_size, config.seed)
         self.resume = checkpoint.latest(out / "checkpoints") if out is not None else None
         self.recorder = self._open_recorder(origin or identity_of(config)) if out is not None else None

@@ -117,7 +117,7 @@ def test_ctrl_c_is_told(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(bench, "CASES", (_case("long", 1.0, interrupted),))
     code, output, error = cli("--json", "rows.json")
-    assert (code, output) == (1, "")
+    assert (code, output) == (130, "")
     assert "interrupted" in error
     assert not Path("rows.json").exists()
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from spadam.data import DATASETS
 from spadam.diagnostics.metrics import METRICS
 from spadam.optim import OPTIMIZERS
 from spadam.sparsity import RULES
-from spadam.spec import load
+from spadam.spec import dump, load
+from support.sweep_bench import SPEC
 
 CONFIG = """\
 seed: 0
@@ -98,7 +101,7 @@ def test_ctrl_c_says_how_to_go_on(cli: Any, monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as patched:
         patched.setattr("spadam.terminal.training.TrainingProgress.update", interrupt)
         code, _, error = cli("train", write(), "--out", "run")
-    assert code == 1
+    assert code == 130
     assert "interrupted: the same command goes on" in error
     assert cli("train", write(), "--out", "run")[0] == 0
 
@@ -208,3 +211,43 @@ def test_help_names_every_command(cli: Any) -> None:
     assert all(name in output for name in ("train", "sweep", "list"))
     code, output, _ = cli("sweep", "--help")
     assert all(name in output for name in ("run", "status", "results"))
+
+
+@pytest.mark.parametrize("arguments", [["list", "rules"], ["schema"], ["--version"], ["--help"]])
+def test_output_that_cannot_be_written_is_told_in_a_line(arguments: list[str]) -> None:
+    code = "from spadam.cli import program; program()"
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "failed: the output: No space left on device\n")
+
+
+def test_what_the_system_refuses_is_told_in_a_line(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device", "run/metrics.jsonl")
+
+    monkeypatch.setattr("spadam.training.ledger.Ledger.record", refuse)
+    code, _, error = cli("train", write(), "--out", "run")
+    assert code == 1
+    assert error == "failed: run/metrics.jsonl: No space left on device; the same command goes on\n"
+
+
+@pytest.mark.parametrize("out", ["x" * 300, os.fsdecode(b"a\xff")])
+@pytest.mark.parametrize("command", [["train"], ["sweep", "run"], ["sweep", "status"], ["sweep", "plan"]])
+def test_a_folder_that_cannot_be_is_refused_before_anything(command: list[str], out: str, cli: Any) -> None:
+    file = write(CONFIG if command == ["train"] else dump(SPEC))
+    code, _, error = cli(*command, file, "--out", out)
+    assert code == 2
+    assert error.startswith("--out = ")
+    assert "Traceback" not in error
+
+
+def test_a_current_folder_that_is_gone_is_told(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write()
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, _, error = cli("train", str(tmp_path / "config.yaml"))
+    monkeypatch.chdir(tmp_path)
+    assert code == 2
+    assert "has been deleted" in error

@@ -2,15 +2,21 @@
 
 import functools
 import json
+import os
+import socket
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spadam import report
 from spadam.cli import main
 from spadam.config import RunConfig
+from spadam.files import LOCK, hold
 from spadam.spec import parse, validate
+from spadam.sweep.outcome.outcome import find
 from spadam.sweep.running import agent
 from spadam.sweep.running.task import Task
 from spadam.training.progress import Progress
@@ -70,7 +76,7 @@ def test_an_interruption_is_told_in_a_sentence(bench: Bench, cli: Any) -> None:
         raise KeyboardInterrupt
 
     code, output, told = run(cli, bench, train=interrupt)
-    assert (code, output) == (1, "")
+    assert (code, output) == (130, "")
     assert told.splitlines()[-1] == "interrupted: the same command goes on from here"
     assert (bench.folder / "trials.csv").exists()
     assert run(cli, bench)[0] == 0
@@ -116,3 +122,31 @@ def test_a_folder_without_a_sweep_is_refused(cli: Any, tmp_path: Path) -> None:
     code, output, told = cli("status", tmp_path)
     assert (code, output) == (2, "")
     assert "the folder must hold a sweep" in told
+
+
+def test_status_says_whether_anybody_works_on_it(finished: Bench, cli: Any) -> None:
+    """Attempts that a killed agent left run in its storage only."""
+    finished.write({"search": {"trials": 4}})
+    with sqlite3.connect(finished.folder / "sweep.db") as connection:
+        connection.execute("UPDATE trials SET state = 'RUNNING' WHERE number = 2")
+
+    def status() -> tuple[dict[str, Any], str]:
+        code, output, _ = cli("status", finished.spec, "--out", finished.out, "--json")
+        assert code == 0
+        code, shown, _ = cli("status", finished.folder)
+        assert code == 0
+        return json.loads(output), shown.splitlines()[-1]
+
+    with hold(finished.folder):
+        found, said = status()
+        assert found["variants"]["adam"]["running"] == 1
+        assert found["agent"] == {"host": socket.gethostname(), "pid": os.getpid(), "since": found["agent"]["since"]}
+        assert said == f"at work: process {os.getpid()} on {socket.gethostname()}, since {found['agent']['since']}"
+    os.utime(finished.folder / LOCK, (0, 0))
+    found, said = status()
+    assert found["agent"] is None
+    assert found["variants"]["adam"] == {"slots": 6, "accepted": 4, "running": 0, "waiting": 2, "failed": 0}
+    assert said == "nobody works on it since 1970-01-01 00:00:00 UTC; `spadam sweep run` goes on"
+    page = report.write(find(finished.folder, finished.out)).read_text()
+    assert "nobody works on it since 1970-01-01 00:00 UTC" in page
+    assert "running" not in page[: page.index("The page is as old")]

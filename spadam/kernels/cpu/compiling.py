@@ -69,16 +69,21 @@ def listed_rows(rows_R: torch.Tensor | None) -> NDArray[np.int64]:
 
 @cache
 def cache_folder() -> str:
-    """Where compiled loops are kept: in NUMBA_CACHE_DIR, else the user's cache, else a temporary folder.
+    """Where compiled loops are kept: in NUMBA_CACHE_DIR, else the user's cache, else in a folder that goes with us.
 
     Numba compiles a loop anew when its file has changed, but not when one that it calls has: each state of the files
     has a folder of its own.
     """
-    home, state = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), _state()
+    home, state = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), _state()
     for folder in (os.environ.get("NUMBA_CACHE_DIR"), Path(home) / "spadam" / "numba"):
         if folder and _writable(Path(folder) / state):
             return str(Path(folder) / state)
-    return tempfile.mkdtemp(prefix="spadam-numba-")
+    _passing.append(tempfile.TemporaryDirectory(prefix="spadam-numba-", ignore_cleanup_errors=True))
+    return _passing[0].name
+
+
+_passing: list[tempfile.TemporaryDirectory[str]] = []
+"""The folder of who has no other; it is removed when this is, at the end of the process."""
 
 
 def _state() -> str:

@@ -8,9 +8,7 @@ the first or the last of them, more are tried beyond it. The same file gives the
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from spadam.config import RunConfig
@@ -21,6 +19,7 @@ from spadam.sweep.forecast.costs import Announce, configure
 from spadam.sweep.forecast.rehearsal import measure_length, run_short
 from spadam.training.ledger import rows
 from spadam.training.progress import Progress
+from spadam.training.scratch import scratch_folder
 
 STEPS = 400
 """Steps of each training, or as many as it has: as many as the declared centres were measured with."""
@@ -115,8 +114,8 @@ def final_loss(config: RunConfig, progress: Callable[[Progress], None] | None = 
     """
     planned = measure_length(config, len(config.data.load().train)).steps
     steps = STEPS if planned is None else min(STEPS, planned)
-    with tempfile.TemporaryDirectory(prefix="spadam-pilot-") as folder:
-        out = Path(folder) / "run"
+    with scratch_folder("pilot") as folder:
+        out = folder / "run"
         tracking = config.tracking.model_copy(update={"mode": "disabled"})
         result = run_short(config.model_copy(update={"tracking": tracking}), steps, out, progress=progress)
         return _late_loss(rows(out / "metrics.jsonl")) if result.status == "complete" else math.inf

@@ -7,7 +7,6 @@ and streams nothing, whatever the configuration says.
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from spadam.training.limits import Limits
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from spadam.training.run import run
+from spadam.training.scratch import scratch_folder
 from spadam.training.telemetry import LOOK_EVERY
 
 STEPS = 60
@@ -146,8 +146,8 @@ def rehearse(
     dataset = config.data.load()
     length = measure_length(config, len(dataset.train))
     steps = steps if length.steps is None else min(steps, length.steps)
-    with tempfile.TemporaryDirectory(prefix="spadam-rehearsal-") as folder:
-        out = Path(folder) / "run"
+    with scratch_folder("rehearsal") as folder:
+        out = folder / "run"
         watch = _Watch(out, progress)
         result = run_short(config, steps, out, refit=refit, progress=watch)
         ended = time.perf_counter()

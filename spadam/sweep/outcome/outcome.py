@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spadam.config import RunConfig
+from spadam.files import Holder, check_folder, holder, last_sign
 from spadam.spec import InputError
+from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search, read, recall, value_of
 from spadam.sweep.outcome.summary import StudySummary, summarise
@@ -34,6 +38,8 @@ class Outcome:
     """Where the folders of the trainings lie; None when only the storage is at hand."""
     trouble: str | None = None
     """Why the agent gave up, when this is what it left: a training failed again and again."""
+    agent: Holder | None = None
+    """Who was at work on it when it was read; None when nobody was, or the folder is not at hand."""
 
     def trials(self) -> list[dict[str, Any]]:
         """The trials of the searches, one mapping each, as `spadam sweep results --json` prints them.
@@ -58,13 +64,18 @@ class Outcome:
         return best_config(self.sweep, self.searches, variant)
 
     def status(self) -> dict[str, Any]:
-        """How far the sweep is, as `spadam sweep status --json` prints it: `sweep`, `done`, `variants`."""
+        """How far the sweep is, as `spadam sweep status --json` prints it: `sweep`, `done`, `agent`, `variants`."""
         return copy.deepcopy(self._status)
 
     @property
     def done(self) -> bool:
         """Whether everything that the sweep plans is accepted."""
         return bool(self._status["done"])
+
+    @property
+    def left_since(self) -> datetime | None:
+        """When whoever was last at work on it was last heard of; None when it is done, or somebody is at work."""
+        return None if self.done or self.agent or self.folder is None else last_sign(self.folder)
 
     @property
     def metric(self) -> str:
@@ -130,7 +141,7 @@ class Outcome:
 
     @cached_property
     def _status(self) -> dict[str, Any]:
-        return status(self.sweep, self.searches)
+        return status(self.sweep, self.searches, self.agent)
 
     def _phase(self, phase: str) -> list[dict[str, Any]]:
         return copy.deepcopy([row for row in self.rows if row["phase"] == phase])
@@ -142,20 +153,25 @@ def find(place: Path, out: Path) -> Outcome:
     Nothing is made, locked or changed. Raises :class:`InputError` when the file is wrong or is not that of the sweep of
     its name in ``out``, or the folder holds no sweep.
     """
-    if place.is_dir():
+    if os.path.isdir(place):
         return in_folder(place)
-    sweep, searches, attributes = read(place, out)
-    return Outcome(sweep, searches, attributes, out / sweep.name)
+    check_folder(out)
+    sweep = load(place)
+    agent = holder(folder := out / sweep.name)
+    searches, attributes = read(sweep, out, attended=agent is not None)
+    return Outcome(sweep, searches, attributes, folder, agent=agent)
 
 
 def in_folder(folder: Path, name: str | None = None) -> Outcome:
     """The sweep that lies in ``folder``; nothing is made there. Raises :class:`InputError` when there is none."""
     path = folder / "sweep.db"
-    if not path.is_file():
+    if not os.path.isfile(path):
         rule = "the folder must hold a sweep (a file sweep.db)"
         raise InputError("FOLDER", str(folder), rule, "give the folder that `spadam sweep run` wrote: OUT/<sweep name>")
+    agent = holder(folder)
     with open_to_read(path) as reader:
-        return Outcome(*recall(reader, name or _only_name(reader, folder)), folder)
+        found = recall(reader, name or _only_name(reader, folder), attended=agent is not None)
+        return Outcome(*found, folder, agent=agent)
 
 
 def in_storage(url: str, name: str) -> Outcome:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from spadam.spec import Document, InputError
 from spadam.sweep.definition.extension import check_extends
-from spadam.sweep.definition.reading import check, load
+from spadam.sweep.definition.reading import check
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
-from spadam.sweep.store.attempts import Reader, Record, Stored, kept
+from spadam.sweep.store.attempts import Attempt, Reader, Record, Stored, kept
 from spadam.sweep.store.opening import open_to_read
 
 
@@ -52,29 +52,53 @@ def value_of(record: Record, metric: str) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def read(spec_path: Path, out: Path) -> tuple[Sweep, list[Search], dict[str, Any]]:
-    """The sweep in the file ``spec_path``, how far it is in the folder ``out``, and what it was created from there.
+class Unattended:
+    """A sweep on which nobody is at work: what its storage calls running is waiting to be done again."""
 
-    Nothing is made or changed. Raises :class:`InputError` when the file is wrong, or is not
-    that of the sweep of this name in ``out``.
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+
+    def attributes(self) -> dict[str, Any]:
+        """As they are stored."""
+        return self._stored.attributes()
+
+    def records(self, variant: str, studies: int) -> dict[str, Record]:
+        """As they are stored, but that nothing runs."""
+        records = self._stored.records(variant, studies)
+        return {id_: record._replace(attempts=tuple(map(_rest, record.attempts))) for id_, record in records.items()}
+
+
+def _rest(attempt: Attempt) -> Attempt:
+    return attempt._replace(state="waiting") if attempt.state == "running" else attempt
+
+
+def read(sweep: Sweep, out: Path, attended: bool = True) -> tuple[list[Search], dict[str, Any]]:
+    """How far ``sweep`` is in the folder ``out``, and what it was created from there.
+
+    ``attended`` says whether somebody is at work on it. Nothing is made or changed. Raises :class:`InputError` when it
+    is not the sweep of its name in ``out``.
     """
-    sweep = load(spec_path)
     path = database(sweep, out)
     if not path.exists():
-        return sweep, survey(sweep, None), {}
+        return survey(sweep, None), {}
     with open_to_read(path) as reader:
-        stored = reader.sweep(sweep.name)
+        stored: Stored = reader.sweep(sweep.name)
+        if not attended:
+            stored = Unattended(stored)
         if "plan" in (attributes := stored.attributes()):
             check_extends(sweep, attributes["plan"]["facts"])
-        return sweep, survey(sweep, stored), attributes
+        return survey(sweep, stored), attributes
 
 
-def recall(reader: Reader, name: str) -> tuple[Sweep, list[Search], dict[str, Any]]:
+def recall(reader: Reader, name: str, attended: bool = True) -> tuple[Sweep, list[Search], dict[str, Any]]:
     """The sweep called ``name`` as its storage alone knows it, how far it is, and what it was created from.
 
-    Raises :class:`InputError` when there is no such sweep.
+    ``attended`` says whether somebody is at work on it, as far as one knows. Raises :class:`InputError` when
+    there is no such sweep.
     """
-    stored = reader.sweep(name)
+    stored: Stored = reader.sweep(name)
+    if not attended:
+        stored = Unattended(stored)
     there = stored.attributes()
     if "plan" not in there:
         known = reader.sweeps()

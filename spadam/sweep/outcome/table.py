@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spadam.config import RunConfig
-from spadam.files import write_atomic
+from spadam.files import Holder, write_atomic
 from spadam.spec import InputError
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search, expected_repeats, tally, value_of
@@ -22,13 +22,17 @@ CSV = "trials.csv"
 _COLUMNS = ("variant", "phase", "study", "slot", "seed", "status", "attempts", "value")
 
 
-def status(sweep: Sweep, searches: Sequence[Search]) -> dict[str, Any]:
-    """How far the sweep is: `sweep`, `done`, and for every variant its slots, each in one of four states."""
+def status(sweep: Sweep, searches: Sequence[Search], agent: Holder | None = None) -> dict[str, Any]:
+    """How far the sweep is: `sweep`, `done`, `agent`, and for every variant its slots, each in one of four states.
+
+    `agent` is who works on it, {`host`, `pid`, `since`}, or null.
+    """
     tallies = tally(sweep, searches)
     names = ("slots", "accepted", "running", "waiting", "failed")
     return {
         "sweep": sweep.name,
         "done": all(mine.accepted == mine.slots for mine in tallies),
+        "agent": None if agent is None else agent._asdict(),
         "variants": {mine.variant: {name: getattr(mine, name) for name in names} for mine in tallies},
     }
 

@@ -31,6 +31,8 @@ from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.studies import Studies
 from spadam.tracking import TrackingSpec, settle
 from spadam.training.gradient_scale import gradient_rms
+from spadam.training.home import cache
+from spadam.training.interruption import Interruption
 from spadam.training.result import versions
 
 _CPU = torch.device("cpu")
@@ -51,33 +53,44 @@ def run_sweep(
     :func:`spadam.sweep.running.local.default_workers`); 0 trains in this process. No result depends on it. ``watcher``
     hears what happens meanwhile. When a training fails again and again the outcome holds its ``trouble``.
 
-    Raises :class:`InputError`, before anything is trained wherever that can be known, and KeyboardInterrupt when it is
-    interrupted; then too trials.csv is written, and the same call goes on.
+    Raises :class:`InputError`, before anything is trained wherever that can be known; KeyboardInterrupt when it is
+    interrupted, and OSError when its storage cannot be written: then too trials.csv is written, if there is room, and
+    the same call goes on.
     """
     watcher = watcher or Quiet()
+    with cache() as said:
+        if said:
+            watcher.note(said)
+        return _run_sweep(Path(spec), Path(out), variants, workers, watcher, train)
+
+
+def _run_sweep(
+    spec: Path, out: Path, variants: Sequence[str] | None, workers: int | None, watcher: Watcher, train: Train
+) -> Outcome:
     if workers != 0:
         warm_up()
-    sweep = load(Path(spec))
+    sweep = load(spec)
     chosen = choose(sweep, variants)
     data = hash_data(sweep, chosen)
     scales = measure_scales(sweep, chosen)
-    path = database(sweep, Path(out))
-    with hold(path.parent), open_file(path) as storage:
+    path = database(sweep, out)
+    with Interruption() as interruption, hold(path.parent) as held, open_file(path) as storage:
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
         place = _open(sweep, studies, data, watcher)
-        settlement = Settlement(sweep, place, watcher)
-        if place == ("cpu", "compiled"):
-            kernels.prepare(_CPU)  # once, and not by every worker at the same time
-        if scales:
-            studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
-        crew = _crew(sweep, place.accelerator, workers, train)
-        watcher.open(sweep.spec.objective.metric, crew.size)
         trouble = None
         try:
-            Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher).work()
+            settlement = Settlement(sweep, place, watcher)
+            if place == ("cpu", "compiled"):
+                kernels.prepare(_CPU)  # once, and not by every worker at the same time
+            if scales:
+                studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
+            crew = _crew(sweep, place.accelerator, workers, train)
+            watcher.open(sweep.spec.objective.metric, crew.size)
+            Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher, interruption, held.beat).work()
         except WorkFailed as error:
             trouble = str(error)
         finally:
+            interruption.wind_down()
             outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), path.parent, trouble)
             write_csv(path.parent / CSV, outcome.rows)
     return outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,6 @@ from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep, Variant
 from spadam.sweep.outcome.progress import Search, survey, tally, value_of
 from spadam.sweep.running.crew import Crew
-from spadam.sweep.running.interruption import Interruption
 from spadam.sweep.running.recovery import fill, settle_abandoned
 from spadam.sweep.running.task import Task
 from spadam.sweep.running.watcher import Watcher
@@ -26,6 +24,7 @@ from spadam.sweep.store.attempts import Attempt, Record
 from spadam.sweep.store.studies import Studies
 from spadam.training.curve import Pruning, curve
 from spadam.training.gradient_scale import gradient_rms
+from spadam.training.interruption import Interruption
 from spadam.training.result import RunResult
 
 MOST_ATTEMPTS = 3
@@ -48,7 +47,8 @@ class Dispatcher:
     """Has the slots of ``variants`` trained until all are accepted.
 
     ``settle`` gives a configuration what was decided once for the whole sweep: where it is trained, and who watches.
-    Only one agent may work on ``folder``; it must hold its lock.
+    Only one agent may work on ``folder``; it must hold its lock. ``beat`` is called at least every second or so while
+    others train: a sign of life.
     """
 
     def __init__(
@@ -60,7 +60,10 @@ class Dispatcher:
         settle: Callable[[RunConfig], RunConfig],
         crew: Crew,
         watcher: Watcher,
+        interruption: Interruption,
+        beat: Callable[[], None],
     ) -> None:
+        self.interruption, self._beat = interruption, beat
         self.sweep, self.studies, self.folder, self.crew, self.watcher = sweep, studies, folder, crew, watcher
         self._variants, self._settle = variants, settle
         self._claims: dict[Slot, Claim] = {}
@@ -70,20 +73,23 @@ class Dispatcher:
         """Have every slot trained that is not accepted yet.
 
         Raises :class:`WorkFailed` when a training fails again and again, :class:`InputError` when one finds its input
-        wrong, both after the trainings that are under way, and KeyboardInterrupt at once; slots are put back before.
+        wrong, both after the trainings that are under way, and KeyboardInterrupt and what the storage refuses at once;
+        slots are put back before.
         """
         settle_abandoned(self.sweep, self.studies, "its agent died")
         try:
-            with contextlib.closing(self.crew), Interruption() as interruption:
-                self._work_off(interruption)
-        except (KeyboardInterrupt, SystemExit):
+            self._work_off()
+        except BaseException:
+            self.interruption.wind_down()
+            self.crew.close()
             settle_abandoned(self.sweep, self.studies, "interrupted")
             fill(self.sweep, self.studies, self._variants)
-            raise KeyboardInterrupt from None
+            raise
+        self.crew.close()
         if self._stop is not None:
             raise self._stop
 
-    def _work_off(self, interruption: Interruption) -> None:
+    def _work_off(self) -> None:
         while True:
             look = fill if self._stop is None else survey
             searches = look(self.sweep, self.studies, self._variants)
@@ -97,9 +103,10 @@ class Dispatcher:
                 left = [record for search in searches for record in search.trials if record.state != "accepted"]
                 assert self._stop or not left, f"nothing can begin, and {len(left)} slots are not accepted"
                 return
-            interruption.check()
+            self.interruption.check()
             while not (endings := self.crew.listen(self.watcher.move, self.watcher.note)):
-                interruption.check()
+                self._beat()
+                self.interruption.check()
             for task, outcome in endings:
                 claim = self._claims.pop(task.slot)
                 if isinstance(outcome, Trouble):
@@ -197,4 +204,4 @@ class Dispatcher:
 
 def _given_up(slot: Slot, trouble: Trouble, reason: str) -> WorkFailed:
     said = f"{slot.variant} {slot.label}: {reason} ({trouble.said}). Mend it; the same command goes on."
-    return WorkFailed(f"{trouble.traceback}\n{said}")
+    return WorkFailed(said if trouble.failure == "infra" else f"{trouble.traceback}\n{said}")

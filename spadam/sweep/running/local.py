@@ -9,19 +9,24 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import ModuleType
+from typing import Any
 
 from spadam import machine
 from spadam.sweep.running.crew import Ending
 from spadam.sweep.running.task import Task, Train
-from spadam.sweep.running.worker_process import Message, Trouble, serve
+from spadam.sweep.running.worker_process import Message, Trouble, restore_variables, serve
 from spadam.sweep.search.slots import Slot
+from spadam.training.home import CACHE
+from spadam.training.interruption import blocked, farewells
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
@@ -36,16 +41,27 @@ _LISTEN_SECONDS = 1.0
 _LONGEST = 70  # /pymp-xxxxxxxx/listener-xxxxxxxx comes behind it
 
 
+LEAVE_SECONDS = 2.0
+"""Workers that are let go have so long to clear up behind them."""
+
+
 class _Member:
     """One worker, and what it is at."""
 
-    def __init__(self, process: BaseProcess, connection: Connection, number: int) -> None:
+    def __init__(self, process: BaseProcess, connection: Connection, line: Connection, number: int) -> None:
         self.process, self.connection, self.number = process, connection, number
+        self._line = line
         self.task: Task | None = None
         self.heard = 0.0
 
-    def close(self) -> None:
-        """Let it go at once, whatever it is at."""
+    def dismiss(self) -> None:
+        """Let it go at once, whatever it is at: the end of its line is what it leaves at."""
+        self._line.close()
+
+    def close(self, patience: float = 0.0) -> None:
+        """See it gone, within ``patience`` seconds by itself."""
+        self.dismiss()
+        self.process.join(patience)
         self.process.kill()
         self.process.join()
         self.process.close()
@@ -97,7 +113,10 @@ class Workers:
     def close(self) -> None:
         """Let everybody go at once, whatever they are at."""
         for member in self._members:
-            member.close()
+            member.dismiss()
+        end = time.monotonic() + LEAVE_SECONDS
+        for member in self._members:
+            member.close(max(0.0, end - time.monotonic()))
         self._members.clear()
 
     def _receive(self, member: _Member) -> Message | None:
@@ -128,11 +147,15 @@ class Workers:
         number = next(number for number in range(self.size) if number not in taken)
         device = self._devices[number % len(self._devices)] if self._devices else None
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=serve, args=(theirs, self._train, device), name=f"worker-{number}")
+        their_end, line = self._context.Pipe(duplex=False)
+        work = (theirs, their_end, self._train, device, _variables())
+        process = self._context.Process(target=serve, args=work, name=f"worker-{number}")
+        warm_up()  # it may have died
         with _no_main():
             process.start()
         theirs.close()  # so that the death of the worker is the end of what it sends
-        member = _Member(process, ours, number)
+        their_end.close()
+        member = _Member(process, ours, line, number)
         self._members.append(member)
         return member
 
@@ -153,14 +176,46 @@ def _no_main() -> Iterator[None]:
 
 
 def warm_up() -> None:
-    """Start the fork server; it imports torch and Lightning while the agent does other things."""
-    from multiprocessing import forkserver, util
+    """Start the fork server, if none is there; it imports torch and Lightning while the agent does other things.
 
+    Neither it nor what it forks hears the signals that interrupt an agent: who puts slots back decides when they leave.
+    """
     with _short_temporary_folder():
         util.get_temp_dir()  # the server's socket will lie there
     preloaded = ["spadam.training.run", "spadam.sweep.running.worker_process"]
     multiprocessing.get_context("forkserver").set_forkserver_preload(preloaded)
-    forkserver.ensure_running()
+    with blocked():
+        resource_tracker.ensure_running()  # first, because it lets the signals through again
+    with blocked(), _same_path():
+        forkserver.ensure_running()
+    farewells.add(stop_server)
+
+
+def stop_server() -> None:
+    """End the fork server, which may be in the middle of its imports; the workers that it has forked stay."""
+    server: Any = forkserver._forkserver  # nothing public knows its process
+    if (pid := server._forkserver_pid) is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _variables() -> dict[str, str | None]:
+    """What a worker's environment must have, whatever the server was started with."""
+    return {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONSAFEPATH", CACHE)}
+
+
+@contextlib.contextmanager
+def _same_path() -> Iterator[None]:
+    """Have a Python that is started now import from where this one does.
+
+    By itself a fork server looks in the current folder first: for the standard library, and for this package.
+    """
+    before = _variables()
+    os.environ.update(PYTHONPATH=os.pathsep.join(map(os.path.abspath, sys.path)), PYTHONSAFEPATH="1")
+    try:
+        yield
+    finally:
+        restore_variables(before)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ agent.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -13,8 +14,9 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from multiprocessing import parent_process
+import weakref
+from collections.abc import Callable, Mapping
+from multiprocessing import util
 from multiprocessing.connection import Connection
 from typing import Literal, NamedTuple
 
@@ -22,6 +24,7 @@ from typing_extensions import override
 
 from spadam.spec import InputError
 from spadam.sweep.running.task import Task, Train
+from spadam.training.interruption import SIGNALS
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
@@ -58,10 +61,16 @@ def attempt(task: Task, train: Train, progress: Callable[[Progress], None]) -> R
         return _trouble("bug", error)
 
 
-def serve(connection: Connection, train: Train, device: str | None) -> None:
-    """Train what comes over ``connection`` until it closes. ``device`` is the only GPU that this process may see."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the agent decides
-    threading.Thread(target=_leave_with_agent, daemon=True).start()
+def serve(
+    connection: Connection, line: Connection, train: Train, device: str | None, variables: Mapping[str, str | None]
+) -> None:
+    """Train what comes over ``connection`` until it closes; leave at once when ``line`` does.
+
+    ``device`` is the only GPU that this process may see, ``variables`` is what its environment must have.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # they reach the whole group, and the agent decides
+    threading.Thread(target=_leave_at_the_end_of, args=(line,), daemon=True).start()
+    restore_variables(variables)
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     outbox = _Outbox(connection)
@@ -110,11 +119,24 @@ class _Relay(logging.Handler):
         self._outbox.send(record.getMessage())
 
 
-def _leave_with_agent() -> None:
-    agent = parent_process()
-    assert agent is not None
-    agent.join()
-    os._exit(1)
+def restore_variables(variables: Mapping[str, str | None]) -> None:
+    """Give ``variables`` of the environment their values; None is for one that is not set."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _leave_at_the_end_of(line: Connection) -> None:
+    """Leave, whatever the training is at, when the agent has let go of this worker, or is dead."""
+    with contextlib.suppress(EOFError, OSError):
+        line.recv()
+    # Nobody else does it in a process that was forked: semaphores would be told as leaked, temporary folders stay.
+    with contextlib.suppress(Exception):
+        util._run_finalizers(0)  # type: ignore[attr-defined]
+        weakref.finalize._exitfunc()  # type: ignore[attr-defined]
+    os._exit(0)
 
 
 def _trouble(failure: Literal["infra", "bug"], error: Exception) -> Trouble:

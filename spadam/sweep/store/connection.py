@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -22,7 +23,11 @@ _PATIENCE_SECONDS = 60.0  # a reader in another terminal may hold SQLite's lock 
 
 @contextlib.contextmanager
 def open_file(path: Path) -> Iterator[BaseStorage]:
-    """The SQLite storage in the file ``path``, made if it is not there, whole or not at all."""
+    """The SQLite storage in the file ``path``, made if it is not there, whole or not at all.
+
+    Raises :class:`InputError` when the file is no storage of a sweep, and OSError when it cannot be written, be it
+    within the block: then what it held before is there.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if not path.exists():
         temporary = path.with_name(f".{path.name}.new")
@@ -94,13 +99,49 @@ def _file(path: Path) -> Iterator[RDBStorage]:
     def connect() -> sqlite3.Connection:  # an address could not hold every path
         return sqlite3.connect(path, timeout=_PATIENCE_SECONDS, check_same_thread=False)
 
+    with _disk(path):
+        try:
+            with contextlib.closing(connect()) as connection:
+                connection.execute("BEGIN IMMEDIATE")  # what cannot be written is told before anything else is done
+                connection.rollback()
+            storage = RDBStorage("sqlite:///sweep.db", engine_kwargs={"creator": connect})
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            reason = error if (cause := _refusal(error)) is None else cause
+            if cause is not None and cause.sqlite_errorcode & 0xFF in _DISK:
+                raise
+            rule = f"it must be the storage of a sweep ({reason})"
+            raise InputError(str(path), None, rule, "move it away, or choose another --out") from None
+        with _closing(storage):
+            yield storage
+
+
+_DISK = {
+    sqlite3.SQLITE_BUSY: errno.EAGAIN,
+    sqlite3.SQLITE_CANTOPEN: errno.EIO,
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+}
+"""What SQLite says of a disk, and the system of the same."""
+
+
+@contextlib.contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """Make an OSError of whatever a disk refuses within the block, however SQLAlchemy and Optuna have wrapped it."""
     try:
-        storage = RDBStorage("sqlite:///sweep.db", engine_kwargs={"creator": connect})
-    except DatabaseError as error:
-        rule = f"it must be the storage of a sweep ({error.orig})"
-        raise InputError(str(path), None, rule, "move it away, or choose another --out") from None
-    with _closing(storage):
-        yield storage
+        yield
+    except (DatabaseError, sqlite3.DatabaseError, optuna.exceptions.StorageInternalError) as error:
+        cause = _refusal(error)
+        if cause is None or (number := _DISK.get(cause.sqlite_errorcode & 0xFF)) is None:
+            raise
+        raise OSError(number, str(cause), str(path)) from error
+
+
+def _refusal(error: BaseException | None) -> sqlite3.Error | None:
+    """What SQLite said, behind ``error``."""
+    while error is not None and not (isinstance(error, sqlite3.Error) and hasattr(error, "sqlite_errorcode")):
+        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
+    return error
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ def strict(value: object) -> Any:
 def test_before_a_sweep_has_begun(bench: Bench) -> None:
     found = strict(status(*bench.read()))
     waiting = {"slots": 5, "accepted": 0, "running": 0, "waiting": 5, "failed": 0}
-    assert found == {"sweep": "lr-eps", "done": False, "variants": {"adam": waiting, "lazy": waiting}}
+    assert found == {"sweep": "lr-eps", "done": False, "agent": None, "variants": {"adam": waiting, "lazy": waiting}}
     for row in strict(rows(*bench.read())):
         assert set(row) == ROW
         assert (row["status"], row["params"], row["value"], row["metrics"], row["attempts"]) == (
@@ -53,7 +53,7 @@ def test_before_a_sweep_has_begun(bench: Bench) -> None:
 def test_after_it_has_ended(finished: Bench) -> None:
     found = strict(status(*finished.read()))
     ended = {"slots": 5, "accepted": 5, "running": 0, "waiting": 0, "failed": 0}
-    assert found == {"sweep": "lr-eps", "done": True, "variants": {"adam": ended, "lazy": ended}}
+    assert found == {"sweep": "lr-eps", "done": True, "agent": None, "variants": {"adam": ended, "lazy": ended}}
     table = strict(rows(*finished.read()))
     assert all(set(row) == ROW for row in table)
     assert [(row["variant"], row["phase"], row["study"], row["slot"], row["seed"]) for row in table] == [

@@ -1,12 +1,13 @@
 """Worker processes: no result depends on how many there are, and what happens to one happens to its training only."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -240,25 +241,52 @@ class Program:
         return False
 
 
-def test_ctrl_c_stops_everybody_and_puts_the_slots_back(bench: Bench) -> None:
+GROUP, AGENT = os.killpg, os.kill
+
+
+@pytest.mark.parametrize(
+    ("number", "send", "times", "code"),
+    [
+        (signal.SIGINT, GROUP, 1, 130),
+        (signal.SIGINT, AGENT, 3, 130),
+        (signal.SIGTERM, GROUP, 2, 143),
+        (signal.SIGTERM, AGENT, 1, 143),
+        (signal.SIGHUP, GROUP, 1, 143),
+    ],
+)
+def test_an_interruption_stops_everybody_and_puts_the_slots_back(
+    bench: Bench, number: int, send: Callable[[int, int], None], times: int, code: int
+) -> None:
     program = Program(bench)
-    os.killpg(program.process.pid, signal.SIGINT)
+    for _ in range(times):  # `timeout` sends two, and who is impatient presses keys again
+        send(program.process.pid, number)
+        time.sleep(0.05)
     _, told = program.process.communicate(timeout=300)
-    assert program.process.returncode == 1
-    assert told.splitlines()[-1] == "interrupted: the same command goes on from here"
-    assert "Traceback" not in told
+    assert program.process.returncode == code
+    assert told.splitlines() == ["interrupted: the same command goes on from here"]
     assert program.gone()
+    assert (bench.folder / "trials.csv").exists()
     states = status(*bench.read())["variants"].values()
     assert all(state["running"] == 0 and state["failed"] == 0 for state in states)
-    assert bench.run(workers=2) == 0
+    if (number, times) == (signal.SIGTERM, 2):
+        assert bench.run(workers=2) == 0
 
 
 def test_no_worker_outlives_an_agent_that_is_killed(bench: Bench) -> None:
     program = Program(bench)
+    at_work = bench.outcome().status()
+    assert sum(state["running"] for state in at_work["variants"].values()) == 2
+    assert at_work["agent"]["pid"] == program.process.pid
+    assert bench.outcome().left_since is None
     program.process.kill()
     program.process.communicate()
     assert program.gone()
-    assert sum(state["running"] for state in status(*bench.read())["variants"].values()) == 2
+    left = bench.outcome()
+    assert sum(state["running"] for state in left.status()["variants"].values()) == 0
+    assert left.status()["agent"] is None
+    assert left.left_since is not None
+    assert abs(left.left_since.timestamp() - time.time()) < 60
+    assert {row["status"] for row in left.trials()} == {"waiting"}
     assert bench.run(quadratic.train, workers=2) == 0
     found = rows(*bench.read())
     assert {row["status"] for row in found} == {"complete"}
@@ -274,3 +302,43 @@ def test_a_long_temporary_folder_does_no_harm(bench: Bench) -> None:
     command = [sys.executable, "-c", code, "sweep", "run", str(bench.spec), "--out", str(bench.out), "--workers", "1"]
     subprocess.run(command, env={**os.environ, "TMPDIR": str(long)}, check=True, capture_output=True, text=True)
     assert {row["status"] for row in rows(*bench.read())} == {"complete"}
+
+
+def test_files_of_the_current_folder_are_not_imported(bench: Bench) -> None:
+    """Neither for the standard library, nor in place of this package: a program's path begins where it lies."""
+    here = bench.spec.parent / "here"
+    (here / "spadam").mkdir(parents=True)
+    for stranger in ("statistics.py", "spadam/__init__.py"):
+        (here / stranger).write_text("raise SystemExit('a file of the current folder was imported')\n")
+    program = bench.spec.parent / "bin" / "program"
+    program.parent.mkdir()
+    program.write_text("from spadam.cli import program\nprogram()\n")
+    bench.write({"search": {"trials": 1}, "repeat": {"seeds": 0}})
+    command = [sys.executable, str(program), "sweep", "run", str(bench.spec), "--out", str(bench.out), "--workers", "1"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr, "imported" in done.stderr) == (0, False, False), done.stderr
+    assert len(done.stderr.splitlines()) == len(rows(*bench.read()))
+
+
+def test_workers_leave_no_folder_and_no_semaphore_behind(bench: Bench) -> None:
+    """W&B's client has both."""
+    (temporary := bench.spec.parent / "tmp").mkdir()
+    small = {"search": {"trials": 1}, "repeat": {"seeds": 0}, "base": {"tracking": {"mode": "offline"}}}
+    bench.write({**small})
+    code = "from spadam.cli import program; program()"
+    command = [sys.executable, "-c", code, "sweep", "run", str(bench.spec), "--out", str(bench.out), "--workers", "1"]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "leaked" not in done.stderr
+    assert not [path for path in temporary.iterdir() if "wandb" in path.name]
+
+
+def test_all_workers_of_who_has_no_home_share_a_cache(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bench.spec.parent / "file").touch()
+    (shared := bench.spec.parent / "shared").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(bench.spec.parent / "file" / "cache"))
+    monkeypatch.setattr("spadam.training.home.scratch_folder", lambda purpose: contextlib.nullcontext(shared))
+    assert bench.run(sweep_crew.cached, workers=2) == 0
+    labels = {f"{row['variant']}-{row['phase']}-{row['slot']}" for row in rows(*bench.read())}
+    assert labels <= {path.name for path in shared.iterdir()}
+    assert "cannot be written: loops are compiled once" in bench.told.getvalue().splitlines()[0]

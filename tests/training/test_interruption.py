@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from spadam.sweep.outcome.table import status
-from spadam.sweep.running.interruption import Interruption
+from spadam.training.interruption import Interruption
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench

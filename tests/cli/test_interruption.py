@@ -1,0 +1,138 @@
+"""A command that is interrupted: one sentence, the exit code of the signal, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spadam.cli.interruption import signals_taken
+from spadam.spec import dump, merge
+from spadam.training.interruption import Interrupted, exit_code
+from support.sweep_bench import SPEC
+
+COMMAND = [sys.executable, "-c", "from spadam.cli import program; program()"]
+ENDLESS = merge(SPEC, {"base": {"trainer": {"steps": 10**7}}, "search": {"trials": 40}})
+HERE, CHECKPOINT = (f"interrupted: the same command goes on from {what}" for what in ("here", "the last checkpoint"))
+
+
+class Command:
+    """`spadam` with ``arguments`` in a process group of its own."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=folder,
+            env={**os.environ, "TMPDIR": str(self.temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+        )
+
+    def wait_for(self, folder: Path, pattern: str) -> None:
+        deadline = time.monotonic() + 300
+        while not any(folder.glob(pattern)):
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def end(self, number: int) -> tuple[int, str]:
+        os.killpg(self.process.pid, number)
+        output, _ = self.process.communicate(timeout=300)
+        deadline = time.monotonic() + 120
+        while self._somebody_is_left():
+            assert time.monotonic() < deadline, "a process is left"
+            time.sleep(0.05)
+        return self.process.returncode, output
+
+    def _somebody_is_left(self) -> bool:
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("seconds", [0.15, 0.6, 1.5, 2.5, 4.0])
+def test_a_sweep_at_any_moment(seconds: float, tmp_path: Path) -> None:
+    """Also while everything is being imported, where what is raised gets lost."""
+    (tmp_path / "sweep.yaml").write_text(dump(ENDLESS))
+    command = Command(tmp_path, "sweep", "run", "sweep.yaml", "--workers", "1")
+    time.sleep(seconds)
+    assert command.end(signal.SIGINT) == (130, f"{HERE}\n")
+
+
+def test_a_sweep_that_trains_in_its_own_process(tmp_path: Path) -> None:
+    """Lightning hears SIGTERM too, and must not make an error of it."""
+    (tmp_path / "sweep.yaml").write_text(dump(ENDLESS))
+    command = Command(tmp_path, "sweep", "run", "sweep.yaml", "--workers", "0")
+    command.wait_for(tmp_path, "runs/lr-eps/*/*/*/metrics.jsonl")
+    assert command.end(signal.SIGTERM) == (143, f"{HERE}\n")
+    assert (tmp_path / "runs/lr-eps/trials.csv").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_a_training(number: int, code: int, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(dump({**ENDLESS["base"], "optimizer": {"name": "adam"}}))
+    command = Command(tmp_path, "train", "run.yaml")
+    command.wait_for(tmp_path, "runs/metrics.jsonl")
+    assert command.end(number) == (code, f"{CHECKPOINT}\n")
+
+
+def test_a_plan_leaves_no_folder_behind(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(dump(SPEC))
+    command = Command(tmp_path, "sweep", "plan", "sweep.yaml")
+    command.wait_for(command.temporary, "*/*/*.yaml")
+    assert command.end(signal.SIGTERM) == (143, "interrupted\n")
+    assert not list(command.temporary.iterdir())
+
+
+def test_what_nohup_has_turned_off_stays_off() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_taken():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+class Swallows:
+    """What is raised in a destructor comes to nobody."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_one_that_was_swallowed_comes_once_more() -> None:
+    def work() -> None:
+        Swallows()
+        time.sleep(60)
+
+    with signals_taken(), pytest.raises(Interrupted) as caught:
+        work()
+    assert exit_code(caught.value) == 143
+
+
+def test_one_in_an_import_ends_the_program_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tries.py").write_text(
+        "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept BaseException:\n    pass\n"
+    )
+    said: list[Any] = []
+
+    def leave(code: int) -> None:
+        said.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr("os._exit", leave)
+    monkeypatch.syspath_prepend(tmp_path)
+    with signals_taken():
+        import tries  # type: ignore[import-not-found]  # noqa: F401
+    assert said == [130]
