@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.autograd.graph import increment_version
 from torch.optim import Optimizer
 from typing_extensions import override
 
@@ -21,7 +22,7 @@ from spadam.diagnostics.reconstruction import SquaredErrors
 from spadam.encoding.execution import row_sparse
 from spadam.models.autoencoder import Output, SparseAutoencoder
 from spadam.models.probe import LinearProbe
-from spadam.optim import OptimizerSpec
+from spadam.optim import OptimizerSpec, RowOptimizer
 from spadam.optim.rows.touched import RowSamples, list_rows
 from spadam.optim.schedule import factor
 from spadam.tasks.autoencoder import AutoencoderTask
@@ -124,6 +125,8 @@ class TaskModule(pl.LightningModule):
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer_spec.build(self.task.model.parameters())
+        if not isinstance(optimizer, RowOptimizer):
+            optimizer.register_step_post_hook(_count_changes)
         schedule = self.optimizer_spec.schedule
         total = self.total_steps or self.trainer.estimated_stepping_batches
         if schedule.name != "constant" and not math.isfinite(total):
@@ -219,6 +222,12 @@ class AutoencoderModule(TaskModule):
             suffix = f"/dataloader_idx_{loader}" if len(self._errors) > 1 else ""
             metrics = {name + suffix: value for name, value in errors.result().metrics(split).items()}
             self.log_dict(metrics, add_dataloader_idx=False)
+
+
+def _count_changes(optimizer: Optimizer, *_: object) -> None:
+    """Count a step as a change of its weights, for who follows them: torch's fused optimizers do not."""
+    for group in optimizer.param_groups:
+        increment_version(group["params"])
 
 
 def _in_other_form(parameter: torch.nn.Parameter, grad: Tensor) -> Tensor:
