@@ -1,5 +1,6 @@
 """Documents: what is read, what is refused, and how a refusal reads."""
 
+import pickle
 from typing import Annotated, Literal
 
 import pytest
@@ -51,14 +52,14 @@ def test_checks_and_builds() -> None:
         ("pet: {name: cat}\nroms: 2\n", "roms", "not known", "did you mean rooms?", "house.yaml:2"),
         ("rooms: 1\npet:\n  name: cat\n  live: 3\n", "pet.live", "not known", "did you mean lives?", "house.yaml:4"),
         ("pet: {name: cat}\nxyz: 2\n", "xyz", "not known", "known here: betas, pet, rooms", "house.yaml:2"),
-        ("pet: {name: cats}\n", "pet", "name is not known", "did you mean cat?", "house.yaml:1"),
+        ("pet: {name: cats}\n", "pet.name", "name is not known", "did you mean cat?", "house.yaml:1"),
         ("pet: {lives: 3}\n", "pet", "needs a `name`", "add `name: …`", "house.yaml:1"),
         ("rooms: 3\n", "pet", "required", "add it", "house.yaml:1"),
         ("pet: {name: cat}\n\nrooms: two\n", "rooms", "valid integer", "change the value", "house.yaml:3"),
         ("pet: {name: cat}\nrooms: true\n", "rooms", "valid integer", "change the value", "house.yaml:2"),
-        ("pet: {name: cat}\nrooms: 2.0\n", "rooms", "valid integer", "change the value", "house.yaml:2"),
+        ("pet: {name: cat}\nrooms: 2.0\n", "rooms", "valid integer", "write 2", "house.yaml:2"),
         ("pet: {name: dog, weight: .inf}\n", "pet.weight", "finite", "change the value", "house.yaml:1"),
-        ("pet: {name: dog, weight: '1'}\n", "pet.weight", "valid number", "change the value", "house.yaml:1"),
+        ("pet: {name: dog, weight: '1'}\n", "pet.weight", "valid number", "take the quotes away: 1", "house.yaml:1"),
     ],
 )
 def test_refusal_names_argument_rule_remedy_and_line(
@@ -72,8 +73,20 @@ def test_refusal_names_argument_rule_remedy_and_line(
     assert "\n" not in str(error)
 
 
-def test_counts_what_else_is_wrong() -> None:
-    assert "(1 more after this one)" in refusal("pet: {name: cat}\nrooms: x\nroms: 1\n").remedy
+def test_tells_everything_that_is_wrong_in_the_order_of_the_lines() -> None:
+    error = refusal("pet: {name: cat, lives: x}\nrooms: x\nroms: 1\nbetas: [2.0, 0.5]\n")
+    assert [mistake.argument for mistake in error.mistakes] == ["pet.lives", "rooms", "roms", "betas"]
+    assert [line.partition(":")[0] for line in str(error).splitlines()] == [
+        "pet.lives = 'x' (house.yaml",
+        "rooms = 'x' (house.yaml",
+        "roms (house.yaml",
+        "betas = [2.0, 0.5] (house.yaml",
+    ]
+    assert pickle.loads(pickle.dumps(error)).mistakes[3].rule == error.mistakes[3].rule
+
+
+def test_a_misspelt_key_is_not_missing_as_well() -> None:
+    assert [mistake.argument for mistake in refusal("pets: {name: cat}\n").mistakes] == ["pets"]
 
 
 @pytest.mark.parametrize(
@@ -83,8 +96,8 @@ def test_counts_what_else_is_wrong() -> None:
         ("a: 1\nb: !!str 5\n", "tags are not read", "x.yaml:2"),
         ("a: !!python/object:os.system x\n", "tags are not read", "x.yaml:1"),
         ("a: [1,\n", "expected the node content", "x.yaml:2"),
-        ("a: &b [*b]\n", "must not contain itself", "line 1"),
-        ("? [1, 2]\n: 3\n", "a key must be text", "line 1"),
+        ("a: &b [*b]\n", "must not contain itself", "x.yaml:1"),
+        ("? [1, 2]\n: 3\n", "a key must be text", "x.yaml:1"),
         ("- 1\n", "one mapping", ""),
         ("", "one mapping", ""),
         ("\t- a", "token", "x.yaml:1"),

@@ -52,8 +52,8 @@ CASES = [
     ({"variants": None}, "variants", "variants", "at least one variant", "add one"),
     (
         {"variants": {"lazy": {"optimizer": {"name": "lazy_adm"}}}},
-        "variant lazy: optimizer",
-        "lazy:+1",
+        "variant lazy: optimizer.name",
+        "lazy_adm",
         "",
         "lazy_adam",
     ),

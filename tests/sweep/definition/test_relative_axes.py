@@ -201,7 +201,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str, str, str]] = [
         "at both ends of its range",
         "space: {optimizer.lr_over_eps: null}",
     ),
-    ({"optimizer.eps_rel": EPS_REL}, {"name": "lazy_adm"}, "optimizer", "lazy_adm", "", "lazy_adam"),
+    ({"optimizer.eps_rel": EPS_REL}, {"name": "lazy_adm"}, "optimizer.name", "lazy_adm", "", "lazy_adam"),
     ({"optimizer.lr_over_eps": RATIO}, {"eps": "1e-8"}, "optimizer.eps", "eps: 1e-8", "number", ""),
 ]
 

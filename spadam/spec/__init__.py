@@ -1,0 +1,37 @@
+"""The base of every configuration, and the one way a YAML file becomes one.
+
+A *document* is what a YAML file says, with the place of every value. A *spec* is a checked, frozen document that can
+build what it describes. Whatever is wrong with a document is told as one :class:`InputError`.
+"""
+
+from spadam.spec.base import PathText, Spec, as_tuple
+from spadam.spec.checking import validate
+from spadam.spec.document import Document, Path_, assign, dump, merge
+from spadam.spec.error import InputError, Mistakes, Written, line_of
+from spadam.spec.importing import check_import_path, import_subclass, imported
+from spadam.spec.keys import alike, nearest
+from spadam.spec.reading import load, parse, parse_value
+
+__all__ = [
+    "Document",
+    "InputError",
+    "Mistakes",
+    "PathText",
+    "Path_",
+    "Spec",
+    "Written",
+    "alike",
+    "as_tuple",
+    "assign",
+    "check_import_path",
+    "dump",
+    "import_subclass",
+    "imported",
+    "line_of",
+    "load",
+    "merge",
+    "nearest",
+    "parse",
+    "parse_value",
+    "validate",
+]

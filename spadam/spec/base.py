@@ -1,0 +1,44 @@
+"""The base of every configuration, and types of keys that several of them have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+class Spec(BaseModel):
+    """A frozen description that refuses unknown keys, wrong types, and numbers that are not finite.
+
+    What a key means stands in a string below it; :func:`spadam.schema.meanings` reads it there. Pydantic would read the
+    source of every class each time it is imported, which took a third of the time of reading a configuration.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        protected_namespaces=(),
+    )
+
+    @classmethod
+    def place_of(cls, key: str) -> str | None:
+        """Where ``key`` belongs, when it is none of this description: a dotted key, or None where that is not known."""
+        return None
+
+
+def as_tuple(value: object) -> object:
+    """A YAML list as the tuple that a frozen spec holds; anything else as it is."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _is_path(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a path must not hold the character NUL")
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_is_path)]
+"""A path as a person writes it; a leading ~ is the home folder."""

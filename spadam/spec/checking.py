@@ -1,0 +1,120 @@
+"""Checking a document against a model, and saying what is wrong with it in a person's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from spadam.spec.document import Document, Path_
+from spadam.spec.error import InputError, Mistakes, Written, line_of
+from spadam.spec.keys import known_keys, unknown_remedy
+from spadam.spec.nodes import shown
+from spadam.spec.values import must_be, write_instead
+
+S = TypeVar("S", bound=BaseModel)
+
+_TYPES = ("_type", "int_from_float", "literal_error")
+"""How the errors end that say: this is another kind of value."""
+
+
+def validate(model: type[S], document: Document, within: str = "") -> S:
+    """Check ``document`` against ``model``; everything that is wrong is raised as one :class:`InputError`.
+
+    ``within`` is put before the name of each argument, for a document that is a part of another.
+    """
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    mistakes = Mistakes()
+    by_place: dict[Path_, list[ErrorDetails]] = {}
+    for details in found:
+        by_place.setdefault(_path_in(document.data, details["loc"]), []).append(details)
+    told = {path: _explain(details, model, document, path, within) for path, details in by_place.items()}
+    for path, mistake in told.items():
+        if not _follows(path, mistake, told.values()):
+            mistakes.add(mistake)
+    mistakes.tell(line_of)
+    raise AssertionError("a validation error has errors")
+
+
+def _follows(path: Path_, mistake: InputError, told: Iterable[InputError]) -> bool:
+    """Whether a key is missing only because it is misspelt beside."""
+    return mistake.rule == _MISSING and any(other.remedy == f"did you mean {path[-1]}?" for other in told)
+
+
+def _explain(
+    errors: Sequence[ErrorDetails], model: type[BaseModel], document: Document, path: Path_, within: str
+) -> InputError:
+    """What is wrong at ``path``: of a union every member has said so."""
+    error = next((e for e in errors if not e["type"].endswith(_TYPES)), errors[0])
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        named = tuple(cause.argument.split("."))
+        return InputError(within + cause.argument, cause.value, cause.rule, cause.remedy, document.where(named))
+    value = None if error["type"] in ("missing", "extra_forbidden") else error["input"]
+    if error["type"] == "union_tag_invalid":  # the whole mapping is given as what is wrong
+        path, value = (*path, "name"), error["ctx"]["tag"]
+        value = _at(document.data, path, value)
+    rule, remedy = _rule([error] if not error["type"].endswith(_TYPES) else errors, model, path)
+    if isinstance(value, Mapping):
+        value = None
+    elif value is None and error["type"] not in ("missing", "extra_forbidden"):
+        value = Written("null")
+    dotted = ".".join(map(shown, path)) or document.name
+    return InputError(within + dotted, value, rule, remedy, document.where(path))
+
+
+def _at(data: object, path: Path_, default: object) -> object:
+    for key in path:
+        if not isinstance(data, Mapping) or key not in data:
+            return default
+        data = data[key]
+    return data
+
+
+def _path_in(data: object, loc: tuple[str | int, ...]) -> Path_:
+    """``loc`` without what pydantic puts between the keys of the document: tags and members of unions."""
+    path: list[str | int] = []
+    for n, part in enumerate(loc):
+        last = n == len(loc) - 1
+        if isinstance(data, Mapping):
+            tag = part == data.get("name") and part not in data
+            if tag or (part not in data and not last):
+                continue
+            path.append(part)
+            data = data.get(part)
+        elif isinstance(data, list | tuple) and isinstance(part, int):
+            path.append(part)
+            data = data[part] if part < len(data) else None
+    return tuple(path)
+
+
+_MISSING = "this key is required"
+
+
+def _rule(errors: Sequence[ErrorDetails], model: type[BaseModel], path: Path_) -> tuple[str, str]:
+    """Rule and remedy of errors at one place."""
+    error = errors[0]
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            dotted = ".".join(map(str, path))
+            return "this key is not known", unknown_remedy(model, error["loc"], dotted)
+        case "missing" if isinstance(path[-1], int):
+            return f"the list needs more values than {path[-1]}", "add what is missing"
+        case "missing":
+            return _MISSING, "add it"
+        case "union_tag_invalid":
+            names = str(context["expected_tags"]).replace("'", "").split(", ")
+            return "this name is not known", write_instead(str(context["tag"]), names)
+        case "union_tag_not_found":
+            return "the mapping needs a `name`", "add `name: …`"
+        case kind if kind.endswith(_TYPES):
+            return must_be(errors, known_keys(model, error["loc"]))
+        case _:
+            message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            return f"must be {message}" if error["msg"].startswith("Input should be ") else message, "change the value"
