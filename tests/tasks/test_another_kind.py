@@ -188,7 +188,7 @@ def test_its_gradient_has_a_scale(base: dict[str, Any]) -> None:
         ({"base": {"model": {"path": "support.paths.ROOT"}}}, "variant adam: model.path", "TaskSpec class"),
         ({"base": {"model": {"path": "here"}}}, "variant adam: model.path", "must name a class in a module"),
         ({"base": {"model": {"options": {"word": 3}}}}, "variant adam: model.options.word", "did you mean words"),
-        ({"base": {"model": {"name": "costum"}}}, "variant adam: model", "did you mean custom"),
+        ({"base": {"model": {"name": "costum"}}}, "variant adam: model.name", "did you mean custom"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_trained(
