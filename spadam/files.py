@@ -8,6 +8,7 @@ import json
 import math
 import os
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spadam.spec import InputError
+
+CACHE = "XDG_CACHE_HOME"
+"""The variable that says where caches lie. Compiled loops go by it, and so does W&B's process with its log."""
 
 LOCK = ".lock"
 
@@ -148,6 +152,21 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
     return InputError(
         "--out", str(folder), f"the output folder must be writable ({error.strerror})", "choose another folder"
     )
+
+
+def users_cache() -> Path:
+    """The user's cache folder, be it there or not."""
+    return Path(os.environ.get(CACHE) or os.path.expanduser("~/.cache"))
+
+
+def can_write(folder: Path) -> bool:
+    """Whether a file can be made in ``folder``, which is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
+from spadam.files import CACHE, can_write, users_cache
 from spadam.training.scratch import scratch_folder
-
-CACHE = "XDG_CACHE_HOME"
-"""The variable that says where caches lie. Compiled loops go by it, and so does W&B's process with its log."""
 
 
 @contextlib.contextmanager
@@ -21,7 +17,7 @@ def cache() -> Iterator[str | None]:
     Nothing is done, or said, where the user has one. Otherwise it is a temporary folder that is gone after the block.
     """
     missing, before = users_cache(), os.environ.get(CACHE)
-    if _is_writable(missing):
+    if can_write(missing):
         yield None
         return
     with scratch_folder("cache") as folder:
@@ -36,17 +32,3 @@ def cache() -> Iterator[str | None]:
                 del os.environ[CACHE]
             else:
                 os.environ[CACHE] = before
-
-
-def users_cache() -> Path:
-    """The user's cache folder, be it there or not."""
-    return Path(os.environ.get(CACHE) or os.path.expanduser("~/.cache"))
-
-
-def _is_writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False

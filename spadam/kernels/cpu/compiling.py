@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from spadam.files import can_write, users_cache
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -74,9 +76,9 @@ def cache_folder() -> str:
     Numba compiles a loop anew when its file has changed, but not when one that it calls has: each state of the files
     has a folder of its own.
     """
-    home, state = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), _state()
-    for folder in (os.environ.get("NUMBA_CACHE_DIR"), Path(home) / "spadam" / "numba"):
-        if folder and _writable(Path(folder) / state):
+    state = _state()
+    for folder in (os.environ.get("NUMBA_CACHE_DIR"), users_cache() / "spadam" / "numba"):
+        if folder and can_write(Path(folder) / state):
             return str(Path(folder) / state)
     _passing.append(tempfile.TemporaryDirectory(prefix="spadam-numba-", ignore_cleanup_errors=True))
     return _passing[0].name
@@ -90,12 +92,3 @@ def _state() -> str:
     """A hash of all loops as they are written."""
     files = sorted(Path(__file__).parents[1].rglob("*.py"))  # a loop keeps the constants of `topk_bounds` too
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-def _writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False

@@ -21,11 +21,11 @@ from types import ModuleType
 from typing import Any
 
 from spadam import machine
+from spadam.files import CACHE
 from spadam.sweep.running.crew import Ending
 from spadam.sweep.running.task import Task, Train
 from spadam.sweep.running.worker_process import Message, Trouble, restore_variables, serve
 from spadam.sweep.search.slots import Slot
-from spadam.training.home import CACHE
 from spadam.training.interruption import blocked, farewells
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
