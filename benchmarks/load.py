@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -24,7 +23,7 @@ OTHERS = (0, 1, 2)
 def measure() -> list[list[object]]:
     """For each size and number of other processes: median milliseconds of the floor and of our steps."""
     from spadam.bench.steps import LARGE, SMALL, Floor, Ours, draw
-    from spadam.bench.timing import timed
+    from spadam.bench.timing import in_turns
     from spadam.kernels.arithmetic import arithmetic
 
     found: list[list[object]] = []
@@ -34,14 +33,9 @@ def measure() -> list[list[object]]:
             time.sleep(0.3)
             for size, steps in ((SMALL, 60), (LARGE, 20)):
                 batches = draw(size)
-                sides = (Floor(size, batches), Ours(size, batches, "float32"), Ours(size, batches, "certified"))
-                taken: list[list[float]] = [[], [], []]
-                for turn in range(3 + steps):
-                    for side, times in zip(sides, taken, strict=True):
-                        seconds = timed(side.step)
-                        if turn >= 3:
-                            times.append(1e3 * seconds)
-                found.append([size.latents, others, *map(statistics.median, taken)])
+                ours = {path: Ours(size, batches, path).step for path in ("float32", "certified")}
+                taken = in_turns({"floor": Floor(size, batches).step, **ours}, steps)
+                found.append([size.latents, others, *(1e3 * seconds for seconds in taken.values())])
             for process in processes:
                 process.kill()
                 process.wait()

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import statistics
 from collections.abc import Callable
 from pathlib import Path
 
 from spadam.bench.machine import describe
 from spadam.bench.steps import AT_BATCH_128, Floor, Naive, Ours, Size, draw
-from spadam.bench.timing import timed
+from spadam.bench.timing import in_turns
 from spadam.encoding.speed import fast_type
 from spadam.kernels.arithmetic import arithmetic
 
@@ -41,13 +40,7 @@ def measure(size: Size, steps: int) -> dict[str, float]:
     }
     if fast_type() is not None:
         sides[CERTIFIED] = Ours(size, batches, "certified").step
-    taken: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(3 + steps):
-        for name, side in sides.items():
-            seconds = timed(side)
-            if turn >= 3:
-                taken[name].append(1e3 * seconds)
-    return {name: statistics.median(values) for name, values in taken.items()}
+    return {name: 1e3 * seconds for name, seconds in in_turns(sides, steps).items()}
 
 
 def plot(figures: dict[Size, dict[str, float]], path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 Side = Callable[[], object]
@@ -70,6 +70,17 @@ def compare(pairs: list[tuple[float, float]]) -> Comparison:
     ratios = [of / over for of, over in pairs]
     low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
     return Comparison(statistics.median(ofs), statistics.median(overs), (low, high), len(pairs))
+
+
+def in_turns(sides: Mapping[str, Side], turns: int, warmup: int = 3) -> dict[str, float]:
+    """Median seconds of each of ``sides``, which take turns; the first ``warmup`` turns do not count."""
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(warmup + turns):
+        for name, side in sides.items():
+            seconds = timed(side)
+            if turn >= warmup:
+                taken[name].append(seconds)
+    return {name: statistics.median(values) for name, values in taken.items()}
 
 
 def timed(act: Side, clock: Callable[[], float] = time.perf_counter) -> float:
