@@ -102,7 +102,7 @@ class SparseAutoencoder(nn.Module):
         """
         x_BD = self._samples(x_BD)
         if not self.training:
-            probe_code = self.encode(x_BD, self.spec.probe_k) if probe else None
+            probe_code = self._encoded(x_BD, self.spec.probe_k) if probe else None
             return self._run(x_BD, self._evaluated(x_BD, None), "sparse", probe_code)
         scored, probed = self._trained(x_BD, probe, observe=True)
         output = self._run(x_BD, scored, self.spec.execution, probed)
@@ -121,14 +121,20 @@ class SparseAutoencoder(nn.Module):
     @full_precision
     def scores(self, x_BD: Tensor) -> Tensor:
         """Pre-activations (B, L), without gradient."""
-        x_BD = self._samples(x_BD)
+        return self._scores(self._samples(x_BD))
+
+    def _scores(self, x_BD: Tensor) -> Tensor:
         return torch.addmm(self.encoder_bias, x_BD, self.encoder_weight.T)
 
     @torch.no_grad()
     @full_precision
     def encode(self, x_BD: Tensor, k: int | None = None) -> Code:
         """The evaluation code of ``x_BD``; ``k`` overrides how many latents per sample are on."""
-        return self._code(self._evaluated(self._samples(x_BD), k))
+        return self._encoded(self._samples(x_BD), k)
+
+    @torch.no_grad()
+    def _encoded(self, x_BD: Tensor, k: int | None) -> Code:
+        return self._code(self._evaluated(x_BD, k))
 
     @full_precision
     def decode(self, code: Code) -> Tensor:
@@ -178,10 +184,10 @@ class SparseAutoencoder(nn.Module):
                 return _scored(self._best(x_BD, k)), None
             assert probe_k is not None
             if not self._few(probe_k):
-                return _scored(self._best(x_BD, k)), self.encode(x_BD, probe_k)
+                return _scored(self._best(x_BD, k)), self._encoded(x_BD, probe_k)
             best = self._best(x_BD, max(k, probe_k))
             return _scored(best.first(k)), self._code(_scored(best.first(probe_k)))
-        scores_BL = self.scores(x_BD)
+        scores_BL = self._scores(x_BD)
         scored = _look_up(scores_BL, self.rule.training_selection(scores_BL))
         if observe:
             self.rule.observe(scored.selection, scored.scores_P)
@@ -197,7 +203,7 @@ class SparseAutoencoder(nn.Module):
         best_k = self.rule.evaluation_k(k)
         if best_k is not None and self._few(best_k):
             return _scored(self._best(x_BD, best_k))
-        scores_BL = self.scores(x_BD)
+        scores_BL = self._scores(x_BD)
         return _look_up(scores_BL, self.rule.evaluation_selection(scores_BL, k))
 
     def _forced(self, k: int | None) -> int | None:

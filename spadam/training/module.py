@@ -237,5 +237,6 @@ def _in_other_form(parameter: torch.nn.Parameter, grad: Tensor) -> Tensor:
     """
     if grad.is_sparse:
         return grad.to_dense()
-    rows_R = list_rows(parameter).rows_R
-    return row_sparse(rows_R, grad.index_select(0, rows_R), grad.shape)
+    listing = list_rows(parameter)
+    values = listing.grad_RD.to(grad.dtype).reshape(-1, *grad.shape[1:])
+    return row_sparse(listing.rows_R, values, grad.shape)
