@@ -23,11 +23,6 @@ class Spec(BaseModel):
         protected_namespaces=(),
     )
 
-    @classmethod
-    def place_of(cls, key: str) -> str | None:
-        """Where ``key`` belongs, when it is none of this description: a dotted key, or None where that is not known."""
-        return None
-
 
 def as_tuple(value: object) -> object:
     """A YAML list as the tuple that a frozen spec holds; anything else as it is."""

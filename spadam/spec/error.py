@@ -5,8 +5,7 @@ A *mistake* is one thing that is wrong. An error tells all the mistakes that one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 _LONGEST = 60
 
@@ -65,14 +64,6 @@ class Mistakes:
         for mistake in error.mistakes:
             if not any(_is_same(mistake, other) for other in self._found):
                 self._found.append(mistake)
-
-    @contextmanager
-    def caught(self) -> Iterator[None]:
-        """Note an :class:`InputError` of the block, and go on behind it."""
-        try:
-            yield
-        except InputError as error:
-            self.add(error)
 
     def tell(self, order: Callable[[InputError], int] = lambda _: 0) -> None:
         """Raise what was found as one :class:`InputError`, by ``order``; nothing where nothing was."""

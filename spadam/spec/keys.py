@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -45,8 +44,7 @@ def unknown_remedy(model: type[BaseModel], loc: tuple[str | int, ...], dotted: s
         return f"did you mean {close}?"
     if "." in key and (parts := key.split("."))[0] in siblings:
         return f"write it as `{': {'.join(parts)}: …{'}' * (len(parts) - 1)}`: a key in a file has no dots"
-    places = [found for m in models_at(model, loc[:-1]) if (found := getattr(m, "place_of", _nowhere)(key))]
-    if places := places or alike(dotted, all_keys(model)):
+    if places := alike(dotted, all_keys(model)):
         return f"did you mean {' or '.join(places)}?"
     return f"known here: {', '.join(siblings)}" if siblings else "remove it"
 
@@ -74,33 +72,11 @@ def all_keys(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_walk(model, "")))
 
 
-@cache
-def free_keys(model: type[BaseModel]) -> tuple[str, ...]:
-    """The keys below which ``model`` takes whatever stands there, such as the options of a class of one's own."""
-    return tuple(key for key in all_keys(model) if any(_is_free(a) for a in _annotations(model, key)))
-
-
-def _nowhere(key: str) -> str | None:
-    return None
-
-
 def _walk(model: type[BaseModel], before: str) -> Iterator[str]:
     for key, field in model.model_fields.items():
         yield before + key
         for inner in _models(field.annotation):
             yield from _walk(inner, f"{before}{key}.")
-
-
-def _annotations(model: type[BaseModel], dotted: str) -> list[object]:
-    *parents, last = dotted.split(".")
-    found = [model]
-    for part in parents:
-        found = [inner for m in found if part in m.model_fields for inner in _models(m.model_fields[part].annotation)]
-    return [m.model_fields[last].annotation for m in found if last in m.model_fields]
-
-
-def _is_free(annotation: object) -> bool:
-    return get_origin(annotation) is dict or any(_is_free(part) for part in get_args(annotation))
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:

@@ -126,10 +126,7 @@ class Tree:
 
     def _sequence(self, start: Event, events: Iterator[Event], depth: int) -> Node:
         nodes: list[Node] = []
-        for event in events:
-            if isinstance(event, SequenceEndEvent):
-                break
-            assert isinstance(event, NodeEvent)
+        for event in _until(SequenceEndEvent, events):
             self._path.append(str(len(nodes)))
             nodes.append(self._node(event, events, depth + 1))
             self._path.pop()
@@ -138,10 +135,7 @@ class Tree:
 
     def _mapping(self, start: Event, events: Iterator[Event], depth: int) -> Node:
         entries: list[_Entry] = []
-        for event in events:
-            if isinstance(event, MappingEndEvent):
-                break
-            assert isinstance(event, NodeEvent)
+        for event in _until(MappingEndEvent, events):
             key, of_value = self._node(event, events, depth + 1), next(events)
             assert isinstance(of_value, NodeEvent)
             self._path.append(shown(str(key.data)))
@@ -256,6 +250,15 @@ def _kind(key: object) -> str:
             return "a list"
         case _:
             return "a mapping"
+
+
+def _until(end: type[Event], events: Iterator[Event]) -> Iterator[NodeEvent]:
+    """The first event of each node before the ``end``; who asks takes the rest of the node's events."""
+    for event in events:
+        if isinstance(event, end):
+            return
+        assert isinstance(event, NodeEvent)
+        yield event
 
 
 def _line(event: Event) -> int:
