@@ -39,11 +39,12 @@ class Commands(TyperGroup):
 
 @contextlib.contextmanager
 def told() -> Iterator[None]:
-    """Tell wrong input within the block in one message, and leave with 2; tell what the system refuses, with 1."""
+    """Tell all that is wrong with the input of the block, and leave with 2; tell what the system refuses, with 1."""
     try:
         yield
     except InputError as error:
-        _say(error.headline, f"  rule:   {error.rule}", f"  remedy: {error.remedy}")
+        for mistake in error.mistakes:
+            _say(mistake.headline, f"  rule:   {mistake.rule}", f"  remedy: {mistake.remedy}")
         sys.exit(2)
     except OSError as error:
         _say(trouble(error))

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from spadam.cli.interruption import sentence
 from spadam.cli.options import Out, error_console, out_console
 from spadam.spec import InputError
+from spadam.training.interruption import SIGNALS, Interrupted, exit_code
 
 if TYPE_CHECKING:
     from spadam.report.upload import Collected, Piece
@@ -124,19 +126,17 @@ def _give_up(said: str) -> NoReturn:
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
     """End at once, with a sentence, when interrupted: the client's own end would wait for what it still sends."""
-    got = [signal.SIGINT]
 
     def stop(number: int, _: FrameType | None) -> None:
-        got.append(signal.Signals(number))
-        raise KeyboardInterrupt
+        raise Interrupted(number)  # within an import as well: what was written meanwhile is to be put away
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         yield
-    except KeyboardInterrupt:
-        error_console.print("interrupted: the same command goes on from here")
+    except KeyboardInterrupt as interruption:
+        error_console.print(sentence())
         sys.stdout.flush()
-        os._exit(130 if got[-1] == signal.SIGINT else 143)
+        os._exit(exit_code(interruption))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
