@@ -42,9 +42,17 @@ def use(choice: Choice) -> Iterator[None]:
 
 
 def prepare(device: torch.device) -> None:
-    """Get the kernels of ``device`` ready: the first time on a machine, compiling takes some seconds."""
+    """Get the kernels of ``device`` ready: the first time on a machine, compiling takes up to half a minute."""
     if choose(device) is not reference:
         importlib.import_module("spadam.kernels.cpu.warmup").prepare()
+
+
+def is_prepared(device: torch.device) -> bool:
+    """Whether :func:`prepare` would find all that it wants compiled already."""
+    if choose(device) is reference:
+        return True
+    found: bool = importlib.import_module("spadam.kernels.cpu.warmup").is_prepared()
+    return found
 
 
 def cache_folder() -> str:

@@ -7,17 +7,18 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from rich.console import Console
-from rich.live import Live
 from rich.markup import escape
-from rich.measure import Measurement
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from spadam.statistics.interval import ENOUGH, Estimate
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.left import seconds_left, total
 from spadam.sweep.outcome.progress import Tally
 from spadam.sweep.outcome.summary import StudySummary
 from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.search.slots import Slot
+from spadam.terminal.live import LiveView
+from spadam.terminal.tables import needed, print_table
 from spadam.text import count, duration, interval, number, short
 from spadam.training.progress import Progress
 
@@ -56,7 +57,7 @@ class LogView:
 
     def update(self, tallies: Sequence[Tally]) -> None:
         """Write a line for every training that has just ended: it says how far its variant is."""
-        left = duration(_all_seconds_left(tallies, self._workers))
+        left = duration(total(seconds_left(tallies, self._workers)))
         for slot, status, value in self._ended:
             mine = next(tally for tally in tallies if tally.variant == slot.variant)
             said = f"{self._metric} {number(value)}" if status == "complete" else status
@@ -80,100 +81,20 @@ class LogView:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-class LiveView:
-    """A line per variant that is kept up to date on a terminal."""
-
-    def __init__(self, console: Console) -> None:
-        self._metric, self._workers = "", 1
-        self._tallies: Sequence[Tally] = ()
-        self._running: dict[Slot, Progress | None] = {}
-        self._reading = console.status("reading the data")
-        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
-
-    def __enter__(self) -> Self:
-        self._reading.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._running.clear()
-        self._reading.stop()
-        self._live.stop()
-
-    def open(self, metric: str, workers: int) -> None:
-        """Show live lines from now on."""
-        self._metric, self._workers = metric, workers
-        self._reading.stop()
-        self._live.start()
-
-    def update(self, tallies: Sequence[Tally]) -> None:
-        """Show the new numbers."""
-        self._tallies = tallies
-
-    def begin(self, slot: Slot) -> None:
-        """Show it as running."""
-        self._running[slot] = None
-
-    def move(self, slot: Slot, progress: Progress) -> None:
-        """Show its step and loss."""
-        self._running[slot] = progress
-
-    def end(self, slot: Slot, status: str, value: float | None) -> None:
-        """It runs no more."""
-        self._running.pop(slot, None)
-
-    def note(self, text: str) -> None:
-        """Write a line above the live ones."""
-        self._live.console.print(text, markup=False, highlight=False)
-
-    def _draw(self) -> Table:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("variant", "", "done", f"best {self._metric}", "failed", "left", "running"):
-            table.add_column(heading, no_wrap=True)
-        for tally in self._tallies:
-            bar = ProgressBar(total=max(1, tally.slots), completed=tally.accepted, width=20)
-            done, failed = f"{tally.accepted}/{tally.slots}", str(tally.failures or "")
-            left = duration(_seconds_left(tally))
-            running = {slot: at for slot, at in self._running.copy().items() if slot.variant == tally.variant}
-            table.add_row(tally.variant, bar, done, number(tally.best), failed, left, _running(running))
-        if len(self._tallies) > 1:
-            left = duration(_all_seconds_left(self._tallies, self._workers))
-            busy = f"{len(self._running)} of {self._workers} workers" if self._workers > 1 else ""
-            table.add_row("all", "", "", "", "", left, busy)
-        return table
-
-
-def _running(trainings: Mapping[Slot, Progress | None]) -> str:
-    """The trainings of a variant that run: one of them with its step and loss, several with their shares."""
-    if len(trainings) == 1:
-        ((slot, at),) = trainings.items()
-        if at is None:
-            return f"{slot.label}: starting"
-        steps = f"step {at.step}" + (f" of {at.total}" if at.total else "")
-        return f"{slot.label}: {steps}" + (f", loss {number(at.loss)}" if at.loss is not None else "")
-    return ", ".join(f"{slot.label} {_share(at)}" for slot, at in trainings.items())
-
-
-def _share(at: Progress | None) -> str:
-    if at is None:
-        return "starting"
-    return f"{at.step / at.total:.0%}" if at.total else f"step {at.step}"
-
-
-def table(sweep: Sweep, studies: Sequence[StudySummary]) -> Table:
+def table(sweep: Sweep, studies: Sequence[StudySummary], gap: int = 2) -> Table:
     """The outcome of a sweep: for every study its best, and the mean of its repeats with a 95 % interval."""
-    metric = sweep.spec.objective.metric
-    counts = (count(sweep.trials, "trial"), count(sweep.spec.repeat.seeds, "repeat"))
-    title = f"{sweep.name}: the best of {counts[0]}, and {counts[1]} of it with fresh seeds"
-    outcome = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    metric, seeds = sweep.spec.objective.metric, count(sweep.spec.repeat.seeds, "repeat")
+    title = f"{sweep.name}: the best of {count(sweep.trials, 'trial')}, and {seeds} of it with fresh seeds"
+    outcome = Table(title=title, title_justify="left", box=None, padding=(0, gap, 0, 0), pad_edge=False)
     outcome.add_column("variant", no_wrap=True)
     for name in sweep.axes:
         outcome.add_column(escape(short(name, sweep.axes)), justify="right", no_wrap=True)
-    for heading in (f"{metric}\nsearch", f"{metric}\nrepeats", "test/fvu\nrepeats", "rows\ntouched"):
+    for heading in (f"{metric}\nsearch", f"{metric}\n{seeds}", f"test/fvu\n{seeds}", "rows\ntouched"):
         outcome.add_column(heading, justify="right")
     for study in studies:
         name = study.variant + (f" (study {study.study})" if sweep.spec.search.studies > 1 else "")
         params = [_param(study, axis) for axis in sweep.axes]
-        repeats = (interval(estimate, sweep.spec.repeat.seeds) for estimate in (study.repeats, study.test))
+        repeats = (_interval(estimate, sweep.spec.repeat.seeds) for estimate in (study.repeats, study.test))
         outcome.add_row(name, *params, number(study.value), *repeats, number(study.rows_touched, 3))
     return outcome
 
@@ -185,36 +106,35 @@ def _param(study: StudySummary, axis: str) -> str:
     return number(study.params[axis], 3) + {"low": "↓", "high": "↑", None: ""}[study.near.get(axis)]
 
 
+def _interval(estimate: Estimate | None, planned: int) -> str:
+    """A mean and its interval, with a mark where these are of few seeds."""
+    return interval(estimate, planned) + ("*" if estimate is not None and estimate.few else "")
+
+
 def show(console: Console, sweep: Sweep, studies: Sequence[StudySummary]) -> None:
     """Print the table, and below it what one must know to read it."""
     outcome = table(sweep, studies)
-    if not console.is_terminal:  # a pipe has no width: nothing is folded there
-        needed = Measurement.get(console, console.options.update(max_width=10_000), outcome).maximum
-        console = Console(file=console.file, width=max(console.width, needed))
-    console.print(outcome)
-    if any(study.repeats is not None and study.repeats.half is not None for study in studies):
-        console.print("±: 95 % interval of the mean over fresh seeds (Student's t)", highlight=False)
+    if console.is_terminal and needed(console, outcome) > console.width:
+        outcome = table(sweep, studies, gap=1)
+    print_table(console, outcome)
+    estimates = [estimate for study in studies for estimate in (study.repeats, study.test) if estimate is not None]
+    if any(estimate.half is not None for estimate in estimates):
+        _say(console, "±: 95 % interval of the mean over fresh seeds (Student's t)")
+    if any(estimate.few for estimate in estimates):
+        _say(console, f"*: of fewer than {ENOUGH} seeds: too few to rely on")
     if any(study.near for study in studies):
-        console.print("↓ ↑: within half a decade of the lower, the upper bound of its range", highlight=False)
+        _say(console, "↓ ↑: within half a decade of the lower, the upper bound of its range")
     notes: dict[str, list[str]] = {}
     for study in studies:
         for note in study.notes:
             notes.setdefault(note, []).append(study.variant)
     for note, variants in notes.items():
-        console.print(f"{', '.join(dict.fromkeys(variants))}: {note}", markup=False, highlight=False, soft_wrap=True)
+        _say(console, f"{', '.join(dict.fromkeys(variants))}: {note}")
 
 
-def _seconds_left(tally: Tally) -> float | None:
-    """Training time that the variant still needs; None before its first training has ended."""
-    if tally.seconds is None:
-        return None if tally.accepted < tally.slots else 0.0
-    return tally.seconds * (tally.slots - tally.accepted)
-
-
-def _all_seconds_left(tallies: Sequence[Tally], workers: int) -> float | None:
-    """Time until the end of all, while all workers have something to do; None before anything has ended."""
-    known = [seconds for tally in tallies if (seconds := _seconds_left(tally)) is not None]
-    return sum(known) / workers if known else None
+def _say(console: Console, text: str) -> None:
+    """Print a line: folded between words on a terminal, whole elsewhere."""
+    console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def show_status(status: Mapping[str, Any], console: Console) -> None:
@@ -227,4 +147,4 @@ def show_status(status: Mapping[str, Any], console: Console) -> None:
         table.add_column(state, justify="right")
     for variant, counts in status["variants"].items():
         table.add_row(escape(variant), *(str(counts[state]) for state in states))
-    console.print(table)
+    print_table(console, table)

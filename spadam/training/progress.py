@@ -12,3 +12,7 @@ class Progress(NamedTuple):
     total: int | None
     loss: float | None
     doing: str
+
+
+COMPILING = "compiling loops, once per machine"
+"""What is being done the first time that a processor trains here."""

@@ -33,7 +33,7 @@ from spadam.training.ledger import Ledger, Recorder, rows
 from spadam.training.lightning import DirectStrategy, NoProfiler, interruptible, quiet
 from spadam.training.limits import Cutter, Limits
 from spadam.training.module import TaskModule
-from spadam.training.progress import Progress
+from spadam.training.progress import COMPILING, Progress
 from spadam.training.result import RunResult, Status, read_result, versions, write_result
 from spadam.training.room import check_room
 from spadam.training.telemetry import Telemetry
@@ -122,6 +122,8 @@ class _Training:
         self.cutter = Cutter(pruning, self.limits, lambda: self.telemetry.evaluations)
 
     def run(self) -> RunResult:
+        if not kernels.is_prepared(self.device):
+            self.telemetry.announce(COMPILING)
         kernels.prepare(self.device)
         with self.recorder or contextlib.nullcontext():
             self._fit()

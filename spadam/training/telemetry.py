@@ -154,9 +154,10 @@ class Telemetry(pl.Callback):
             self._record(row)
 
     def announce(self, doing: str) -> None:
-        """Say what is being done once the last step is made."""
+        """Say what is being done before the first step and after the last."""
         if self._progress is not None:
-            self._progress(Progress(self.evaluations[-1]["step"], self._total_steps, None, doing))
+            step = self.evaluations[-1]["step"] if self.evaluations else 0
+            self._progress(Progress(step, self._total_steps, None, doing))
 
     def _tell(self, trainer: pl.Trainer, loss: Tensor | None, doing: str = "training") -> None:
         if self._progress is None:

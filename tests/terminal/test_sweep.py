@@ -2,11 +2,12 @@ import io
 import re
 from collections.abc import Callable
 
+import pytest
 from rich.console import Console
 
-from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.task import Task
-from spadam.terminal.sweep import LiveView, LogView, show, watch
+from spadam.terminal.live import LiveView
+from spadam.terminal.sweep import LogView, show, watch
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
@@ -45,51 +46,46 @@ def test_the_table_is_not_folded_in_a_pipe(bench: Bench) -> None:
     assert "…" not in out.getvalue()
 
 
-def test_on_a_terminal_a_live_line_a_variant(bench: Bench) -> None:
-    out = io.StringIO()
-    terminal = Console(file=out, force_terminal=True, width=140, color_system=None)
-    view = watch(terminal)
-    assert isinstance(view, LiveView)
-    shots: list[str] = []
-
-    def look(task: Task, progress: Callable[[Progress], None]) -> RunResult:
-        progress(HALF)
-        if task.slot.label == "search-1":
-            shots.append(out.getvalue())
-        return quadratic.train(task, progress)
-
-    with view:
-        run_sweep(bench.spec, bench.out, workers=0, watcher=view, train=look)
-    final = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
-    last = final[final.rindex("variant") :]
-    for variant in ("adam", "lazy"):
-        assert re.search(rf"{variant}\s+━+\s+5/5\s+[\d.]+\s+0 s", last), last
-    assert "best val/fvu" in last
-
-
-def test_a_frame_shows_what_runs_the_best_so_far_and_the_time_left(bench: Bench) -> None:
-    frames: list[str] = []
-    terminal = Console(file=io.StringIO(), force_terminal=True, width=140, color_system=None)
-    view = LiveView(terminal)
-    from spadam.sweep.outcome.progress import tally
-
-    def look(task: Task, progress: Callable[[Progress], None]) -> RunResult:
-        view.update(tally(*bench.read()))
-        view.begin(task.slot)
-        view.move(task.slot, HALF)
-        with terminal.capture() as capture:
-            terminal.print(view._draw())
-        frames.append(capture.get())
-        view.end(task.slot, "complete", 0.5)
-        return quadratic.train(task, progress)
-
-    bench.run(look)
-    first = next(line for line in frames[0].splitlines() if line.startswith("adam"))
-    assert re.search(r"0/5\s+–\s+\?\s+search-0: step 50 of 100, loss 0.25", first)
-    third = next(line for line in frames[2].splitlines() if line.startswith("adam"))
-    assert re.search(r"1/5\s+[\d.]+\s+8 s\s+search-1: step 50 of 100", third)
-    assert re.search(r"all\s+16 s", frames[2])
+def test_a_terminal_gets_the_live_view() -> None:
+    assert isinstance(watch(Console(file=io.StringIO(), force_terminal=True)), LiveView)
 
 
 def test_a_pipe_gets_the_quiet_view() -> None:
     assert isinstance(watch(Console(file=io.StringIO())), LogView)
+
+
+@pytest.fixture
+def repeated(bench: Bench) -> Bench:
+    bench.write({"search": {"trials": 1}, "repeat": {"seeds": 3}})
+    assert bench.run() == 0
+    return bench
+
+
+def shown(bench: Bench, width: int) -> list[str]:
+    """What `sweep results` prints on a terminal of this width."""
+    terminal, outcome = Console(file=(out := io.StringIO()), width=width, force_terminal=True), bench.outcome()
+    show(terminal, outcome.sweep, outcome.summaries)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue()).splitlines()
+
+
+def test_the_table_fits_80_columns_and_says_how_many_seeds_an_interval_has(repeated: Bench) -> None:
+    lines = shown(repeated, 80)
+    assert max(map(len, lines)) <= 80
+    assert any(re.search(r"^adam .* ± [\d.]+\* .* ± [\d.]+\* ", line) for line in lines), lines
+    assert sum("3 repeats" in line for line in lines) == 2  # the title and the heading
+    assert "*: of fewer than 5 seeds: too few to rely on" in lines
+
+
+def test_enough_seeds_have_no_mark(bench: Bench) -> None:
+    bench.write({"search": {"trials": 1}, "repeat": {"seeds": 5}})
+    assert bench.run() == 0
+    assert "*" not in "".join(shown(bench, 80))
+
+
+def test_notes_are_folded_between_words(repeated: Bench) -> None:
+    note = "a better one may lie beyond it, so widen the range, which costs nothing but another handful of trials"
+    terminal, outcome = Console(file=(out := io.StringIO()), width=60, force_terminal=True), repeated.outcome()
+    show(terminal, outcome.sweep, [study._replace(notes=[note]) for study in outcome.summaries])
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert f"adam, lazy: {note}" in " ".join(map(str.rstrip, lines))

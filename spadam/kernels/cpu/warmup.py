@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
+from pathlib import Path
 
 import torch
+from llvmlite.binding import get_host_cpu_name
 
 from spadam.kernels import cpu
+from spadam.kernels.cpu.compiling import cache_folder
 from spadam.kernels.cpu.denormals import flush_denormals
 from spadam.kernels.topk_bounds import Rounded
 
@@ -31,3 +35,14 @@ def prepare(dtype: torch.dtype = torch.float32) -> None:
     m_LD, v_LD = torch.zeros(64, 2, dtype=dtype), torch.zeros(64, 2, dtype=dtype)
     cpu.row_update(sparse_LD, m_LD, v_LD, groups.rows_R, grad_RD, beta1=0.9, beta2=0.9, step_size=0.1, eps=0.1)
     flush_denormals()
+    with contextlib.suppress(OSError):  # then the next process says once more that it compiles
+        _mark(dtype).touch()
+
+
+def is_prepared(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether loops of this type were compiled on such a processor before, and are in the cache."""
+    return _mark(dtype).exists()
+
+
+def _mark(dtype: torch.dtype) -> Path:
+    return Path(cache_folder()) / f"{str(dtype).removeprefix('torch.')}-{get_host_cpu_name()}"

@@ -160,8 +160,13 @@ class Tally(NamedTuple):
     """Attempts that failed, those at superseded slots too."""
     best: float | None
     """The best value that a search has found."""
-    seconds: float | None
-    """A training's mean time."""
+    trials_left: int
+    """Search trials that are not accepted."""
+    repeats_left: int
+    trial_times: tuple[float, ...]
+    """What the last trials took, in seconds."""
+    repeat_times: tuple[float, ...]
+    """The same of repeats, whose probe is fitted anew, and which a test set is measured on."""
 
 
 def tally(sweep: Sweep, searches: Iterable[Search]) -> list[Tally]:
@@ -178,18 +183,39 @@ def expected_repeats(sweep: Sweep, search: Search) -> int:
 
 
 def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
-    records = [record for search in searches for record in (*search.trials, *search.repeats)]
+    trials = [record for search in searches for record in search.trials]
+    repeats = [record for search in searches for record in search.repeats]
     old = [record for search in searches for record in search.superseded]
-    states = [record.state for record in records]
-    slots = sum(len(search.trials) + expected_repeats(sweep, search) for search in searches)
-    accepted, running, failed = (states.count(state) for state in ("accepted", "running", "failed"))
-    ended = [attempt for record in (*records, *old) for attempt in record.attempts]
+    states = [record.state for record in (*trials, *repeats)]
+    planned = sum(expected_repeats(sweep, search) for search in searches)
+    slots, accepted = len(trials) + planned, states.count("accepted")
+    running, failed = states.count("running"), states.count("failed")
+    ended = [attempt for record in (*trials, *repeats, *old) for attempt in record.attempts]
     failures = [attempt for attempt in ended if attempt.attributes.get("failure") in ("infra", "bug", "input")]
-    results = [result for attempt in ended if (result := kept(attempt)) is not None]
-    times = [seconds for result in results if (seconds := result.provenance.get("seconds")) is not None]
     metric, direction = sweep.spec.objective.metric, sweep.spec.objective.direction
     values = [value for s in searches if s.best and (value := value_of(s.best, metric)) is not None]
-    best = (min if direction == "minimize" else max)(values, default=None)
-    waiting = slots - accepted - running - failed
-    mean = sum(times) / len(times) if times else None
-    return Tally(variant, slots, accepted, running, waiting, failed, len(failures), best, mean)
+    trials_left = sum(record.state != "accepted" for record in trials)
+    return Tally(
+        variant=variant,
+        slots=slots,
+        accepted=accepted,
+        running=running,
+        waiting=slots - accepted - running - failed,
+        failed=failed,
+        failures=len(failures),
+        best=(min if direction == "minimize" else max)(values, default=None),
+        trials_left=trials_left,
+        repeats_left=slots - accepted - trials_left,
+        trial_times=_recent_times(trials),
+        repeat_times=_recent_times((*repeats, *(record for record in old if record.slot.phase == "repeat"))),
+    )
+
+
+_RECENT = 7
+
+
+def _recent_times(records: Iterable[Record]) -> tuple[float, ...]:
+    """The seconds of the trainings among ``records`` that began last."""
+    results = [result for record in records for attempt in record.attempts if (result := kept(attempt)) is not None]
+    known = [(p.get("started", ""), p["seconds"]) for r in results if (p := r.provenance).get("seconds") is not None]
+    return tuple(seconds for _, seconds in sorted(known)[-_RECENT:])

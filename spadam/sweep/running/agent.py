@@ -33,6 +33,7 @@ from spadam.tracking import TrackingSpec, settle
 from spadam.training.gradient_scale import gradient_rms
 from spadam.training.home import cache
 from spadam.training.interruption import Interruption
+from spadam.training.progress import COMPILING
 from spadam.training.result import versions
 
 _CPU = torch.device("cpu")
@@ -81,6 +82,8 @@ def _run_sweep(
         try:
             settlement = Settlement(sweep, place, watcher)
             if place == ("cpu", "compiled"):
+                if not kernels.is_prepared(_CPU):
+                    watcher.note(COMPILING)
                 kernels.prepare(_CPU)  # once, and not by every worker at the same time
             if scales:
                 studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})

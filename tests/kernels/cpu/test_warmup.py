@@ -1,11 +1,14 @@
 """What is prepared is what a training needs, and every thread treats denormals as the one that trains."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
+from spadam import kernels
 from spadam.kernels import cpu, flushes_denormals, follow_denormals
 
 SCRIPT = """
@@ -70,3 +73,14 @@ def test_every_thread_follows(flushed: bool) -> None:
         torch.set_flush_denormal(flushed_before)
         follow_denormals()
         torch.set_num_threads(threads)
+
+
+def test_once_compiled_it_is_known_to_be(tmp_path: Path) -> None:
+    script = "import torch\nfrom spadam import kernels\ncpu = torch.device('cpu')\nprint(kernels.is_prepared(cpu))"
+    empty = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=empty, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    kernels.prepare(torch.device("cpu"))
+    assert kernels.is_prepared(torch.device("cpu"))
+    with kernels.use("reference"):
+        assert kernels.is_prepared(torch.device("cpu"))
