@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the command line, and leave with its exit code: see :mod:`spadam.cli.ending`."""
     with signals_taken():
+        from spadam.cli.characters import bear_all_characters
         from spadam.cli.commands import app  # here, because they take a moment: Ctrl-C is heard before that
         from spadam.cli.ending import flushed, told
         from spadam.cli.large_pages import ask_for_large_pages
         from spadam.cli.waiting import wait_briefly
 
+        bear_all_characters()
         ask_for_large_pages()
         wait_briefly()
         with flushed(), told():

@@ -27,6 +27,12 @@ class Commands(TyperGroup):
     """The commands; an interruption ends none of them in a traceback, nor does what the system refuses."""
 
     @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        """What spadam is for stands first."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: name != "sweep")
+
+    @override
     def invoke(self, ctx: Any) -> Any:
         _check_current_folder()
         try:

@@ -28,6 +28,12 @@ Storage = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Folder for results.", show_default=True)]
 
 
+def write_text(text: str) -> None:
+    """Print ``text`` as a file holds it, in UTF-8 whatever the terminal's encoding: it may be sent into one."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+
+
 def write_json(value: object) -> None:
     """Print ``value`` as strict JSON."""
     from spadam.files import strict_json

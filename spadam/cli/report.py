@@ -12,14 +12,22 @@ from spadam.spec import InputError
 
 
 def report(
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="FOLDER", help="A sweep's folder: OUT/<sweep name>.", show_default=False)
+    place: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="SPEC|FOLDER",
+            help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.",
+            show_default=False,
+        ),
     ] = None,
     storage: Storage = None,
     sweep: Annotated[str | None, typer.Option(metavar="NAME", help="With --storage: which sweep of it.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write; by default the sweep's folder, or with --storage the current one."),
+        typer.Option(
+            help="With SPEC: the folder for results in which the sweep lies, by default runs. Else where to write, by "
+            "default the sweep's folder, or with --storage the current one."
+        ),
     ] = None,
 ) -> None:
     """Write report.html, one page that opens anywhere without a network, and trials.csv.
@@ -27,23 +35,25 @@ def report(
     At any time, also while the sweep runs.
     """
     from spadam.report import write
-    from spadam.sweep.outcome.outcome import in_folder, in_storage
+    from spadam.sweep.outcome.outcome import find_begun, in_folder, in_storage
 
-    if (folder is None) == (storage is None):
-        rule = "a report is made of a sweep's folder, or of a storage"
+    if (place is None) == (storage is None):
+        rule = "a report is made of a sweep's file or folder, or of a storage"
         remedy = "write `spadam report runs/NAME`, or `spadam report --storage URL --sweep NAME`"
-        raise InputError("FOLDER", folder and str(folder), rule, remedy)
+        raise InputError("SPEC|FOLDER", place and str(place), rule, remedy)
     if storage is not None and sweep is None:
         raise InputError("--sweep", None, "a storage may hold several sweeps", "add --sweep NAME")
-    if folder is not None:
-        outcome = in_folder(folder, sweep)
-    else:
-        assert storage is not None
+    if storage is not None:
         assert sweep is not None
         outcome = in_storage(storage, sweep)
+    elif place is not None and place.is_dir():
+        outcome = in_folder(place, sweep)
+    else:
+        assert place is not None
+        outcome, out = find_begun(place, out or Path("runs")), None
     try:
         path = write(outcome, out)
     except OSError as error:
         rule = f"the page must be written somewhere ({error.strerror})"
-        raise InputError("--out", str(out or folder or "."), rule, "give another folder with --out") from None
+        raise InputError("--out", str(out or outcome.folder or "."), rule, "give another folder with --out") from None
     out_console.print(f"written: {path} and trials.csv", markup=False, soft_wrap=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Json, Out, SpecFile, SpecOrFolder, error_console, out_console, write_json
+from spadam.cli.options import Json, Out, SpecFile, SpecOrFolder, error_console, out_console, write_json, write_text
 from spadam.spec import InputError, dump
 
 Workers = Annotated[
@@ -94,7 +93,7 @@ def results(
             config = outcome.best(best)
         except InputError as error:
             raise InputError("--best", best, error.rule, error.remedy) from None
-        sys.stdout.write(dump(config.plain()))
+        write_text(dump(config.plain()))
     elif json:
         write_json(outcome.rows)
     else:

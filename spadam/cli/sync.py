@@ -145,14 +145,14 @@ def _stoppable() -> Iterator[None]:
 def _find(place: Path, out: Path) -> Collected:
     """The pieces of what ``place`` is: a sweep's file, or the folder of one, of a part of one, or of a training."""
     from spadam.report.upload import Collected, lone_piece, training_pieces
-    from spadam.sweep.outcome.outcome import find, in_folder
+    from spadam.sweep.outcome.outcome import find_begun, in_folder
 
     if not place.exists():
         raise _mistyped(place, out)
     if place.is_file():
-        return _whole(find(place, out), out)
+        return _whole(find_begun(place, out))
     if (place / "sweep.db").is_file():
-        return _whole(in_folder(place), out)
+        return _whole(in_folder(place))
     around = next((above for above in place.absolute().parents[:3] if (above / "sweep.db").is_file()), None)
     if around is not None:
         found = training_pieces(in_folder(around), place.absolute())
@@ -177,12 +177,9 @@ def _find(place: Path, out: Path) -> Collected:
     raise _no_runs(place)
 
 
-def _whole(outcome: Outcome, out: Path) -> Collected:
+def _whole(outcome: Outcome) -> Collected:
     from spadam.report.upload import sweep_piece, training_pieces
 
-    if not outcome.attributes:
-        rule = f"the sweep must have begun below {out}"
-        raise InputError("SPEC", outcome.sweep.name, rule, "run it first, or say with --out where it is")
     assert outcome.folder is not None
     variants = outcome.status()["variants"].values()
     unfinished = sum(

@@ -9,7 +9,6 @@ from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
@@ -18,6 +17,7 @@ from rich.text import Text
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.forecast.forecast import Forecast, Space
 from spadam.sweep.forecast.lr_pilot import Centre, snippet
+from spadam.terminal.tables import print_table
 from spadam.text import byte_size, count, duration, share
 from spadam.training.progress import Progress
 
@@ -61,10 +61,10 @@ def show_forecast(console: Console, found: Forecast) -> None:
     planned += f", {count(repeat.seeds, 'repeat')} of each best" if repeat.seeds else ", no repeats"
     _say(console, f"[bold]{escape(found.sweep.name)}[/]: {planned}: {count(found.left, 'training')} to go")
     _say(console, "")
-    _print(console, _trainings(found))
+    print_table(console, _trainings(found))
     if found.sights:
         _say(console, "")
-        _print(console, _rows(found))
+        print_table(console, _rows(found))
         bounds = any(sight.rehearsal.rows_bound is not None for sight in found.sights)
         bound = "; at most: 1-(1-k/n)^B" if bounds else ""
         _say(console, f"[dim]expected: 1-(1-p)^B, p being each row's density{bound}[/]")
@@ -85,7 +85,7 @@ def show_centres(console: Console, centres: Sequence[Centre], others: Sequence[s
     """Print measured centres, and what to paste into the file; ``others`` are variants that search no lr."""
     _say(console, "")
     if centres:
-        _print(console, _losses(centres))
+        print_table(console, _losses(centres))
     for centre in centres:
         if centre.measured is None:
             _say(console, f"[yellow]warning[/]: {escape(centre.variant)}: every training diverged")
@@ -143,7 +143,7 @@ def _show_space(console: Console, found: Forecast, space: Space) -> None:
     points = space.points[0]
     for number, point in enumerate(points[:_POINTS_SHOWN]):
         table.add_row(f"trial {number}", *(_value(point[axis.name]) for axis in space.axes))
-    _print(console, table)
+    print_table(console, table)
     more = []
     if len(points) > _POINTS_SHOWN:
         more.append(f"{len(points) - _POINTS_SHOWN} more points")
@@ -190,14 +190,6 @@ def _table(*headings: str) -> Table:
     for heading in headings[1:]:
         table.add_column(escape(heading), justify="right", no_wrap=True)
     return table
-
-
-def _print(console: Console, table: Table) -> None:
-    """Print a table, on more than a line where the terminal is too narrow; a pipe has no width, and nothing is cut."""
-    needed = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
-    if not console.is_terminal:
-        console = Console(file=console.file, width=max(console.width, needed), highlight=False)
-    console.print(table)
 
 
 def _say(console: Console, text: str) -> None:

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from spadam.terminal.tables import print_table
+
 if TYPE_CHECKING:
     from spadam.training.progress import Progress
     from spadam.training.result import RunResult
@@ -83,7 +85,7 @@ def show_result(result: RunResult, out: Path, console: Console) -> None:
         shown = [(name, result.metrics[name]) for name in names if name in result.metrics]
         for n, (name, value) in enumerate(shown):
             table.add_row(group if n == 0 else "", name, "–" if value is None else f"{value:.5g}")
-    console.print(table)
+    print_table(console, table)
     if missing := [name for name, value in result.metrics.items() if value is None]:
         text = f"no number came out for {', '.join(missing)}; result.json holds null there"
         console.print(f"[yellow]warning[/]: {escape(text)}")

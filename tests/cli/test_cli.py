@@ -201,6 +201,53 @@ def test_list_names_every_member(what: str, names: list[str], cli: Any) -> None:
     assert [line.split()[0] for line in output.splitlines() if not line.startswith(" ")] == names
 
 
+@pytest.mark.parametrize("what", ["optimizers", "rules", "datasets", "diagnostics"])
+def test_a_list_is_folded_nowhere_in_a_pipe(what: str, cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    _, output, _ = cli("list", what)
+    _, plain, _ = cli("list", what, "--json")
+    entries = json.loads(plain)
+    assert [line.split()[0] for line in output.splitlines() if not line.startswith(" ")] == [e["name"] for e in entries]
+    for entry in entries:
+        assert any(
+            line.startswith(entry["name"]) and line.endswith(entry["description"]) for line in output.splitlines()
+        )
+        assert len(entry) > 2
+
+
+def test_the_list_of_optimizers_says_what_their_centres_are(cli: Any) -> None:
+    _, output, _ = cli("list", "optimizers")
+    assert "lr centre: the best lr of one short run" in output
+    _, plain, _ = cli("list", "optimizers", "--json")
+    assert {e["name"]: e["lr_centre"] for e in json.loads(plain)} == {
+        m.model_fields["name"].default: m.lr_center for m in OPTIMIZERS
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list", "optimizers"], ["list", "diagnostics"], ["--help"], ["sweep", "--help"]]
+)
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_of_few_characters_gets_them(arguments: list[str], encoding: str) -> None:
+    command = [sys.executable, "-c", "from spadam.cli import program; program()", *arguments]
+    variables = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=variables, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode(encoding)
+    if arguments == ["list", "optimizers"]:
+        assert "sqrt v^ + eps: after bias correction" in done.stdout.decode(encoding)
+
+
+def test_what_is_a_file_is_utf_8_in_any_encoding(tmp_path: Path) -> None:
+    config = tmp_path / "größe.yaml"
+    config.write_text(CONFIG + "seed: [ß]\n".replace("seed", "sæd"), encoding="utf-8")
+    command = [sys.executable, "-c", "from spadam.cli import program; program()", "train", str(config)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"s\\xe6d" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def test_version(cli: Any) -> None:
     assert cli("--version") == (0, f"spadam {version('spadam')}\n", "")
 
@@ -209,6 +256,8 @@ def test_help_names_every_command(cli: Any) -> None:
     code, output, _ = cli("--help")
     assert code == 0
     assert all(name in output for name in ("train", "sweep", "list"))
+    commands = output.partition("Commands")[2]
+    assert min(("train", "sweep", "list", "report"), key=lambda name: commands.index(f" {name} ")) == "sweep"
     code, output, _ = cli("sweep", "--help")
     assert all(name in output for name in ("run", "status", "results"))
 

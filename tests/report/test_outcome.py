@@ -71,10 +71,11 @@ def test_reading_changes_nothing(ended: Desk) -> None:
 def test_where_there_is_no_sweep_nothing_is_made(ended: Desk, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    for folder in (empty, tmp_path / "none", ended.bench.spec):
-        error = refused(str(folder))
-        assert "sweep.db" in error.rule
-        assert str(folder) in error.headline or error.headline.endswith("…")
+    error = refused(str(empty))
+    assert "sweep.db" in error.rule
+    assert str(empty) in error.headline or error.headline.endswith("…")
+    assert "No such file" in refused(str(tmp_path / "none")).rule
+    assert "must have begun below" in refused(str(ended.bench.spec), "--out", str(empty)).rule
     assert not list(empty.iterdir())
     (empty / "sweep.db").write_text("no database at all, but long enough to have a header" * 20)
     assert "the storage of a sweep" in refused(str(empty)).rule
@@ -82,12 +83,21 @@ def test_where_there_is_no_sweep_nothing_is_made(ended: Desk, tmp_path: Path) ->
 
 def test_the_arguments_must_name_one_place(ended: Desk) -> None:
     url = f"sqlite:///{ended.folder / 'sweep.db'}"
-    assert refused().argument == "FOLDER"
-    assert refused(str(ended.folder), "--storage", url).argument == "FOLDER"
+    assert refused().argument == "SPEC|FOLDER"
+    assert refused(str(ended.folder), "--storage", url).argument == "SPEC|FOLDER"
     assert refused("--storage", url).argument == "--sweep"
     assert "choose from: lr-eps" in refused("--storage", url, "--sweep", "other").remedy
     assert "choose from: lr-eps" in refused(str(ended.folder), "--sweep", "other").remedy
     assert refused("--storage", "sqlite:////nowhere/sweep.db", "--sweep", "a").argument == "--storage"
+
+
+def test_a_file_stands_for_the_folder_of_its_sweep(ended: Desk) -> None:
+    page = ended.folder / "report.html"
+    page.unlink(missing_ok=True)
+    done = CliRunner().invoke(app, ["report", str(ended.bench.spec), "--out", str(ended.bench.out)])
+    assert done.exit_code == 0
+    assert done.stdout == f"written: {page} and trials.csv\n"
+    assert page.is_file()
 
 
 def test_a_folder_that_cannot_be_written(ended: Desk, tmp_path: Path) -> None:

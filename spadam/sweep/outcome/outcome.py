@@ -162,6 +162,15 @@ def find(place: Path, out: Path) -> Outcome:
     return Outcome(sweep, searches, attributes, folder, agent=agent)
 
 
+def find_begun(place: Path, out: Path) -> Outcome:
+    """As :func:`find`; raises :class:`InputError` for a sweep of which nothing has been trained."""
+    outcome = find(place, out)
+    if not outcome.attributes:
+        rule = f"the sweep must have begun below {out}"
+        raise InputError("SPEC", outcome.sweep.name, rule, "run it first, or say with --out where it is")
+    return outcome
+
+
 def in_folder(folder: Path, name: str | None = None) -> Outcome:
     """The sweep that lies in ``folder``; nothing is made there. Raises :class:`InputError` when there is none."""
     path = folder / "sweep.db"

@@ -35,7 +35,7 @@ def open_storage(folder: Path | None, url: str | None) -> Iterator[BaseStorage]:
     if (folder is None) == (url is None):
         rule = "the dashboard shows one storage" + ("" if folder is None else ", and two are given")
         raise InputError(
-            "DIR or --storage", None, rule, "give the folder of a sweep, such as runs/quickstart, or --storage"
+            "SPEC|FOLDER", None, rule, "give the file or the folder of a sweep, such as runs/quickstart, or --storage"
         )
     if url is not None:
         with open_address(url) as storage:
@@ -52,7 +52,7 @@ def _database(folder: Path) -> Path:
         below = sorted(found.parent for found in folder.glob("*/sweep.db"))
         remedy = f"choose one of: {', '.join(map(str, below))}" if below else "run a sweep first, or check the path"
         rule = "the folder must hold a sweep (sweep.db)" if folder.is_dir() else "the folder must be there"
-        raise InputError("DIR", str(folder), rule, remedy)
+        raise InputError("SPEC|FOLDER", str(folder), rule, remedy)
     return path
 
 
