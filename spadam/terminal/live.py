@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, ConsoleRenderable
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
 from rich.control import Control
 from rich.live import Live
-from rich.segment import ControlType
+from rich.segment import ControlType, Segment
 from typing_extensions import override
 
 from spadam.sweep.outcome.progress import Tally
@@ -19,7 +19,11 @@ from spadam.training.progress import Progress
 
 
 class _Steady(Live):
-    """A live display that leaves no lines behind when the window gets narrower and wraps what was drawn."""
+    """A live display that leaves no lines behind when the window gets narrower and wraps what was drawn.
+
+    Some terminals wrap at once and tell us later. What is drawn in between, for the old width, must not be wrapped too:
+    then the lines to take away are those that the last frame had for the old width, and what they took when wrapped.
+    """
 
     def __init__(self, frame: Frame, console: Console) -> None:
         self._frame = frame
@@ -28,8 +32,21 @@ class _Steady(Live):
     @override
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         wrapped = self._frame.wrapped(self.console.width)  # of the frame that is on the screen
-        codes = [(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)] * wrapped
-        return [Control(*codes), *super().process_renderables(renderables)]
+        clear = Control(*[(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)] * wrapped)
+        return [clear, _NO_WRAP, *super().process_renderables(renderables), _WRAP]
+
+
+class _Code:
+    """A code for the terminal for which rich has no name; any that it has marks a text as one."""
+
+    def __init__(self, text: str) -> None:
+        self._segment = Segment(text, None, [(ControlType.CARRIAGE_RETURN,)])
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._segment
+
+
+_NO_WRAP, _WRAP = _Code("\x1b[?7l"), _Code("\x1b[?7h")
 
 
 class LiveView:
