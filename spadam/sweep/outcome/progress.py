@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -124,20 +124,34 @@ def survey(sweep: Sweep, stored: Stored | None, variants: Iterable[str] | None =
 
 
 def _search(sweep: Sweep, variant: str, study: int, records: dict[str, Record]) -> Search:
-    slots = [slot for slot in search_slots(sweep, variant) if slot.study == study]
-    trials = tuple(records.get(slot.id, Record(slot)) for slot in slots)
+    trials = tuple(records.get(slot.id, Record(slot)) for slot in search_slots(sweep, variant, study))
     stored = [r for r in records.values() if r.slot.phase == "repeat" and r.slot.study == study]
     best = _best(sweep, trials)
     params = None if best is None else best.params(sweep.variants[variant])
     point = None if params is None else digest(params)
-    repeats = [record for record in stored if record.slot.point == point]
-    superseded = tuple(record for record in stored if record.slot.point != point)
-    if point is not None and all(record.state == "accepted" for record in trials):
+    if all(record.state == "accepted" for record in trials):
+        repeats, superseded = plan_repeats(sweep, variant, study, point, stored)
+    else:
+        repeats, superseded = _of_point(stored, point)
+    return Search(variant, study, trials, best, tuple(repeats), tuple(superseded))
+
+
+def plan_repeats(
+    sweep: Sweep, variant: str, study: int, point: str | None, stored: Sequence[Record]
+) -> tuple[list[Record], list[Record]]:
+    """The repeats of a search that has ended, those that are ``stored`` first, and stored ones of other points."""
+    repeats, superseded = _of_point(stored, point)
+    if point is not None:
         there = {record.slot.seed for record in repeats}
         missing = [seed for seed in repeat_seeds(sweep, study) if seed not in there]
         first = len(stored)
         repeats += [Record(Slot(variant, "repeat", study, first + n, seed, point)) for n, seed in enumerate(missing)]
-    return Search(variant, study, trials, best, tuple(repeats), superseded)
+    return repeats, superseded
+
+
+def _of_point(stored: Iterable[Record], point: str | None) -> tuple[list[Record], list[Record]]:
+    stored = list(stored)
+    return [r for r in stored if r.slot.point == point], [r for r in stored if r.slot.point != point]
 
 
 def _best(sweep: Sweep, trials: Iterable[Record]) -> Record | None:
@@ -178,8 +192,18 @@ def tally(sweep: Sweep, searches: Iterable[Search]) -> list[Tally]:
 
 
 def expected_repeats(sweep: Sweep, search: Search) -> int:
-    """How many repeats the best of a search gets: none when the search has ended without a finite value."""
-    return 0 if search.complete and search.best is None else max(len(search.repeats), sweep.spec.repeat.seeds)
+    """How many repeats the best of a search gets."""
+    return planned_repeats(sweep, search.complete, search.best is not None, len(search.repeats))
+
+
+def planned_repeats(sweep: Sweep, complete: bool, found: bool, there: int) -> int:
+    """How many repeats a search gets of which ``there`` are there: none when it has ended and ``found`` nothing."""
+    return 0 if complete and not found else max(there, sweep.spec.repeat.seeds)
+
+
+def is_failure(attempt: Attempt) -> bool:
+    """Whether an attempt has failed that was wanted."""
+    return attempt.attributes.get("failure") in ("infra", "bug", "input")
 
 
 def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
@@ -191,7 +215,6 @@ def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
     slots, accepted = len(trials) + planned, states.count("accepted")
     running, failed = states.count("running"), states.count("failed")
     ended = [attempt for record in (*trials, *repeats, *old) for attempt in record.attempts]
-    failures = [attempt for attempt in ended if attempt.attributes.get("failure") in ("infra", "bug", "input")]
     metric, direction = sweep.spec.objective.metric, sweep.spec.objective.direction
     values = [value for s in searches if s.best and (value := value_of(s.best, metric)) is not None]
     trials_left = sum(record.state != "accepted" for record in trials)
@@ -202,7 +225,7 @@ def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
         running=running,
         waiting=slots - accepted - running - failed,
         failed=failed,
-        failures=len(failures),
+        failures=sum(map(is_failure, ended)),
         best=(min if direction == "minimize" else max)(values, default=None),
         trials_left=trials_left,
         repeats_left=slots - accepted - trials_left,
@@ -211,11 +234,12 @@ def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
     )
 
 
-_RECENT = 7
+RECENT = 7
+"""So many last trainings tell how long the next will take."""
 
 
 def _recent_times(records: Iterable[Record]) -> tuple[float, ...]:
     """The seconds of the trainings among ``records`` that began last."""
     results = [result for record in records for attempt in record.attempts if (result := kept(attempt)) is not None]
     known = [(p.get("started", ""), p["seconds"]) for r in results if (p := r.provenance).get("seconds") is not None]
-    return tuple(seconds for _, seconds in sorted(known)[-_RECENT:])
+    return tuple(seconds for _, seconds in sorted(known)[-RECENT:])

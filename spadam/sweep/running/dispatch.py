@@ -10,25 +10,24 @@ from spadam.config import RunConfig
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, scale_key
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep, Variant
-from spadam.sweep.outcome.progress import Search, survey, tally, value_of
+from spadam.sweep.outcome.progress import survey, value_of
 from spadam.sweep.running.crew import Crew
-from spadam.sweep.running.recovery import fill, settle_abandoned
+from spadam.sweep.running.picture import Next, Picture
+from spadam.sweep.running.recovery import running, settle_abandoned
 from spadam.sweep.running.task import Task
+from spadam.sweep.running.track import Track
 from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.running.worker_process import Trouble
 from spadam.sweep.search.objective import objective_of
-from spadam.sweep.search.propose import Seen, is_ready, propose
+from spadam.sweep.search.propose import propose
 from spadam.sweep.search.pruning import prune
-from spadam.sweep.search.slots import Slot, turn
-from spadam.sweep.store.attempts import Attempt, Record
+from spadam.sweep.search.slots import Slot
+from spadam.sweep.store.attempts import Attempt, Record, State
 from spadam.sweep.store.studies import Studies
-from spadam.training.curve import Pruning, curve
+from spadam.training.curve import Pruning
 from spadam.training.gradient_scale import gradient_rms
 from spadam.training.interruption import Interruption
 from spadam.training.result import RunResult
-
-MOST_ATTEMPTS = 3
-"""A slot whose attempts fail in different ways, or for want of a disk, is tried so often before the agent stops."""
 
 
 class WorkFailed(Exception):
@@ -36,11 +35,16 @@ class WorkFailed(Exception):
 
 
 class Claim(NamedTuple):
-    """A slot that this agent has taken."""
+    """An attempt that is under way."""
 
     record: Record
-    attempt: Attempt
+    """Its slot, with all attempts at it; the last is this one."""
     task: Task
+
+    @property
+    def attempt(self) -> Attempt:
+        """The one that is under way."""
+        return self.record.attempts[-1]
 
 
 class Dispatcher:
@@ -65,25 +69,32 @@ class Dispatcher:
     ) -> None:
         self.interruption, self._beat = interruption, beat
         self.sweep, self.studies, self.folder, self.crew, self.watcher = sweep, studies, folder, crew, watcher
-        self._variants, self._settle = variants, settle
+        self._settle = settle
         self._claims: dict[Slot, Claim] = {}
         self._stop: Exception | None = None
+        self._begun: set[Slot] = set()
+        self._scales: dict[str, float] = dict(studies.attributes().get("gradient_rms", {}))
+        searches = survey(sweep, studies)
+        if abandoned := running(searches):
+            settle_abandoned(sweep, studies, abandoned, "its agent died")
+            searches = survey(sweep, studies)
+        self.picture = Picture(sweep, searches, variants)
 
     def work(self) -> None:
         """Have every slot trained that is not accepted yet.
 
         Raises :class:`WorkFailed` when a training fails again and again, :class:`InputError` when one finds its input
         wrong, both after the trainings that are under way, and KeyboardInterrupt and what the storage refuses at once;
-        slots are put back before.
+        what runs is given up before.
         """
-        settle_abandoned(self.sweep, self.studies, "its agent died")
         try:
+            for track in self.picture.tracks.values():
+                self._drop_unneeded(track)
             self._work_off()
         except BaseException:
             self.interruption.wind_down()
             self.crew.close()
-            settle_abandoned(self.sweep, self.studies, "interrupted")
-            fill(self.sweep, self.studies, self._variants)
+            settle_abandoned(self.sweep, self.studies, self.studies.running(self._begun), "interrupted")
             raise
         self.crew.close()
         if self._stop is not None:
@@ -91,17 +102,16 @@ class Dispatcher:
 
     def _work_off(self) -> None:
         while True:
-            look = fill if self._stop is None else survey
-            searches = look(self.sweep, self.studies, self._variants)
-            self.watcher.update(tally(self.sweep, searches))
-            while self._stop is None and len(self._claims) < self.crew.size and (claim := self._claim(searches)):
+            self.watcher.update(self.picture.tallies)
+            while self._stop is None and len(self._claims) < self.crew.size and (found := self.picture.next()):
+                claim = self._claim(found)
                 self._claims[claim.task.slot] = claim
                 self.crew.begin(claim.task)
                 self.watcher.begin(claim.task.slot)
-                searches = survey(self.sweep, self.studies, self._variants)
+                self.watcher.update(self.picture.tallies)
             if not self._claims:
-                left = [record for search in searches for record in search.trials if record.state != "accepted"]
-                assert self._stop or not left, f"nothing can begin, and {len(left)} slots are not accepted"
+                left = self.picture.left
+                assert self._stop or not left, f"nothing can begin, and {left} slots are not accepted"
                 return
             self.interruption.check()
             while not (endings := self.crew.listen(self.watcher.move, self.watcher.note)):
@@ -114,59 +124,41 @@ class Dispatcher:
                 else:
                     self._accept(claim, outcome)
 
-    def _claim(self, searches: Sequence[Search]) -> Claim | None:
-        """Take the first slot that can begin."""
-        order = {name: number for number, name in enumerate(self._variants)}
-        waiting = [
-            (search, record)
-            for search in searches
-            for record in (*search.trials, *search.repeats)
-            if record.state == "waiting"
-        ]
-
-        def place(pair: tuple[Search, Record]) -> tuple[bool, int, int, int]:
-            slot = pair[1].slot
-            return turn(slot.phase, slot.number, slot.study, order[slot.variant])
-
-        spec, histories = self.sweep.spec, {id(search): self._history(search) for search in searches}
-        for search, record in sorted(waiting, key=place):
-            variant, attempt, history = self.sweep.variants[search.variant], record.owner, histories[id(search)]
-            assert attempt is not None
-            # A repeat waits for nothing, and what could begin once still can.
-            free = record.slot.phase == "repeat" or record.started
-            if not (free or is_ready(spec.search, variant, record.slot, history)) or not self.studies.claim(attempt):
-                continue
-            params = record.params(variant)
-            if params is None:
-                params = propose(spec.search, variant, record.slot, history, spec.objective.direction)
-            scale = self._scale(variant, params)
-            self.studies.assign(attempt, params, {axis.name: axis.distribution() for axis in variant.axes}, scale)
-            pruning = prune(spec.search, spec.objective, record.slot, history)
-            return Claim(record, attempt, self._task(record, variant.config(params, record.slot.seed, scale), pruning))
-        return None
-
-    def _history(self, search: Search) -> dict[int, Seen]:
-        """What the slots of a search were given, and what came of them."""
-        variant, found = self.sweep.variants[search.variant], {}
-        for record in search.trials:
-            params, result = record.params(variant), record.result
-            if params is not None and result is not None:
-                values = curve(result.evaluations, self.sweep.spec.objective.metric)
-                found[record.slot.number] = Seen(params, record.objective, result.status, values)
-            elif params is not None:
-                found[record.slot.number] = Seen(params)
-        return found
+    def _claim(self, found: Next) -> Claim:
+        """Begin an attempt at the slot that was ``found``."""
+        track, record = found
+        variant, slot, spec = track.variant, record.slot, self.sweep.spec
+        params = record.params(variant)  # a retry keeps what it was first given
+        if params is None:
+            if slot.phase == "repeat":
+                params = track.best_params
+                assert params is not None
+            else:
+                params = propose(spec.search, variant, slot, track.seen, spec.objective.direction)
+        scale = self._scale(variant, params)
+        space = {axis.name: axis.distribution() for axis in variant.axes}
+        self._begun.add(slot)
+        waiting = record.owner
+        if waiting is None:
+            attempt = self.studies.begin(slot, params, space, scale)
+        else:  # of a sweep that was begun with a queue
+            claimed = self.studies.claim(waiting)
+            assert claimed, "somebody else works on the sweep"
+            self.studies.assign(waiting, params, space, scale)
+            attempt = waiting._replace(state="running", started=True, params=params)
+        begun = self.picture.begin(found, attempt)
+        pruning = prune(spec.search, spec.objective, slot, track.seen)
+        return Claim(begun, self._task(begun, variant.config(params, slot.seed, scale), pruning))
 
     def _scale(self, variant: Variant, params: dict[str, Value]) -> float | None:
         """The scale that the variant's eps is relative to, if it is; measured once for all that share it."""
         if not variant.needs_scale:
             return None
         config = variant.config(params, self.sweep.seed, PLACEHOLDER)
-        key, known = scale_key(config), self.studies.attributes().get("gradient_rms", {})
-        if key not in known:
-            known = {**known, key: gradient_rms(config)}
-            self.studies.describe({"gradient_rms": known})
-        return float(known[key])
+        if (key := scale_key(config)) not in self._scales:
+            self._scales[key] = gradient_rms(config)
+            self.studies.describe({"gradient_rms": dict(self._scales)})
+        return self._scales[key]
 
     def _task(self, record: Record, config: RunConfig, pruning: Pruning | None) -> Task:
         attempt = len(record.attempts) - 1  # the others have failed, and their folders stay
@@ -176,30 +168,46 @@ class Dispatcher:
 
     def _accept(self, claim: Claim, result: RunResult) -> None:
         objective = self.sweep.spec.objective
+        told, pruned = objective_of(result, objective), result.status == "pruned"
         self.studies.keep(claim.attempt, result)
-        self.studies.tell(claim.attempt, objective_of(result, objective), pruned=result.status == "pruned")
-        accepted = claim.record._replace(attempts=(self.studies.look(claim.attempt),))
+        self.studies.tell(claim.attempt, told, pruned=pruned)
+        attributes = {**claim.attempt.attributes, "result": result._asdict()}
+        state: State = "pruned" if pruned else "complete"
+        accepted = _ended(claim.record, claim.attempt._replace(state=state, value=told, attributes=attributes))
+        self.picture.accept(accepted, result)
+        if accepted.slot.phase == "search":
+            self._drop_unneeded(self.picture.tracks[accepted.slot.variant, accepted.slot.study])
         self.watcher.end(claim.task.slot, result.status, value_of(accepted, objective.metric))
+
+    def _drop_unneeded(self, track: Track) -> None:
+        """Give up what waits for nothing, in a sweep that was begun with a queue."""
+        for attempt in track.take_unneeded():
+            self.studies.fail(attempt, "superseded")
 
     def _fail(self, claim: Claim, trouble: Trouble) -> None:
         """Give the attempt up, and the whole work when another attempt would not fare better."""
         known = {"error": trouble.said, "traceback": trouble.traceback, "signature": trouble.signature}
         self.studies.fail(claim.attempt, trouble.failure, **known)
+        attributes = {**claim.attempt.attributes, **known, "failure": trouble.failure}
+        failed = _ended(claim.record, claim.attempt._replace(state="fail", attributes=attributes))
+        self.picture.fail(failed)
         slot = claim.task.slot
         self.watcher.end(slot, "failed", None)
         self.watcher.note(f"{slot.variant} {slot.label} failed ({trouble.failure}): {trouble.said}")
-        earlier = [attempt.attributes.get("signature") for attempt in claim.record.attempts]
         if trouble.error is not None:
             stop: Exception = trouble.error
-        elif trouble.failure == "bug" and trouble.signature in earlier:
-            stop = _given_up(slot, trouble, "the same error came twice")
-        elif len([signature for signature in earlier if signature]) + 1 >= MOST_ATTEMPTS:
-            stop = _given_up(slot, trouble, f"{MOST_ATTEMPTS} attempts have failed")
+        elif (reason := failed.given_up) is not None:
+            stop = _given_up(slot, trouble, reason)
         else:
             return
         self._stop = self._stop or stop
         if self._claims:
             self.watcher.note(f"nothing new is begun; {len(self._claims)} under way will be finished")
+
+
+def _ended(record: Record, attempt: Attempt) -> Record:
+    """``record`` with its last attempt as it has ended."""
+    return record._replace(attempts=(*record.attempts[:-1], attempt))
 
 
 def _given_up(slot: Slot, trouble: Trouble, reason: str) -> WorkFailed:

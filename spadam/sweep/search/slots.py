@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -51,11 +50,11 @@ class Slot(NamedTuple):
         return Path(self.variant) / self.label
 
 
-def search_slots(sweep: Sweep, variant: str) -> list[Slot]:
+def search_slots(sweep: Sweep, variant: str, study: int | None = None) -> list[Slot]:
     """The search slots of a variant: exactly `search.trials` in every study, the same seeds for every variant."""
     return [
-        Slot(variant, "search", study, number, sweep.seed + study)
-        for study in range(sweep.spec.search.studies)
+        Slot(variant, "search", number_of_study, number, sweep.seed + number_of_study)
+        for number_of_study in (range(sweep.spec.search.studies) if study is None else [study])
         for number in range(sweep.trials)
     ]
 
@@ -89,12 +88,21 @@ def enumerate_point(search: SearchSpec, variant: Variant, slot: Slot) -> dict[st
         return {axis.name: axis.at(_sobol(search.seed, slot, axis)) for axis in variant.axes}
     if search.sampler == "grid":
         axes = sorted(variant.axes, key=lambda axis: axis.name)  # the order of lines in a file changes nothing
-        values = next(itertools.islice(itertools.product(*(axis.grid() for axis in axes)), slot.number, None))
-        return dict(zip((axis.name for axis in axes), values, strict=True))
+        return _corner([(axis.name, axis.grid()) for axis in axes], slot.number)
     # A later slot that may not see a single result has nothing to learn from either.
     if search.sampler == "random" or slot.number < max(STARTUP, search.lag):
         return {axis.name: axis.at(_uniform(search.seed, slot, axis.name)) for axis in variant.axes}
     return None
+
+
+def _corner(grids: Sequence[tuple[str, Sequence[Value]]], number: int) -> dict[str, Value]:
+    """The point ``number`` of the product of ``grids``, in which the last axis changes fastest."""
+    found: dict[str, Value] = {}
+    for name, values in reversed(grids):
+        number, place = divmod(number, len(values))
+        found[name] = values[place]
+    assert number == 0, "the grid has no such point"
+    return dict(reversed(found.items()))
 
 
 def _uniform(seed: int, slot: Slot, axis: str) -> float:

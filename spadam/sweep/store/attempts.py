@@ -20,22 +20,26 @@ State = Literal["waiting", "running", "complete", "pruned", "fail"]
 """Where an attempt stands, in Optuna's words."""
 
 
+MOST_ATTEMPTS = 3
+"""A slot whose attempts fail in different ways, or for want of a disk, is tried so often before the agent stops."""
+
+
 class Attempt(NamedTuple):
     """A trial of a study, as it was when it was read."""
 
     id: int
     """Names it in its storage."""
     number: int
-    """From 0 within its study, in the order in which they were enqueued."""
+    """From 0 within its study, in the order in which they were made."""
     state: State
     started: bool
-    """Whether it was ever begun."""
+    """Whether it was ever begun; in sweeps that were begun with a queue some wait."""
     value: float | None
     """What the study was told of it."""
     params: Mapping[str, Value]
     """What it was assigned."""
     fixed_params: Mapping[str, Value]
-    """What it was enqueued with."""
+    """What it was to be given, in a sweep that was begun with a queue."""
     attributes: Mapping[str, Any]
     """Its slot; and, as far as it came, its scale, result, and failure."""
 
@@ -53,13 +57,27 @@ class Record(NamedTuple):
 
     @property
     def state(self) -> Literal["planned", "waiting", "running", "accepted", "failed"]:
-        """Where the slot stands; `failed` when no attempt is left, `planned` when there was none."""
+        """Where the slot stands: `planned` before its first attempt, `waiting` for another, `failed` when given up."""
         if not self.attempts:
             return "planned"
         owner = self.owner
         if owner is None:
-            return "failed"
+            return "waiting" if self.given_up is None else "failed"
         return owner.state if owner.state == "waiting" or owner.state == "running" else "accepted"
+
+    @property
+    def given_up(self) -> str | None:
+        """Why nothing more is attempted, once the last attempt has failed: another one would not fare better."""
+        if not self.attempts or self.attempts[-1].state != "fail":
+            return None
+        last, known = self.attempts[-1].attributes, [attempt.attributes.get("signature") for attempt in self.attempts]
+        if last.get("failure") == "input":
+            return "its input is wrong"
+        if last.get("failure") == "bug" and last.get("signature") in known[:-1]:
+            return "the same error came twice"
+        if last.get("signature") and sum(map(bool, known)) >= MOST_ATTEMPTS:
+            return f"{MOST_ATTEMPTS} attempts have failed"
+        return None
 
     @property
     def result(self) -> RunResult | None:
@@ -108,7 +126,7 @@ class Stored(Protocol):
         ...
 
     def records(self, variant: str, studies: int) -> dict[str, Record]:
-        """All slots of ``variant`` that have attempts, by slot id, in the order in which they were enqueued."""
+        """All slots of ``variant`` that have attempts, by slot id, in the order in which they were made."""
         ...
 
 

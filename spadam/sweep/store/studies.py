@@ -1,14 +1,15 @@
-"""A sweep in Optuna's storage: studies, slots as waiting trials, attempts, results.
+"""A sweep in Optuna's storage: studies, attempts, results.
 
-The storage is the only state that agents share. A study named `<sweep>` has no trials but what the sweep was created
-from; `<sweep>/<variant>/search-<s>` and `<sweep>/<variant>/repeat` have the attempts. A slot begins as a WAITING trial
-with the user attribute `slot`; whoever turns it into RUNNING has claimed it. A failed attempt stays as FAIL, and
-another one is enqueued. The lowest-numbered attempt that is not FAIL owns its slot, so duplicates do no harm.
+A study named `<sweep>` has no trials but what the sweep was created from; `<sweep>/<variant>/search-<s>` and
+`<sweep>/<variant>/repeat` have the attempts: a trial each, made when it begins, with its slot as a user attribute. A
+failed attempt stays as FAIL, and another one is made. The lowest-numbered attempt that is not FAIL owns its slot, so
+duplicates do no harm. Which slots there are says the plan; a sweep that was begun with a queue has WAITING trials of
+slots that nobody has begun, and these are taken first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import optuna
@@ -84,20 +85,31 @@ class Studies:
         names = study_names(self.sweep, variant, studies)
         return gather(variant, (attempt for name in names for attempt in self._attempts(name)))
 
-    def enqueue(self, slot: Slot, params: Mapping[str, Value] | None) -> None:
-        """Add an attempt at ``slot`` that waits to be claimed, with its parameters where they are known."""
-        name = f"search-{slot.study}" if slot.phase == "search" else "repeat"
-        study = self._find_or_create(f"{self.sweep}/{slot.variant}/{name}")
-        attributes = {"slot": slot.id, "study": slot.study, "number": slot.number, "seed": slot.seed}
+    def begin(
+        self,
+        slot: Slot,
+        params: Mapping[str, Value],
+        space: Mapping[str, BaseDistribution],
+        gradient_rms: float | None = None,
+    ) -> Attempt:
+        """Make an attempt at ``slot`` that runs, with its parameters and the scale that they are relative to, if any.
+
+        All of it is there, or nothing.
+        """
+        attributes: dict[str, Any] = {"slot": slot.id, "study": slot.study, "number": slot.number, "seed": slot.seed}
         if slot.point:
             attributes["point"] = slot.point
+        if gradient_rms is not None:
+            attributes["gradient_rms"] = gradient_rms
         trial = create_trial(
-            state=TrialState.WAITING, user_attrs=attributes, system_attrs={"fixed_params": dict(params or {})}
+            state=TrialState.RUNNING, params=dict(params), distributions=dict(space), user_attrs=attributes
         )
-        self.storage.create_new_trial(study, template_trial=trial)
+        study = self._find_or_create(self._study_of(slot))
+        id_ = self.storage.create_new_trial(study, template_trial=trial)
+        return Attempt(id_, -1, "running", True, None, dict(params), {}, attributes)
 
     def claim(self, attempt: Attempt) -> bool:
-        """Take a waiting attempt; true for one caller only."""
+        """Take an attempt that waits, of a sweep that was begun with a queue; true for one caller only."""
         try:
             return self.storage.set_trial_state_values(attempt.id, state=TrialState.RUNNING)
         except optuna.exceptions.UpdateFinishedTrialError:
@@ -133,9 +145,15 @@ class Studies:
             self.storage.set_trial_user_attr(attempt.id, key, value)
         self.storage.set_trial_state_values(attempt.id, state=TrialState.FAIL)
 
-    def look(self, attempt: Attempt) -> Attempt:
-        """The attempt as it stands now."""
-        return attempt_of(self.storage.get_trial(attempt.id))
+    def running(self, slots: Iterable[Slot]) -> list[Attempt]:
+        """The attempts that run in the studies of ``slots``."""
+        found = [self._find(name) for name in dict.fromkeys(map(self._study_of, slots))]
+        states = (TrialState.RUNNING,)
+        trials = [self.storage.get_all_trials(id_, states=states) for id_ in found if id_ is not None]
+        return [attempt_of(trial) for mine in trials for trial in mine]
+
+    def _study_of(self, slot: Slot) -> str:
+        return f"{self.sweep}/{slot.variant}/" + (f"search-{slot.study}" if slot.phase == "search" else "repeat")
 
     def _attempts(self, name: str) -> list[Attempt]:
         """The attempts in a study, by number; none where there is no such study."""

@@ -5,7 +5,6 @@ import fcntl
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
@@ -199,22 +198,6 @@ def test_a_folder_with_an_odd_name(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(bench.folder / "sweep.db")) as there:
         assert there.execute("select count(*) from trials").fetchone() == (2,)
     assert all(row["status"] == "complete" for row in rows(*bench.read()))
-
-
-def test_duplicate_attempts_do_no_harm(bench: Bench) -> None:
-    calls: list[Any] = []
-
-    def twice(task: Task) -> None:
-        if not calls:  # as if another agent had put the next slot of this variant back at the same moment
-            calls.append(task)
-            with open_file(bench.folder / "sweep.db") as storage:
-                studies = Studies(storage, "lr-eps", "minimize")
-                studies.enqueue(task.slot._replace(number=1), {"optimizer.lr": 1e-3, "optimizer.eps": 1e-3})
-
-    log = Log(twice)
-    assert bench.run(log) == 0
-    assert len(log.tasks) == len(set(log.slots)) == 10
-    assert [row["status"] for row in rows(*bench.read())] == ["complete"] * 10
 
 
 def test_accelerator_and_kernels_are_decided_once(bench: Bench) -> None:

@@ -128,7 +128,7 @@ def test_killed_and_gone_on(bench: Bench, undisturbed: list[dict[str, Any]]) -> 
 
 @pytest.mark.parametrize(
     ("method", "call"),
-    [("describe", 0), ("enqueue", 9), ("claim", 4), ("assign", 11), ("keep", 7), ("tell", 11), ("fail", 0)],
+    [("describe", 0), ("begin", 4), ("begin", 11), ("keep", 7), ("tell", 11), ("fail", 0)],
 )
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 def test_dying_between_any_two_transactions(
