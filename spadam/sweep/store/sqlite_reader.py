@@ -42,7 +42,7 @@ class FileStudies(NamedTuple):
         return self.described.get(self.name, {})
 
     def records(self, variant: str, studies: int) -> dict[str, Record]:
-        """All slots of ``variant`` that have attempts, by slot id, in the order in which they were enqueued."""
+        """All slots of ``variant`` that have attempts, by slot id, in the order in which they were made."""
         names = study_names(self.name, variant, studies)
         return gather(variant, (attempt for name in names for attempt in self.attempts.get(name, ())))
 

@@ -81,7 +81,7 @@ class Studies:
                 self.storage.set_study_user_attr(study, key, value)
 
     def records(self, variant: str, studies: int) -> dict[str, Record]:
-        """All slots of ``variant`` that have attempts, by slot id, in the order in which they were enqueued."""
+        """All slots of ``variant`` that have attempts, by slot id, in the order in which they were made."""
         names = study_names(self.sweep, variant, studies)
         return gather(variant, (attempt for name in names for attempt in self._attempts(name)))
 
