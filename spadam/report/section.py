@@ -108,7 +108,7 @@ def gap(anchor: str, title: str, reason: str) -> Section:
 
 
 def _size(height: int) -> dict[str, str]:
-    return {"class_": "plot square"} if height == SQUARE else {"class_": "plot", "style": f"height:{height}px"}
+    return {"class_": "plot square"} if height == SQUARE else {"class_": "plot", "style": f"--height:{height}px"}
 
 
 def _legend(legend: Legend) -> Html:
