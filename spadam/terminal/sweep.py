@@ -15,7 +15,7 @@ from rich.table import Table
 
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Tally
-from spadam.sweep.outcome.summary import StudySummary
+from spadam.sweep.outcome.summary import StudySummary, notes_of
 from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.search.slots import Slot
 from spadam.text import count, duration, interval, number, short
@@ -196,12 +196,8 @@ def show(console: Console, sweep: Sweep, studies: Sequence[StudySummary]) -> Non
         console.print("±: 95 % interval of the mean over fresh seeds (Student's t)", highlight=False)
     if any(study.near for study in studies):
         console.print("↓ ↑: within half a decade of the lower, the upper bound of its range", highlight=False)
-    notes: dict[str, list[str]] = {}
-    for study in studies:
-        for note in study.notes:
-            notes.setdefault(note, []).append(study.variant)
-    for note, variants in notes.items():
-        console.print(f"{', '.join(dict.fromkeys(variants))}: {note}", markup=False, highlight=False, soft_wrap=True)
+    for note, variants in notes_of(studies).items():
+        console.print(f"{', '.join(variants)}: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _seconds_left(tally: Tally) -> float | None:
