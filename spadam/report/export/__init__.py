@@ -6,8 +6,9 @@ LaTeX and Markdown, letter for letter.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def exported(outcome: Outcome, folder: Path, told: Told) -> dict[str, bytes]:
-    """The files for ``folder``, by name; nothing is written yet. ``told`` hears how many figures are drawn.
+    """The files for ``folder``, by name; it is made, and nothing written yet. ``told`` hears how many are drawn.
 
     Raises :class:`InputError` when ``folder`` cannot hold them, or they cannot be drawn here.
     """
@@ -41,17 +42,16 @@ def exported(outcome: Outcome, folder: Path, told: Told) -> dict[str, bytes]:
     table = noted(outcome)
     files["table.md"] = markdown(table).encode()
     files["table.tex"] = latex(table, outcome.sweep.name).encode()
+    with _writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return files
 
 
 def put(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write ``files`` into ``folder``, which is made. Raises :class:`InputError` when that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    """Write ``files`` into ``folder``. Raises :class:`InputError` when that cannot be."""
+    with _writable(folder):
         for name, content in files.items():
             write_atomic(folder / name, content)
-    except OSError as error:
-        raise _unwritable(folder, error.strerror or str(error)) from None
 
 
 def _check(folder: Path) -> None:
@@ -65,6 +65,14 @@ def _check(folder: Path) -> None:
         raise _unwritable(folder, f"{there} is no folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise _unwritable(folder, f"{there} cannot be written")
+
+
+@contextlib.contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(folder, error.strerror or str(error)) from None
 
 
 def _unwritable(folder: Path, why: str) -> InputError:

@@ -26,6 +26,9 @@ _SCALE = 3
 _SECONDS = 60
 """A figure takes a fifth of a second, but a machine may be busy."""
 
+_DRAWN = re.compile(r"\b(trace|cb)[0-9a-f]{6}\b")
+"""Plotly's names for traces and colour bars, drawn at random."""
+
 
 def check(place: str) -> None:
     """Raise :class:`InputError` about exporting to ``place`` when there is nothing to draw with."""
@@ -81,6 +84,6 @@ def _named(svg: str, name: str, label: str) -> str:
     def numbered(drawn: re.Match[str]) -> str:
         return numbers.setdefault(drawn[0], f"{drawn[1]}{len(numbers)}")
 
-    svg = re.sub(r"(trace|cb)[0-9a-f]{6}(?=[\"')&])", numbered, svg)
+    svg = re.sub(r"<[^>]*>", lambda tag: _DRAWN.sub(numbered, tag[0]), svg)  # not in what a person wrote
     root, close, rest = svg.partition(">")
     return f'{root} role="img"{close}<title>{html.escape(label)}</title>{rest}\n'
