@@ -23,7 +23,7 @@ WALLS = {
     "optuna_dashboard": {"spadam/sweep/store/dashboard.py"},
     "sqlalchemy": {"spadam/sweep/store/"},
     "plotly": {"spadam/report/"},
-    "kaleido": {"spadam/report/export/renderer.py"},
+    "kaleido": {"spadam/report/export/"},
     "choreographer": {"spadam/report/export/renderer.py"},
     "pytorch_lightning": {
         "spadam/training/",

@@ -220,3 +220,19 @@ def test_the_command_writes_every_figure_and_the_table(digits: Desk, tmp_path: P
         if not name.endswith(".png"):
             assert first[name] == second[name], name
     assert all(min(Image.open(io.BytesIO(first[name])).size) > 300 for name in pictures)
+
+
+def test_a_browser_that_hangs_is_given_up(ended: Desk, tmp_path: Path) -> None:
+    hanging = tmp_path / "hanging"
+    hanging.write_text("#!/bin/sh\nexec sleep 600\n")
+    hanging.chmod(0o755)
+    script = (
+        f"import os; os.environ['BROWSER_PATH'] = {str(hanging)!r}\n"
+        "from spadam.report.export import renderer\nrenderer._SECONDS = 2\n"
+        "from spadam.cli import main\nmain()\n"
+    )
+    command = [sys.executable, "-c", script, "report", str(ended.folder), "--export", str(tmp_path / "new")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert "the browser must draw every figure" in done.stderr
+    assert not (tmp_path / "new").exists()

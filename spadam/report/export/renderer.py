@@ -1,30 +1,34 @@
 """From a figure to SVG and PNG: plotly's own kaleido, which draws in a browser that is installed on this machine.
 
-Nothing is asked of a network: plotly.js is the one that plotly brings, formulas are off, and the browser is given a
-proxy where nobody listens, so whatever else it would like to fetch stays away.
+Nothing is asked of a network: plotly.js is plotly's, formulas are off, and the browser reaches nobody.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import html
-import logging
+import json
 import os
 import re
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
 
+from spadam.report.export.browser import JOBS, TROUBLE
 from spadam.report.export.composition import Figure
 from spadam.spec import InputError
 
 Told = Callable[[int, int], None]
 """Hears how many figures are drawn, and of how many."""
 
-_NOBODY = "127.0.0.1:9"
 _SCALE = 3
 """Pixels of a PNG for every one of its figure: 288 to an inch."""
 _SECONDS = 60
-"""A figure takes a fifth of a second, but a machine may be busy."""
+"""The browser has so long to start, and to draw a figure: it takes 3 s and a fifth of one where nobody else is busy."""
+_GRACE_SECONDS = 5
+"""Its process has so long to take the browser with it."""
 
 _DRAWN = re.compile(r"\b(trace|cb)[0-9a-f]{6}\b")
 """Plotly's names for traces and colour bars, drawn at random."""
@@ -48,31 +52,47 @@ def check(place: str) -> None:
 
 def render(figures: Sequence[Figure], names: Sequence[str], told: Told, place: str) -> dict[str, bytes]:
     """Every figure as `<name>.svg` and `<name>.png`. Raises :class:`InputError` when the browser does not do it."""
-    for library in ("choreographer", "kaleido"):  # they tell whatever the browser mutters
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    try:
-        return asyncio.run(_render(figures, names, told))
-    except Exception as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        rule = f"the browser must draw every figure, and it did not ({said})"
-        raise InputError(
-            "--export", place, rule, "set BROWSER_PATH to another Chromium, or leave --export out"
-        ) from None
-
-
-async def _render(figures: Sequence[Figure], names: Sequence[str], told: Told) -> dict[str, bytes]:
-    from kaleido import Kaleido
-
-    files: dict[str, bytes] = {}
-    told(0, len(figures))
-    async with Kaleido(mathjax=False, timeout=_SECONDS, proxy_server=_NOBODY) as browser:
-        for n, (figure, name) in enumerate(zip(figures, names, strict=True), 1):
-            drawn: dict[str, Any] = {"data": figure.data, "layout": figure.layout}
-            svg = await browser.calc_fig(drawn, {"format": "svg"})
-            files[f"{name}.svg"] = _named(svg.decode(), name, figure.label).encode()
-            files[f"{name}.png"] = await browser.calc_fig(drawn, {"format": "png", "scale": _SCALE})
-            told(n, len(figures))
+    pairs = list(zip(figures, names, strict=True))
+    with tempfile.TemporaryDirectory(prefix="spadam-", ignore_cleanup_errors=True) as scratch:
+        folder = Path(scratch)
+        jobs = [{"name": name, "data": figure.data, "layout": figure.layout} for figure, name in pairs]
+        (folder / JOBS).write_text(json.dumps(jobs), encoding="utf-8")
+        if not _draw(folder, len(pairs), told):
+            trouble = folder / TROUBLE
+            said = trouble.read_text(encoding="utf-8") if trouble.exists() else "its process ended"
+            rule = f"the browser must draw every figure, and it did not: {' '.join(said.split())[:200].rstrip('.')}"
+            remedy = "set BROWSER_PATH to another Chromium, or leave --export out"
+            raise InputError("--export", place, rule, remedy)
+        files = {}
+        for figure, name in pairs:
+            svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
+            files[f"{name}.svg"] = _named(svg, name, figure.label).encode()
+            files[f"{name}.png"] = (folder / f"{name}.png").read_bytes()
     return files
+
+
+def _draw(folder: Path, many: int, told: Told) -> bool:
+    """Have the jobs in ``folder`` drawn by a process of their own; whether all of them were."""
+    found = (
+        f"import sys; sys.path[:] = {sys.path!r}; from spadam.report.export.browser import main; main(*sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", found, str(folder), str(_SECONDS), str(_SCALE)]
+    environment = {**os.environ, "TMPDIR": str(folder)}  # what the browser leaves behind is removed with it
+    told(0, many)
+    # In a session of its own it does not hear Ctrl-C, but is told to end.
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            for done, _ in enumerate(process.stdout, 1):
+                told(done, many)
+            return process.wait() == 0
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE_SECONDS)
+            process.kill()
 
 
 def _named(svg: str, name: str, label: str) -> str:
