@@ -4,8 +4,10 @@ import importlib.abc
 import io
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
@@ -222,17 +224,54 @@ def test_the_command_writes_every_figure_and_the_table(digits: Desk, tmp_path: P
     assert all(min(Image.open(io.BytesIO(first[name])).size) > 300 for name in pictures)
 
 
-def test_a_browser_that_hangs_is_given_up(ended: Desk, tmp_path: Path) -> None:
-    hanging = tmp_path / "hanging"
-    hanging.write_text("#!/bin/sh\nexec sleep 600\n")
-    hanging.chmod(0o755)
+def hanging(tmp_path: Path) -> tuple[Path, Path]:
+    """A browser that never answers, and the file where it leaves its process id."""
+    program, pid = tmp_path / "hanging", tmp_path / "pid"
+    program.write_text(f"#!/bin/sh\necho $$ > {pid}.new\nmv {pid}.new {pid}\nexec sleep 600\n")
+    program.chmod(0o755)
+    return program, pid
+
+
+def ended_process(pid: Path) -> bool:
+    """Whether the process whose number is in ``pid`` runs no more; it may wait for an init that buries nobody."""
+    try:
+        return Path(f"/proc/{pid.read_text().strip()}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def command_with(browser: Path, seconds: float, *arguments: str) -> list[str]:
     script = (
-        f"import os; os.environ['BROWSER_PATH'] = {str(hanging)!r}\n"
-        "from spadam.report.export import renderer\nrenderer._SECONDS = 2\n"
+        f"import os, signal\nos.environ['BROWSER_PATH'] = {str(browser)!r}\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"from spadam.report.export import renderer\nrenderer._SECONDS = {seconds}\n"
         "from spadam.cli import main\nmain()\n"
     )
-    command = [sys.executable, "-c", script, "report", str(ended.folder), "--export", str(tmp_path / "new")]
+    return [sys.executable, "-c", script, "report", *arguments]
+
+
+def test_a_browser_that_hangs_is_given_up(ended: Desk, tmp_path: Path) -> None:
+    program, pid = hanging(tmp_path)
+    command = command_with(program, 2, str(ended.folder), "--export", str(tmp_path / "new"))
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2, done.stderr
     assert "the browser must draw every figure" in done.stderr
     assert not (tmp_path / "new").exists()
+    assert ended_process(pid)
+
+
+def test_an_interruption_takes_the_browser_with_it(ended: Desk, tmp_path: Path) -> None:
+    program, pid = hanging(tmp_path)
+    before = ended.bench.files()
+    command = command_with(program, 300, str(ended.folder), "--export", str(tmp_path / "new"))
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        while not pid.exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=120)
+    assert running.returncode == 130, said
+    assert "interrupted" in said
+    assert ended_process(pid)
+    assert not (tmp_path / "new").exists()
+    assert ended.bench.files() == before
