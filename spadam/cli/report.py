@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Storage, out_console
+from spadam.cli.options import Storage, error_console, out_console
 from spadam.spec import InputError
 
 
@@ -29,6 +29,12 @@ def report(
             "default the sweep's folder, or with --storage the current one."
         ),
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write every figure as SVG and PNG there, and the table as LaTeX and Markdown."
+        ),
+    ] = None,
 ) -> None:
     """Write report.html, one page that opens anywhere without a network, and trials.csv.
 
@@ -36,6 +42,7 @@ def report(
     """
     from spadam.report import write
     from spadam.sweep.outcome.outcome import find_begun, in_folder, in_storage
+    from spadam.terminal.drawing import drawing
 
     if (place is None) == (storage is None):
         rule = "a report is made of a sweep's file or folder, or of a storage"
@@ -52,8 +59,11 @@ def report(
         assert place is not None
         outcome, out = find_begun(place, out or Path("runs")), None
     try:
-        path = write(outcome, out)
+        with drawing(error_console) as told:
+            path = write(outcome, out, export, told)
     except OSError as error:
         rule = f"the page must be written somewhere ({error.strerror})"
         raise InputError("--out", str(out or outcome.folder or "."), rule, "give another folder with --out") from None
     out_console.print(f"written: {path} and trials.csv", markup=False, soft_wrap=True)
+    if export is not None:
+        out_console.print(f"exported: figures and tables to {export}", markup=False, soft_wrap=True)
