@@ -14,7 +14,7 @@ from spadam.models.custom import CustomTaskSpec
 from spadam.models.spec import AutoencoderSpec, ProbeSpec
 from spadam.models.task_spec import TaskSpec
 from spadam.optim import OptimizerSpec
-from spadam.spec import InputError, Spec
+from spadam.spec import InputError, Spec, Written
 from spadam.tracking import TrackingSpec
 
 
@@ -57,7 +57,9 @@ class TrainerSpec(Spec):
             raise InputError("trainer.kernels", self.kernels, rule, "use auto, or trainer.accelerator: cpu")
         if self.epochs is None and self.steps is None and self.time_limit is None:
             rule = "a training needs an end"
-            raise InputError("trainer.epochs", "null", rule, "set trainer.epochs, trainer.steps or trainer.time_limit")
+            raise InputError(
+                "trainer.epochs", Written("null"), rule, "set trainer.epochs, trainer.steps or trainer.time_limit"
+            )
         return self
 
 

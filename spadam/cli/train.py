@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -56,13 +56,27 @@ def train(
 
 def _with_sets(document: Document, sets: list[str]) -> Document:
     """``document`` with the values of ``--set key=value``; values are YAML."""
-    from spadam.spec import assign, parse
+    from spadam.spec import Mistakes, assign, parse_value
 
-    data, given = document.data, set()
+    data, given, mistakes = document.data, set(), Mistakes()
     for text in sets:
         key, equals, value = text.partition("=")
-        if not equals or not key or not all(key.split(".")):
-            raise InputError("--set", text, "must be KEY=VALUE with a dotted key", "write --set optimizer.lr=1e-3")
-        data = assign(data, key, parse(f"value: {value}", f"--set {key}").data["value"])
-        given.add(tuple(key.split(".")))
+        keys = tuple(part.strip() for part in key.split("."))
+        try:
+            if not equals or not all(keys):
+                raise InputError("--set", text, "must be KEY=VALUE with a dotted key", "write --set optimizer.lr=1e-3")
+            given.add(_topmost_new(data, keys))
+            data = assign(data, ".".join(keys), parse_value(value, f"--set {key}"))
+        except InputError as error:
+            mistakes.add(error)
+    mistakes.tell()
     return document._replace(data=data, given=frozenset(given))
+
+
+def _topmost_new(data: Any, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The beginning of ``keys`` up to what a value at ``keys`` makes, or replaces."""
+    for depth, key in enumerate(keys[:-1], start=1):
+        data = data.get(key)
+        if not isinstance(data, dict):
+            return keys[:depth]
+    return keys

@@ -9,7 +9,7 @@ from spadam.spec.checking import validate
 from spadam.spec.document import Document, Path_, assign, dump, merge
 from spadam.spec.error import InputError, Mistakes, Written, line_of
 from spadam.spec.importing import check_import_path, import_subclass, imported
-from spadam.spec.keys import alike, nearest
+from spadam.spec.keys import alike, all_keys, fields_at, nearest, nearest_key
 from spadam.spec.reading import load, parse, parse_value
 
 __all__ = [
@@ -21,16 +21,19 @@ __all__ = [
     "Spec",
     "Written",
     "alike",
+    "all_keys",
     "as_tuple",
     "assign",
     "check_import_path",
     "dump",
+    "fields_at",
     "import_subclass",
     "imported",
     "line_of",
     "load",
     "merge",
     "nearest",
+    "nearest_key",
     "parse",
     "parse_value",
     "validate",
