@@ -69,14 +69,16 @@ def run(
     from pathlib import Path
 
     from spadam.config import RunConfig
-    from spadam.spec import Document, validate
+    from spadam.spec import RUN, Document, check_kind, validate
     from spadam.spec import load as load_document
     from spadam.tracking import settle
     from spadam.training.result import read_result
     from spadam.training.run import run
 
     if isinstance(config, str | os.PathLike):
-        config = validate(RunConfig, load_document(Path(config)))
+        document = load_document(Path(config))
+        check_kind(document, RUN)
+        config = validate(RunConfig, document)
     elif not isinstance(config, RunConfig):
         config = validate(RunConfig, Document(dict(config), {}, "config"))
     if out is None:

@@ -27,9 +27,11 @@ def train(
     The same command again goes on where it was interrupted, and does nothing when the run is finished.
     """
     from spadam.config import RunConfig
-    from spadam.spec import load, validate
+    from spadam.spec import RUN, check_kind, load, validate
 
-    run_config = validate(RunConfig, _with_sets(load(config), sets or []))
+    document = load(config)
+    check_kind(document, RUN)
+    run_config = validate(RunConfig, _with_sets(document, sets or []))
 
     from spadam.terminal.training import TrainingProgress, show_result
     from spadam.tracking import settle

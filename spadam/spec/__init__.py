@@ -10,9 +10,15 @@ from spadam.spec.document import Document, Path_, assign, dump, merge
 from spadam.spec.error import InputError, Mistakes, Written, line_of
 from spadam.spec.importing import check_import_path, import_subclass, imported
 from spadam.spec.keys import alike, all_keys, fields_at, nearest, nearest_key
+from spadam.spec.kinds import KINDS, RESULT, RUN, SWEEP, check_kind
 from spadam.spec.reading import load, parse, parse_value
+from spadam.spec.source import nearest_path
 
 __all__ = [
+    "KINDS",
+    "RESULT",
+    "RUN",
+    "SWEEP",
     "Document",
     "InputError",
     "Mistakes",
@@ -25,6 +31,7 @@ __all__ = [
     "as_tuple",
     "assign",
     "check_import_path",
+    "check_kind",
     "dump",
     "fields_at",
     "import_subclass",
@@ -34,6 +41,7 @@ __all__ = [
     "merge",
     "nearest",
     "nearest_key",
+    "nearest_path",
     "parse",
     "parse_value",
     "validate",

@@ -36,7 +36,7 @@ def read_text(path: Path) -> str:
     return _decode(raw, path)
 
 
-def alike(path: Path) -> Path | None:
+def nearest_path(path: Path) -> Path | None:
     """What lies beside ``path``, where there is nothing, and was probably meant; None when nothing is like it."""
     try:
         close = difflib.get_close_matches(path.name, os.listdir(path.parent), 1)
@@ -49,7 +49,7 @@ def remedy_for_none(path: Path) -> str:
     """What to do where ``path`` names nothing."""
     if path.is_symlink():
         return f"it is a link to {path.readlink()}, which is not there"
-    near = alike(path)
+    near = nearest_path(path)
     return f"did you mean {near}?" if near else "check the path"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spadam.config import RunConfig
-from spadam.spec import Document, InputError, Mistakes, line_of, validate
+from spadam.spec import SWEEP, Document, InputError, Mistakes, check_kind, line_of, validate
 from spadam.spec import load as load_document
 from spadam.sweep.definition import axis_names, range_ends, relative_axes
 from spadam.sweep.definition.space import Axis, Range
@@ -30,7 +30,9 @@ def load(path: Path) -> Sweep:
 
     Both ends of every range are tried for every variant. Raises :class:`InputError`, with file and line.
     """
-    return check(load_document(path))
+    document = load_document(path)
+    check_kind(document, SWEEP)
+    return check(document)
 
 
 def check(document: Document) -> Sweep:
