@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Storage, error_console, out_console
+from spadam.cli.options import Storage, at_home, error_console, out_console
 
 
 def dashboard(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="Folder of a sweep, such as runs/quickstart.")
+        Path | None, typer.Argument(metavar="DIR", help="Folder of a sweep, such as runs/quickstart.", callback=at_home)
     ] = None,
     storage: Storage = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8080,

@@ -7,19 +7,24 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Storage, out_console
+from spadam.cli.options import Storage, at_home, out_console
 from spadam.spec import InputError
 
 
 def report(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="FOLDER", help="A sweep's folder: OUT/<sweep name>.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="FOLDER", help="A sweep's folder: OUT/<sweep name>.", show_default=False, callback=at_home
+        ),
     ] = None,
     storage: Storage = None,
     sweep: Annotated[str | None, typer.Option(metavar="NAME", help="With --storage: which sweep of it.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write; by default the sweep's folder, or with --storage the current one."),
+        typer.Option(
+            help="Where to write; by default the sweep's folder, or with --storage the current one.", callback=at_home
+        ),
     ] = None,
 ) -> None:
     """Write report.html, one page that opens anywhere without a network, and trials.csv.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spadam.cli.options import Out, error_console, out_console
+from spadam.cli.options import Out, at_home, error_console, out_console
 from spadam.spec import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="Configuration of one run, a YAML file.")],
+    config: Annotated[Path, typer.Argument(help="Configuration of one run, a YAML file.", callback=at_home)],
     sets: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set one value, such as optimizer.lr=1e-3. Repeatable."),

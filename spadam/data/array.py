@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from spadam.data.source import BaseDatasetSpec, tenth
-from spadam.spec import InputError
+from spadam.spec import InputError, at_home
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +73,7 @@ class ArraySpec(BaseDatasetSpec):
         paths = []
         for argument, file in (("data.file", self.file), ("data.labels", self.labels)):
             if file is not None:
-                paths.append(self.folder / Path(file).expanduser())
+                paths.append(self.folder / at_home(file, argument))
                 if not paths[-1].is_file():
                     remedy = "check data.root and the name"
                     raise InputError(argument, file, f"there is no file {paths[-1]}", remedy)

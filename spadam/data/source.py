@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from spadam.data.splits import Sizes, count_batches, draw, fit
-from spadam.spec import InputError, Spec
+from spadam.spec import InputError, Spec, at_home
 
 if TYPE_CHECKING:
     from spadam.data.dataset import Dataset, Samples
@@ -76,7 +76,7 @@ class BaseDatasetSpec(Spec, ABC):
     @property
     def folder(self) -> Path:
         """``root`` as a path."""
-        return Path(self.root).expanduser()
+        return at_home(self.root, "data.root")
 
 
 _SPLITTING = ("batch_size", "train_size", "validation_size", "split_seed")

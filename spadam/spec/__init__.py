@@ -4,7 +4,7 @@ A *document* is what a YAML file says, with the place of every value. A *spec* i
 build what it describes. Whatever is wrong with a document is told as one :class:`InputError`.
 """
 
-from spadam.spec.base import PathText, Spec, as_tuple
+from spadam.spec.base import PathText, Spec, as_tuple, at_home
 from spadam.spec.checking import validate
 from spadam.spec.document import Document, Path_, assign, dump, merge
 from spadam.spec.error import InputError, Mistakes, Written, line_of
@@ -30,6 +30,7 @@ __all__ = [
     "all_keys",
     "as_tuple",
     "assign",
+    "at_home",
     "check_import_path",
     "check_kind",
     "dump",

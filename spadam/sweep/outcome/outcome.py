@@ -13,9 +13,9 @@ from typing import Any
 
 from spadam.config import RunConfig
 from spadam.files import Holder, check_folder, holder, last_sign
-from spadam.spec import InputError
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.places import no_sweep
 from spadam.sweep.outcome.progress import Search, read, recall, value_of
 from spadam.sweep.outcome.summary import StudySummary, summarise
 from spadam.sweep.outcome.table import best_config, rows, status
@@ -166,8 +166,7 @@ def in_folder(folder: Path, name: str | None = None) -> Outcome:
     """The sweep that lies in ``folder``; nothing is made there. Raises :class:`InputError` when there is none."""
     path = folder / "sweep.db"
     if not os.path.isfile(path):
-        rule = "the folder must hold a sweep (a file sweep.db)"
-        raise InputError("FOLDER", str(folder), rule, "give the folder that `spadam sweep run` wrote: OUT/<sweep name>")
+        raise no_sweep(folder)
     agent = holder(folder)
     with open_to_read(path) as reader:
         found = recall(reader, name or _only_name(reader, folder), attended=agent is not None)

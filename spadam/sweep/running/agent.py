@@ -13,7 +13,7 @@ import torch
 from spadam import kernels
 from spadam.config import RunConfig
 from spadam.files import hold
-from spadam.spec import InputError
+from spadam.spec import InputError, at_home
 from spadam.sweep.definition.extension import check_extends, facts
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.relative_axes import scale_key
@@ -61,7 +61,7 @@ def run_sweep(
     with cache() as said:
         if said:
             watcher.note(said)
-        return _run_sweep(Path(spec), Path(out), variants, workers, watcher, train)
+        return _run_sweep(at_home(spec, "spec"), at_home(out, "out"), variants, workers, watcher, train)
 
 
 def _run_sweep(
