@@ -41,7 +41,7 @@ class TrainerSpec(Spec):
     """Where to compute; `auto` takes a GPU where there is one."""
     kernels: Literal["auto", "compiled", "reference"] = "auto"
     """Who runs the hot loops: `compiled` loops on a CPU, the `reference` in torch operations anywhere."""
-    threads: PositiveInt = 1
+    threads: int = Field(default=1, gt=0, le=1024)
     """Threads of torch on the CPU. Other numbers of threads give other roundings."""
     clip_norm: PositiveFloat | None = None
     """Scale the gradient of the autoencoder down to this norm."""

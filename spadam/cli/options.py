@@ -27,7 +27,11 @@ def at_home(param: typer.CallbackParam, value: Path | None) -> Path | None:
 
 def must_be_there(context: typer.Context, param: typer.CallbackParam, value: Path | None) -> Path | None:
     """The same, of a folder that must be there when it is named."""
+    from spadam.files import check_folder
+
     path = at_home(param, value)
+    if path is not None:
+        check_folder(path)
     named = context.get_parameter_source(str(param.name))
     if path is not None and named is not None and named.name == "COMMANDLINE" and not path.is_dir():
         from spadam.spec import nearest_path

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from spadam.data.dataset import Samples
 
+_MOST_NUMBERS = 1 << 32
+"""16 GB."""
+
 _CHUNK = 1 << 22
 """Arrival times drawn at a time."""
 
@@ -57,6 +60,10 @@ class SyntheticSpec(BaseDatasetSpec):
 
     @model_validator(mode="after")
     def _agree(self) -> SyntheticSpec:
+        for argument, count in (("samples", self.samples), ("atoms", self.atoms)):
+            if count * self.features > _MOST_NUMBERS:
+                rule = f"{argument} x features must be at most {_MOST_NUMBERS}, the numbers that are held in memory"
+                raise InputError(f"data.{argument}", count, rule, f"lower it, or data.features ({self.features})")
         if self.active > self.atoms:
             rule = f"a sample cannot have more atoms than the dictionary, which has {self.atoms}"
             raise InputError("data.active", self.active, rule, "lower it, or raise data.atoms")

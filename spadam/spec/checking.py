@@ -96,6 +96,7 @@ def _path_in(data: object, details: ErrorDetails) -> Path_:
 
 
 _MISSING = "this key is required"
+_BEYOND = {"less_than": "lower it", "greater_than": "raise it"}
 
 
 def _rule(errors: Sequence[ErrorDetails], model: type[BaseModel], path: Path_, value: object) -> tuple[str, str]:
@@ -120,4 +121,5 @@ def _rule(errors: Sequence[ErrorDetails], model: type[BaseModel], path: Path_, v
             return rule, null_remedy(model, error["loc"], path) if value is None else remedy
         case _:
             message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            return f"must be {message}" if error["msg"].startswith("Input should be ") else message, "change the value"
+            remedy = _BEYOND.get(error["type"].removesuffix("_equal"), "change the value")
+            return f"must be {message}" if error["msg"].startswith("Input should be ") else message, remedy

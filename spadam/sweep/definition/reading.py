@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from spadam.config import RunConfig
-from spadam.spec import SWEEP, Document, InputError, Mistakes, check_kind, line_of, validate
+from spadam.spec import SWEEP, Document, InputError, Mistakes, Written, check_kind, line_of, validate
 from spadam.spec import load as load_document
 from spadam.sweep.definition import axis_names, range_ends, relative_axes
 from spadam.sweep.definition.space import Axis, Range
-from spadam.sweep.definition.spec import Sweep, SweepSpec, Variant
+from spadam.sweep.definition.spec import MOST_TRAININGS, Sweep, SweepSpec, Variant
+from spadam.text import count
 
 FIXED = {
     "seed": "every trial of a study has the same seed, and repeats have fresh ones",
@@ -54,7 +55,9 @@ def check(document: Document) -> Sweep:
             mistakes.add(error)
     mistakes.tell(line_of)
     seed = next(iter(variants.values())).document.data.get("seed", RunConfig.model_fields["seed"].default)
-    sweep = Sweep(spec, variants, _count_trials(spec, variants, document), seed, document)
+    trials = _count_trials(spec, variants, document)
+    _check_size(spec, trials, document)
+    sweep = Sweep(spec, variants, trials, seed, document)
     range_ends.check_objective(sweep)
     return sweep
 
@@ -173,6 +176,16 @@ def _count_trials(spec: SweepSpec, variants: Mapping[str, Variant], document: Do
             remedy = "set `points` so that they are equal, in `space` of the variant too, or use the sampler random"
             raise InputError("search.trials", trials, rule, remedy, document.where(("search",)))
     return trials
+
+
+def _check_size(spec: SweepSpec, trials: int, document: Document) -> None:
+    """Refuse a sweep of more trainings than anybody waits for."""
+    variants, studies, seeds = len(spec.variants), spec.search.studies, spec.repeat.seeds
+    if (total := variants * studies * (trials + seeds)) > MOST_TRAININGS:
+        counts = (count(variants, "variant"), count(studies, "study"), count(trials, "trial"), count(seeds, "repeat"))
+        rule = f"a sweep has at most {MOST_TRAININGS} trainings: {{}} x {{}} x ({{}} + {{}})".format(*counts)
+        remedy = "plan fewer trials, studies, repeats or variants, or several sweeps"
+        raise InputError("search", Written(f"{total} trainings"), rule, remedy, document.where(("search",)))
 
 
 def _refuse_points(variants: Mapping[str, Variant]) -> None:

@@ -21,6 +21,9 @@ Value = bool | int | float | str | None
 
 Bound = Literal["low", "high"]
 
+MOST_POINTS = 10_000
+"""Of one axis of a grid."""
+
 NEAR = 0.5
 """Decades: a best value that lies so close to a bound may well have a better one beyond it."""
 
@@ -68,6 +71,9 @@ class Range(Spec):
             self._check_bounds()
         if self.points is not None and self.points < 2:
             raise InputError("points", self.points, "a grid needs both ends: at least 2 points", "raise points")
+        if self.points is not None and self.points > MOST_POINTS:
+            rule = f"an axis of a grid has at most {MOST_POINTS} points"
+            raise InputError("points", self.points, rule, "lower points, or use the sampler qmc")
         return self
 
     def _check_bounds(self) -> None:
