@@ -50,6 +50,14 @@ class TrainerSpec(Spec):
     time_limit: PositiveFloat | None = None
     """Stop after so many seconds."""
 
+    def most_steps(self, batches_per_epoch: int | None) -> int | None:
+        """How many steps a training has, or at most where its time is limited; None where nothing says so.
+
+        ``batches_per_epoch`` is None while that is not known.
+        """
+        epochs = None if self.epochs is None or batches_per_epoch is None else self.epochs * batches_per_epoch
+        return min((end for end in (epochs, self.steps) if end is not None), default=None)
+
     @model_validator(mode="after")
     def _check(self) -> TrainerSpec:
         if self.kernels == "compiled" and self.accelerator == "gpu":

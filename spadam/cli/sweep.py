@@ -119,14 +119,16 @@ def plan(
     Nothing of the sweep is trained, and nothing is written into --out.
     """
     from spadam.sweep.outcome.outcome import find
+    from spadam.sweep.outcome.places import lies_elsewhere
     from spadam.sweep.running.agent import choose
 
     outcome = find(spec, out)
-    if not out.exists():  # it may be mistyped, or made by the run
+    if not outcome.attributes and lies_elsewhere(outcome.sweep.name, out):  # --out may be mistyped
         _has_not_begun(outcome, out)
     sweep, chosen = outcome.sweep, choose(outcome.sweep, _names(variants))
     searches = [search for search in outcome.searches if search.variant in chosen]
     # Here, because they import what trains: a wrong file is told before that.
+    from spadam.sweep.definition.measurable import check_loaded
     from spadam.sweep.forecast.forecast import forecast, plain
     from spadam.sweep.forecast.lr_pilot import measure_centres, plain_centres
     from spadam.terminal.forecast import Waiting, show_centres, show_forecast
@@ -136,6 +138,7 @@ def plan(
     with cache() as said:
         if said:
             error_console.print(said, markup=False, soft_wrap=True)
+        check_loaded(sweep, chosen)
         with Waiting(error_console, "rehearsing") as announce:
             found = forecast(sweep, searches, outcome.folder or out, announce, workers)
         if not json:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from spadam.data.plain_file import check_file
 from spadam.data.source import BaseDatasetSpec, tenth
@@ -81,6 +82,11 @@ class ArraySpec(BaseDatasetSpec):
             image_shape=(x.shape[1], x.shape[2]) if x.ndim == 3 else None,
             mapped=True,
         )
+
+    @property
+    @override
+    def labelled(self) -> bool:
+        return self.labels is not None
 
     def default_sizes(self, pool: int) -> tuple[int, int]:
         """A tenth for validation, and ``test_size`` or a tenth for test."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from spadam.data.source import BaseDatasetSpec, tenth
 from spadam.data.splits import seeded
@@ -108,6 +109,16 @@ class SyntheticSpec(BaseDatasetSpec):
         exponent = 0.0 if self.frequencies == "uniform" else 1.0 if self.exponent is None else self.exponent
         weights_A = ranks_A**-exponent
         return weights_A / weights_A.sum()
+
+    @property
+    @override
+    def pool(self) -> int:
+        return self.samples
+
+    @property
+    @override
+    def labelled(self) -> bool:
+        return self.classes is not None
 
     def default_sizes(self, pool: int) -> tuple[int, int]:
         """A tenth for validation, and ``test_size`` or a tenth for test."""

@@ -102,7 +102,7 @@ def _written(value: object) -> str:
             return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
         case str() if not isinstance(value, Written):
             return repr(value)
-        case list() | tuple():
+        case list():
             return f"[{', '.join(map(_written, value[:_LONGEST]))}]"
         case Mapping():
             return f"{{{', '.join(f'{key}: {_written(inner)}' for key, inner in value.items())}}}"

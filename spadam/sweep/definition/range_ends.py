@@ -13,12 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from spadam.config import RunConfig
-from spadam.diagnostics.metrics import lookup
-from spadam.models.task_spec import TaskSpec
 from spadam.spec import Document, InputError, Mistakes, Path_, line_of, merge, validate
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, key_of, lay_in
 from spadam.sweep.definition.space import Axis, Range, Value, takes_only_whole_numbers
-from spadam.sweep.definition.spec import Sweep
 
 _MOST_CORNERS = 4096
 """All corners are tried, at some 0.1 ms each; beyond this a space is refused, rather than checked in part."""
@@ -83,54 +80,6 @@ def check(variant: str, document: Document, ranges: Mapping[str, Range]) -> tupl
 def whole_axes(config: RunConfig, ranges: Mapping[str, Range]) -> set[str]:
     """The names of the axes that take only whole numbers, by a configuration of their variant."""
     return {name for name, range_ in ranges.items() if _is_whole(config, key_of(name), range_)}
-
-
-def check_objective(sweep: Sweep) -> None:
-    """Refuse an objective that search trials do not measure. Raises :class:`InputError`."""
-    metric = sweep.spec.objective.metric
-    where = sweep.document.where(("objective", "metric"))
-    try:
-        known, *_ = [lookup(metric, "", task.metrics) for task in _tasks(sweep)]
-    except InputError as error:
-        if error.argument:
-            raise
-        raise InputError("objective.metric", metric, error.rule, error.remedy, where) from None
-
-    def refuse(rule: str, remedy: str = "choose another metric, such as val/fvu") -> InputError:
-        return InputError("objective.metric", metric, rule, remedy, where)
-
-    if known.array:
-        raise refuse("an objective must be one number")
-    if known.split == "test":
-        raise refuse("nothing may be chosen by the test split")
-    if not known.searchable:
-        raise refuse("a search cannot be judged by it")
-    if not known.prunable and sweep.spec.search.pruner != "none":
-        rule = (
-            f"the pruner {sweep.spec.search.pruner} looks at it after every epoch, and it is measured once, at the end"
-        )
-        raise refuse(rule, "choose another metric, such as val/fvu, or set search.pruner: none")
-    for name, variant in sweep.variants.items():
-        for config in variant.corners:
-            if known.labels and config.probe is None:
-                raise refuse(f"variant {name} has no probe", "remove `probe: null`, or choose another metric")
-            if known.refit and config.probe is not None and config.probe.refit == "never":
-                raise refuse(f"variant {name} never fits it", "set probe.refit: auto, or choose another metric")
-            if known.split == "val" and config.data.validation_size == 0:
-                rule = f"variant {name} has no validation samples"
-                raise refuse(rule, "set data.validation_size, or choose another metric")
-
-
-def _tasks(sweep: Sweep) -> Iterator[TaskSpec]:
-    """What is trained at every corner. Raises :class:`InputError` about one that cannot be imported."""
-    for variant in sweep.variants.values():
-        for config in variant.corners:
-            try:
-                yield config.task
-            except InputError as error:
-                where = variant.document.where(tuple(error.argument.split(".")))
-                argument = f"variant {variant.name}: {error.argument}"
-                raise InputError(argument, error.value, error.rule, error.remedy, where) from None
 
 
 def _corners(ends: Mapping[str, tuple[Value, ...]]) -> Iterator[dict[str, Value]]:

@@ -12,6 +12,7 @@ from spadam.config import RunConfig
 from spadam.spec import SWEEP, Document, InputError, Mistakes, Written, check_kind, line_of, validate
 from spadam.spec import load as load_document
 from spadam.sweep.definition import axis_names, range_ends, relative_axes
+from spadam.sweep.definition.measurable import check_objective
 from spadam.sweep.definition.space import Axis, Range
 from spadam.sweep.definition.spec import MOST_TRAININGS, Sweep, SweepSpec, Variant
 from spadam.text import count
@@ -58,7 +59,7 @@ def check(document: Document) -> Sweep:
     trials = _count_trials(spec, variants, document)
     _check_size(spec, trials, document)
     sweep = Sweep(spec, variants, trials, seed, document)
-    range_ends.check_objective(sweep)
+    check_objective(sweep)
     return sweep
 
 

@@ -35,15 +35,18 @@ def no_sweep(folder: Path) -> InputError:
 
 def not_begun(name: str, out: Path) -> str:
     """What to say of the sweep called ``name``, of which nothing lies below ``out``: with where it may lie."""
-    said = f"{name} has not begun below {out}"
-    if not out.exists():
-        said += ", and there is no such folder"
+    there = "" if out.exists() else ", and there is no such folder"
+    return f"{name} has not begun below {out}{there}" + (f"; {hint}" if (hint := lies_elsewhere(name, out)) else "")
+
+
+def lies_elsewhere(name: str, out: Path) -> str | None:
+    """Where the sweep called ``name`` may lie, if not below ``out``."""
     there = [path.parent.parent for path in _glob(out.parent, f"*/{name}/sweep.db")]
     if there:
-        return f"{said}; one of that name lies below {', '.join(map(str, sorted(there)[:_MOST_SHOWN]))}"
+        return f"one of that name lies below {', '.join(map(str, sorted(there)[:_MOST_SHOWN]))}"
     if near := difflib.get_close_matches(name, [path.name for path in sweeps_in(out)], 1):
-        return f"{said}; one called {near[0]} has"
-    return said
+        return f"one called {near[0]} has"
+    return None
 
 
 def _glob(folder: Path, pattern: str) -> Iterator[Path]:
