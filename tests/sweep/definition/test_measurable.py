@@ -12,6 +12,7 @@ from spadam.sweep.definition.measurable import Available, check_loaded, why_neve
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
 
+SGD = "data: {name: digits}\noptimizer: {name: sgd}\n"
 PLENTY = Available(labels=True, train=10**9, validation=10**9)
 
 
@@ -27,17 +28,14 @@ def test_a_large_set_with_labels_may_measure_everything(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.searchable])
 def test_what_a_metric_needs_it_is_refused_without(name: str) -> None:
     metric, training = METRICS[name], config("trainer: {epochs: null, steps: 1}")
-    assert (why_never(metric, training, PLENTY._replace(labels=False)) is not None) is metric.labels or metric.seen
-    assert (why_never(metric, training, PLENTY._replace(validation=0)) is not None) is (metric.split == "val") or (
-        metric.seen
-    )
+    early = metric.seen > 128
+    assert (why_never(metric, training, PLENTY._replace(labels=False)) is not None) is (metric.labels or early)
+    none = why_never(metric, training, PLENTY._replace(validation=0))
+    assert (none is not None) is (metric.split == "val" or early)
     one = why_never(metric, training, Available(True, 128, 1))
-    assert (one is not None) is ((metric.split == "val" and metric.least > 1) or metric.seen > 128)
+    assert (one is not None) is ((metric.split == "val" and metric.least > 1) or early)
     sgd = training.model_copy(update={"optimizer": validate(RunConfig, parse(SGD, "x.yaml")).optimizer})
-    assert (why_never(metric, sgd, PLENTY) is not None) is (metric.denominator or metric.seen > 128)
-
-
-SGD = "data: {name: digits}\noptimizer: {name: sgd}\n"
+    assert (why_never(metric, sgd, PLENTY) is not None) is (metric.denominator or early)
 
 
 @pytest.mark.parametrize(
