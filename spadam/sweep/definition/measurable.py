@@ -61,7 +61,6 @@ def check_objective(sweep: Sweep) -> None:
         pruner = sweep.spec.search.pruner
         rule = f"the pruner {pruner} looks at it after every epoch, and it is measured once, at the end"
         raise _refusal(sweep, rule, f"{another}, or set search.pruner: none")
-    check_data(sweep, {})
 
 
 def check_data(sweep: Sweep, known: Mapping[DatasetSpec, Available]) -> None:

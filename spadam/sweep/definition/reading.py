@@ -12,7 +12,7 @@ from spadam.config import RunConfig
 from spadam.spec import SWEEP, Document, InputError, Mistakes, Written, check_kind, line_of, validate
 from spadam.spec import load as load_document
 from spadam.sweep.definition import axis_names, range_ends, relative_axes
-from spadam.sweep.definition.measurable import check_objective
+from spadam.sweep.definition.measurable import check_data, check_objective
 from spadam.sweep.definition.space import Axis, Range
 from spadam.sweep.definition.spec import MOST_TRAININGS, Sweep, SweepSpec, Variant
 from spadam.text import count
@@ -34,11 +34,13 @@ def load(path: Path) -> Sweep:
     """
     document = load_document(path)
     check_kind(document, SWEEP)
-    return check(document)
+    sweep = check(document)
+    check_data(sweep, {})  # not of what a storage holds: what has been trained can be read
+    return sweep
 
 
 def check(document: Document) -> Sweep:
-    """The sweep that ``document`` describes, after all checks; see :func:`load`."""
+    """The sweep that ``document`` describes, after all checks but whether its data serve its objective."""
     if "variants" in document.data and not document.data["variants"]:
         remedy = "add one, such as `lazy: {optimizer: {name: lazy_adam}}`"
         where = document.where(("variants",))

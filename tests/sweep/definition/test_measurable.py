@@ -1,5 +1,6 @@
 """Objectives that can never be finite: refused by what the file says, by what the data have, by the first trial."""
 
+import sqlite3
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from spadam.config import RunConfig
 from spadam.diagnostics.metrics import METRICS
 from spadam.spec import InputError, parse, validate
 from spadam.sweep.definition.measurable import Available, check_loaded, why_never
+from spadam.sweep.outcome.outcome import in_folder
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
 
@@ -130,3 +132,12 @@ def test_a_trial_without_an_objective_among_others_is_a_result(bench: Bench) -> 
         return quadratic.finish(task, None if task.slot.number == 1 else quadratic.bowl(task))
 
     assert bench.run(some) == 0
+
+
+def test_a_sweep_that_was_trained_before_this_was_refused_is_read(bench: Bench) -> None:
+    bench.write({"base": {"data": {"validation_size": 1}}, "objective": {"metric": "val/mse"}})
+    assert bench.run(lambda task, _: quadratic.finish(task, 1.0, **{"val/mse": 1.0})) == 0
+    with sqlite3.connect(bench.folder / "sweep.db") as connection:
+        changed = "UPDATE study_user_attributes SET value_json = replace(value_json, 'val/mse', 'val/fvu')"
+        assert connection.execute(changed).rowcount
+    assert in_folder(bench.folder).metric == "val/fvu"
