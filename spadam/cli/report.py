@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Storage, error_console, out_console
+from spadam.cli.options import Storage, at_home, error_console, out_console
 from spadam.spec import InputError
 
 
@@ -18,6 +18,7 @@ def report(
             metavar="SPEC|FOLDER",
             help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.",
             show_default=False,
+            callback=at_home,
         ),
     ] = None,
     storage: Storage = None,
@@ -26,13 +27,16 @@ def report(
         Path | None,
         typer.Option(
             help="With SPEC: the folder for results in which the sweep lies, by default runs. Else where to write, by "
-            "default the sweep's folder, or with --storage the current one."
+            "default the sweep's folder, or with --storage the current one.",
+            callback=at_home,
         ),
     ] = None,
     export: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write every figure as SVG and PNG there, and the table as LaTeX and Markdown."
+            metavar="DIR",
+            help="Write every figure as SVG and PNG there, and the table as LaTeX and Markdown.",
+            callback=at_home,
         ),
     ] = None,
 ) -> None:

@@ -124,8 +124,7 @@ def survey(sweep: Sweep, stored: Stored | None, variants: Iterable[str] | None =
 
 
 def _search(sweep: Sweep, variant: str, study: int, records: dict[str, Record]) -> Search:
-    slots = [slot for slot in search_slots(sweep, variant) if slot.study == study]
-    trials = tuple(records.get(slot.id, Record(slot)) for slot in slots)
+    trials = tuple(records.get(slot.id, Record(slot)) for slot in search_slots(sweep, variant, study))
     stored = [r for r in records.values() if r.slot.phase == "repeat" and r.slot.study == study]
     best = _best(sweep, trials)
     params = None if best is None else best.params(sweep.variants[variant])

@@ -16,7 +16,7 @@ from spadam.sweep.running.recovery import fill, settle_abandoned
 from spadam.sweep.running.task import Task
 from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.running.worker_process import Trouble
-from spadam.sweep.search.objective import objective_of
+from spadam.sweep.search.objective import objective_of, without_objective
 from spadam.sweep.search.propose import Seen, is_ready, propose
 from spadam.sweep.search.pruning import prune
 from spadam.sweep.search.slots import Slot, turn
@@ -180,6 +180,18 @@ class Dispatcher:
         self.studies.tell(claim.attempt, objective_of(result, objective), pruned=result.status == "pruned")
         accepted = claim.record._replace(attempts=(self.studies.look(claim.attempt),))
         self.watcher.end(claim.task.slot, result.status, value_of(accepted, objective.metric))
+        if result.status == "complete" and value_of(accepted, objective.metric) is None:
+            self._doubt_objective(claim.task.slot)
+
+    def _doubt_objective(self, slot: Slot) -> None:
+        """Stop where no complete trial of a variant has had an objective: no other would have one."""
+        metric = self.sweep.spec.objective.metric
+        searches = survey(self.sweep, self.studies, [slot.variant])
+        trials = [record for search in searches for record in search.trials]
+        whole = [record for record in trials if record.result and record.result.status == "complete"]
+        if all(value_of(record, metric) is None for record in whole):
+            variant = self.sweep.variants[slot.variant]
+            self._give_up(WorkFailed(without_objective(slot.variant, variant, metric, len(whole))))
 
     def _fail(self, claim: Claim, trouble: Trouble) -> None:
         """Give the attempt up, and the whole work when another attempt would not fare better."""
@@ -197,7 +209,10 @@ class Dispatcher:
             stop = _given_up(slot, trouble, f"{MOST_ATTEMPTS} attempts have failed")
         else:
             return
-        self._stop = self._stop or stop
+        self._give_up(stop)
+
+    def _give_up(self, why: Exception) -> None:
+        self._stop = self._stop or why
         if self._claims:
             self.watcher.note(f"nothing new is begun; {len(self._claims)} under way will be finished")
 

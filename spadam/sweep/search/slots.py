@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -51,11 +50,11 @@ class Slot(NamedTuple):
         return Path(self.variant) / self.label
 
 
-def search_slots(sweep: Sweep, variant: str) -> list[Slot]:
-    """The search slots of a variant: exactly `search.trials` in every study, the same seeds for every variant."""
+def search_slots(sweep: Sweep, variant: str, study: int | None = None) -> list[Slot]:
+    """The search slots of a variant, or of one study: `search.trials` in each, the same seeds for every variant."""
     return [
         Slot(variant, "search", study, number, sweep.seed + study)
-        for study in range(sweep.spec.search.studies)
+        for study in (range(sweep.spec.search.studies) if study is None else [study])
         for number in range(sweep.trials)
     ]
 
@@ -89,8 +88,13 @@ def enumerate_point(search: SearchSpec, variant: Variant, slot: Slot) -> dict[st
         return {axis.name: axis.at(_sobol(search.seed, slot, axis)) for axis in variant.axes}
     if search.sampler == "grid":
         axes = sorted(variant.axes, key=lambda axis: axis.name)  # the order of lines in a file changes nothing
-        values = next(itertools.islice(itertools.product(*(axis.grid() for axis in axes)), slot.number, None))
-        return dict(zip((axis.name for axis in axes), values, strict=True))
+        values: dict[str, Value] = {}
+        left = slot.number
+        for axis in reversed(axes):  # the last one changes from slot to slot
+            grid = axis.grid()
+            left, at = divmod(left, len(grid))
+            values[axis.name] = grid[at]
+        return {axis.name: values[axis.name] for axis in axes}
     # A later slot that may not see a single result has nothing to learn from either.
     if search.sampler == "random" or slot.number < max(STARTUP, search.lag):
         return {axis.name: axis.at(_uniform(search.seed, slot, axis.name)) for axis in variant.axes}
