@@ -66,27 +66,29 @@ def run(
     not serve, and KeyboardInterrupt when it is interrupted; with a folder the same call then goes on.
     """
     import logging
-    from pathlib import Path
 
     from spadam.config import RunConfig
-    from spadam.spec import Document, validate
+    from spadam.spec import RUN, Document, at_home, check_kind, validate
     from spadam.spec import load as load_document
     from spadam.tracking import settle
     from spadam.training.result import read_result
     from spadam.training.run import run
 
     if isinstance(config, str | os.PathLike):
-        config = validate(RunConfig, load_document(Path(config)))
+        document = load_document(at_home(config, "config"))
+        check_kind(document, RUN)
+        config = validate(RunConfig, document)
     elif not isinstance(config, RunConfig):
         config = validate(RunConfig, Document(dict(config), {}, "config"))
     if out is None:
         return run(config, progress=progress)
-    if (finished := read_result(config, Path(out))) is not None:
+    folder = at_home(out, "out")
+    if (finished := read_result(config, folder)) is not None:
         return finished
     tracking, said = settle(config.tracking)
     if said:
         logging.getLogger(__name__).warning(said)
-    return run(config.model_copy(update={"tracking": tracking}), Path(out), progress=progress)
+    return run(config.model_copy(update={"tracking": tracking}), folder, progress=progress)
 
 
 def run_sweep(
@@ -127,11 +129,10 @@ def load(folder: str | os.PathLike[str]) -> Outcome:
     Nothing is locked or changed, and nothing is looked up again: load it anew to see what has come since. Raises
     :class:`spadam.spec.InputError` when the folder holds no sweep.
     """
-    from pathlib import Path
-
+    from spadam.spec import at_home
     from spadam.sweep.outcome.outcome import in_folder
 
-    return in_folder(Path(folder))
+    return in_folder(at_home(folder, "folder"))
 
 
 def __getattr__(name: str) -> Any:

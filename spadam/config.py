@@ -14,7 +14,7 @@ from spadam.models.custom import CustomTaskSpec
 from spadam.models.spec import AutoencoderSpec, ProbeSpec
 from spadam.models.task_spec import TaskSpec
 from spadam.optim import OptimizerSpec
-from spadam.spec import InputError, Spec
+from spadam.spec import InputError, Spec, Written
 from spadam.tracking import TrackingSpec
 
 
@@ -41,7 +41,7 @@ class TrainerSpec(Spec):
     """Where to compute; `auto` takes a GPU where there is one."""
     kernels: Literal["auto", "compiled", "reference"] = "auto"
     """Who runs the hot loops: `compiled` loops on a CPU, the `reference` in torch operations anywhere."""
-    threads: PositiveInt = 1
+    threads: int = Field(default=1, gt=0, le=1024)
     """Threads of torch on the CPU. Other numbers of threads give other roundings."""
     clip_norm: PositiveFloat | None = None
     """Scale the gradient of the autoencoder down to this norm."""
@@ -50,6 +50,14 @@ class TrainerSpec(Spec):
     time_limit: PositiveFloat | None = None
     """Stop after so many seconds."""
 
+    def most_steps(self, batches_per_epoch: int | None) -> int | None:
+        """How many steps a training has, or at most where its time is limited; None where nothing says so.
+
+        ``batches_per_epoch`` is None while that is not known.
+        """
+        epochs = None if self.epochs is None or batches_per_epoch is None else self.epochs * batches_per_epoch
+        return min((end for end in (epochs, self.steps) if end is not None), default=None)
+
     @model_validator(mode="after")
     def _check(self) -> TrainerSpec:
         if self.kernels == "compiled" and self.accelerator == "gpu":
@@ -57,7 +65,9 @@ class TrainerSpec(Spec):
             raise InputError("trainer.kernels", self.kernels, rule, "use auto, or trainer.accelerator: cpu")
         if self.epochs is None and self.steps is None and self.time_limit is None:
             rule = "a training needs an end"
-            raise InputError("trainer.epochs", "null", rule, "set trainer.epochs, trainer.steps or trainer.time_limit")
+            raise InputError(
+                "trainer.epochs", Written("null"), rule, "set trainer.epochs, trainer.steps or trainer.time_limit"
+            )
         return self
 
 

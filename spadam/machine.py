@@ -36,6 +36,13 @@ def runnable() -> int:
     return os.cpu_count() or 1
 
 
+def memory(root: Path = Path("/")) -> int:
+    """How many bytes of memory this process may use: what the machine has, or less if its container says so."""
+    limit = _read(root / "sys" / "fs" / "cgroup" / "memory.max").strip()
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(there, int(limit)) if limit.isdecimal() else there
+
+
 def _quotas(root: Path) -> Iterator[float]:
     mounts = root / "sys" / "fs" / "cgroup"
     for line in _read(root / "proc" / "self" / "cgroup").splitlines():

@@ -127,10 +127,11 @@ def share(part: float | None) -> str:
 def count(many: int, what: str) -> str:
     """``many`` of ``what``, in words.
 
-    >>> count(1, "trial"), count(5, "trial")
-    ('1 trial', '5 trials')
+    >>> count(1, "trial"), count(5, "trial"), count(2, "study")
+    ('1 trial', '5 trials', '2 studies')
     """
-    return f"{many} {what}" + ("" if many == 1 else "s")
+    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{many} {what if many == 1 else plural}"
 
 
 def short(key: str, keys: Sequence[str]) -> str:

@@ -55,11 +55,17 @@ def test_checks_and_builds() -> None:
         ("pet: {name: cats}\n", "pet.name", "name is not known", "did you mean cat?", "house.yaml:1"),
         ("pet: {lives: 3}\n", "pet", "needs a `name`", "add `name: …`", "house.yaml:1"),
         ("rooms: 3\n", "pet", "required", "add it", "house.yaml:1"),
-        ("pet: {name: cat}\n\nrooms: two\n", "rooms", "valid integer", "change the value", "house.yaml:3"),
-        ("pet: {name: cat}\nrooms: true\n", "rooms", "valid integer", "change the value", "house.yaml:2"),
-        ("pet: {name: cat}\nrooms: 2.0\n", "rooms", "valid integer", "write 2", "house.yaml:2"),
+        ("pet: {name: cat}\n\nrooms: two\n", "rooms", "whole number", "change the value", "house.yaml:3"),
+        ("pet: {name: cat}\nrooms: true\n", "rooms", "whole number", "change the value", "house.yaml:2"),
+        ("pet: {name: cat}\nrooms: 2.0\n", "rooms", "whole number", "write 2", "house.yaml:2"),
         ("pet: {name: dog, weight: .inf}\n", "pet.weight", "finite", "change the value", "house.yaml:1"),
-        ("pet: {name: dog, weight: '1'}\n", "pet.weight", "valid number", "take the quotes away: 1", "house.yaml:1"),
+        (
+            "pet: {name: dog, weight: '1'}\n",
+            "pet.weight",
+            "must be a number",
+            "take the quotes away: 1",
+            "house.yaml:1",
+        ),
     ],
 )
 def test_refusal_names_argument_rule_remedy_and_line(
@@ -136,3 +142,46 @@ def test_assign_sets_one_value() -> None:
 def test_dump_reads_back() -> None:
     data = {"lr": 1e-10, "name": "yes", "none": None, "list": [0.9, 0.999], "deep": {"k": 1, "flag": True}}
     assert parse(dump(data), "x").data == data
+
+
+@pytest.mark.parametrize(
+    ("text", "argument", "value", "remedy"),
+    [
+        ("pet: {name: cat}\nrooms: null\n", "rooms", "null", "leave it out: it is 1 then"),
+        ("pet: null\n", "pet", "null", "write {name: …}"),
+        ("pet: cat\n", "pet", "'cat'", "write {name: cat}"),
+        ("pet: [cat]\n", "pet", "['cat']", "write {name: cat}"),
+        ("pet: name:cat\n", "pet", "'name:cat'", "write name: cat"),
+        ("pet: {name:cat}\n", "pet", "", "write name: cat"),
+        ("pet: {nam: cat}\n", "pet", "", "write name instead of nam"),
+        ("pet: {name: cat, lives:9}\n", "pet.lives:9", "", "write lives: 9"),
+        ("pet: {name: cat}\nrooms: {a: 1}\n", "rooms", "{a: 1}", "change the value"),
+        ("pet: {name: dog, weight: true}\n", "pet.weight", "true", "change the value"),
+        ("pet: {name: dog, weight: -.inf}\n", "pet.weight", "-.inf", "change the value"),
+        ("pet: {name: dog, weight: 1e−3}\n", "pet.weight", "'1e−3'", "write it with a plain minus: 1e-3"),
+        ("pet: {name: dog, weight: 1e400}\n", "pet.weight", "1e400", "choose a smaller one"),
+        ("pet: {name: cat}\nrooms: 1.0e+30\n", "rooms", "1e+30", "change the value"),
+    ],
+)
+def test_values_are_shown_as_they_are_written_with_what_was_meant(
+    text: str, argument: str, value: str, remedy: str
+) -> None:
+    error = refusal(text)
+    assert error.headline.split(" (")[0] == argument + (f" = {value}" if value else "")
+    assert error.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "remedy"),
+    [
+        ("pet:\n\tname: cat\n", 2, "replace the tab by spaces: they alone indent"),
+        ("pet: {name: cat}\nb: 'x\nc: 3\n", 2, "close the quotes"),
+        ("pet: {name: cat\nrooms: 3\n", 2, "close the bracket, and separate what is in it with commas"),
+        ("rooms: 3\n pet: {name: cat}\n", 2, "begin each key in a line of its own"),
+        ("pet: @cat\n", 1, "put the text in quotes"),
+    ],
+)
+def test_bad_syntax_is_told_with_a_remedy(text: str, line: int, remedy: str) -> None:
+    error = refusal(text)
+    assert error.where == f"house.yaml:{line}"
+    assert error.remedy.startswith(remedy)

@@ -23,6 +23,8 @@ WALLS = {
     "optuna_dashboard": {"spadam/sweep/store/dashboard.py"},
     "sqlalchemy": {"spadam/sweep/store/"},
     "plotly": {"spadam/report/"},
+    "kaleido": {"spadam/report/export/"},
+    "choreographer": {"spadam/report/export/renderer.py"},
     "pytorch_lightning": {
         "spadam/training/",
         "spadam/bench/baseline.py",  # the plain Lightning training that ours is held against

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spadam.cli.options import error_console, out_console
+from spadam.cli.options import at_home, error_console, out_console
 from spadam.spec import InputError
 
 if TYPE_CHECKING:
@@ -23,14 +23,18 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes and few repetitions: about a minute.")] = False,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows there as JSON.")] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the rows there as JSON.", callback=at_home)
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option("--only", metavar="TEXT", help="Only the cases with this in their names. Repeatable."),
     ] = None,
     fashion: Annotated[
         Path,
-        typer.Option("--fashion", envvar="SPADAM_FASHION_MNIST", help="Folder with the files of Fashion-MNIST."),
+        typer.Option(
+            "--fashion", envvar="SPADAM_FASHION_MNIST", help="Folder with the files of Fashion-MNIST.", callback=at_home
+        ),
     ] = DEBIAN,
 ) -> None:
     """Measure what must be fast: each case a ratio of two things that take turns in one process, and its bar.

@@ -8,13 +8,17 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Out, Storage, error_console, out_console
+from spadam.cli.options import Out, Storage, at_home, error_console, out_console
 
 
 def dashboard(
     place: Annotated[
         Path | None,
-        typer.Argument(metavar="SPEC|FOLDER", help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>."),
+        typer.Argument(
+            metavar="SPEC|FOLDER",
+            help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.",
+            callback=at_home,
+        ),
     ] = None,
     storage: Storage = None,
     out: Out = Path("runs"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spadam.cli.options import Json, Out, Storage, error_console, out_console, write_json
+from spadam.cli.options import Json, Out, Storage, at_home, error_console, out_console, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def doctor(
     out: Out = Path("runs"),
-    data_root: Annotated[Path | None, typer.Option("--data-root", help="A folder that may hold data sets.")] = None,
+    data_root: Annotated[
+        Path | None, typer.Option("--data-root", help="A folder that may hold data sets.", callback=at_home)
+    ] = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:

@@ -9,12 +9,52 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from spadam.spec import InputError
+
 out_console = Console(highlight=False)
 error_console = Console(stderr=True, highlight=False)
 
-SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="A sweep file (YAML).")]
+
+def at_home(param: typer.CallbackParam, value: Path | None) -> Path | None:
+    """A path as a person writes it, with the home folder for a leading ~; every path that a command takes goes here.
+
+    A shell expands it only where it stands bare: neither in quotes nor in --out=~/x.
+    """
+    from spadam import spec
+
+    return None if value is None else spec.at_home(value, _shown(param))
+
+
+def must_be_there(context: typer.Context, param: typer.CallbackParam, value: Path | None) -> Path | None:
+    """The same, of a folder that must be there when it is named."""
+    from spadam.files import check_folder
+
+    path = at_home(param, value)
+    if path is not None:
+        check_folder(path)
+    named = context.get_parameter_source(str(param.name))
+    if path is not None and named is not None and named.name == "COMMANDLINE" and not path.is_dir():
+        from spadam.spec import nearest_path
+
+        near = nearest_path(path)
+        rule = "it must be a folder" if path.exists() else "there must be such a folder"
+        remedy = f"did you mean {near}?" if near and near != path else "check the path"
+        raise InputError(_shown(param), str(path), rule, remedy)
+    return path
+
+
+def _shown(param: typer.CallbackParam) -> str:
+    return max(param.opts, key=len) if param.param_type_name == "option" else param.metavar or str(param.name).upper()
+
+
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="A sweep file (YAML).", callback=at_home)]
 SpecOrFolder = Annotated[
-    Path, typer.Argument(metavar="SPEC|FOLDER", help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.")
+    Path,
+    typer.Argument(
+        metavar="SPEC|FOLDER",
+        help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.",
+        callback=at_home,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Storage = Annotated[
@@ -25,7 +65,9 @@ Storage = Annotated[
         "a password is best left to PGPASSWORD or ~/.pgpass.",
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", help="Folder for results.", show_default=True)]
+Out = Annotated[Path, typer.Option("--out", help="Folder for results.", show_default=True, callback=at_home)]
+OutThere = Annotated[Path, typer.Option("--out", help="Folder for results.", show_default=True, callback=must_be_there)]
+"""Of a command that only looks at what is there."""
 
 
 def write_text(text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Storage, out_console
+from spadam.cli.options import Storage, at_home, error_console, out_console
 from spadam.spec import InputError
 
 
@@ -18,6 +18,7 @@ def report(
             metavar="SPEC|FOLDER",
             help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.",
             show_default=False,
+            callback=at_home,
         ),
     ] = None,
     storage: Storage = None,
@@ -26,7 +27,16 @@ def report(
         Path | None,
         typer.Option(
             help="With SPEC: the folder for results in which the sweep lies, by default runs. Else where to write, by "
-            "default the sweep's folder, or with --storage the current one."
+            "default the sweep's folder, or with --storage the current one.",
+            callback=at_home,
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write every figure as SVG and PNG there, and the table as LaTeX and Markdown.",
+            callback=at_home,
         ),
     ] = None,
 ) -> None:
@@ -36,6 +46,7 @@ def report(
     """
     from spadam.report import write
     from spadam.sweep.outcome.outcome import find_begun, in_folder, in_storage
+    from spadam.terminal.drawing import drawing
 
     if (place is None) == (storage is None):
         rule = "a report is made of a sweep's file or folder, or of a storage"
@@ -52,8 +63,11 @@ def report(
         assert place is not None
         outcome, out = find_begun(place, out or Path("runs")), None
     try:
-        path = write(outcome, out)
+        with drawing(error_console) as told:
+            path = write(outcome, out, export, told)
     except OSError as error:
         rule = f"the page must be written somewhere ({error.strerror})"
         raise InputError("--out", str(out or outcome.folder or "."), rule, "give another folder with --out") from None
     out_console.print(f"written: {path} and trials.csv", markup=False, soft_wrap=True)
+    if export is not None:
+        out_console.print(f"exported: figures and tables to {export}", markup=False, soft_wrap=True)

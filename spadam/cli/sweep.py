@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spadam.cli.options import Json, Out, SpecFile, SpecOrFolder, error_console, out_console, write_json, write_text
+from spadam.cli.options import (
+    Json,
+    Out,
+    OutThere,
+    SpecFile,
+    SpecOrFolder,
+    error_console,
+    out_console,
+    write_json,
+    write_text,
+)
 from spadam.spec import InputError, dump
+
+if TYPE_CHECKING:
+    from spadam.sweep.outcome.outcome import Outcome
 
 Workers = Annotated[
     int | None,
@@ -58,7 +71,7 @@ def run(
 
 
 @app.command()
-def status(spec: SpecOrFolder, out: Out = Path("runs"), json: Json = False) -> None:
+def status(spec: SpecOrFolder, out: OutThere = Path("runs"), json: Json = False) -> None:
     """Say how far a sweep is, from any terminal."""
     from spadam.sweep.outcome.outcome import find
     from spadam.terminal.sweep import show_status
@@ -66,6 +79,7 @@ def status(spec: SpecOrFolder, out: Out = Path("runs"), json: Json = False) -> N
     outcome = find(spec, out)
     if json:
         write_json(outcome.status())
+    if _has_not_begun(outcome, out) or json:
         return
     show_status(outcome.status(), out_console)
     if (agent := outcome.agent) is not None:
@@ -77,7 +91,7 @@ def status(spec: SpecOrFolder, out: Out = Path("runs"), json: Json = False) -> N
 @app.command()
 def results(
     spec: SpecOrFolder,
-    out: Out = Path("runs"),
+    out: OutThere = Path("runs"),
     json: Json = False,
     best: Annotated[
         str | None, typer.Option(metavar="VARIANT", help="Print the best configuration of a variant, for `train`.")
@@ -96,7 +110,7 @@ def results(
         write_text(dump(config.plain()))
     elif json:
         write_json(outcome.rows)
-    else:
+    if not _has_not_begun(outcome, out) and best is None and not json:
         show(out_console, outcome.sweep, outcome.summaries)
 
 
@@ -114,12 +128,16 @@ def plan(
     Nothing of the sweep is trained, and nothing is written into --out.
     """
     from spadam.sweep.outcome.outcome import find
+    from spadam.sweep.outcome.places import lies_elsewhere
     from spadam.sweep.running.agent import choose
 
     outcome = find(spec, out)
+    if not outcome.attributes and lies_elsewhere(outcome.sweep.name, out):  # --out may be mistyped
+        _has_not_begun(outcome, out)
     sweep, chosen = outcome.sweep, choose(outcome.sweep, _names(variants))
     searches = [search for search in outcome.searches if search.variant in chosen]
     # Here, because they import what trains: a wrong file is told before that.
+    from spadam.sweep.definition.measurable import check_loaded
     from spadam.sweep.forecast.forecast import forecast, plain
     from spadam.sweep.forecast.lr_pilot import measure_centres, plain_centres
     from spadam.terminal.forecast import Waiting, show_centres, show_forecast
@@ -129,6 +147,7 @@ def plan(
     with cache() as said:
         if said:
             error_console.print(said, markup=False, soft_wrap=True)
+        check_loaded(sweep, chosen)
         with Waiting(error_console, "rehearsing") as announce:
             found = forecast(sweep, searches, outcome.folder or out, announce, workers)
         if not json:
@@ -140,6 +159,16 @@ def plan(
         write_json(plain(found) | ({"pilot": plain_centres(centres)} if pilot else {}))
     elif pilot:
         show_centres(out_console, centres, [name for name in chosen if name not in {c.variant for c in centres}])
+
+
+def _has_not_begun(outcome: Outcome, out: Path) -> bool:
+    """Whether nothing of a sweep is there yet, and then say so."""
+    if outcome.attributes:
+        return False
+    from spadam.sweep.outcome.places import not_begun
+
+    error_console.print(not_begun(outcome.sweep.name, out), markup=False, soft_wrap=True)
+    return True
 
 
 def _names(variants: str | None) -> list[str] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import signal
 import sys
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from spadam.cli.interruption import sentence
-from spadam.cli.options import Out, error_console, out_console
-from spadam.spec import InputError
+from spadam.cli.options import Out, at_home, error_console, out_console
+from spadam.spec import InputError, nearest_path
 from spadam.training.interruption import SIGNALS, Interrupted, exit_code
 
 if TYPE_CHECKING:
@@ -25,7 +24,11 @@ if TYPE_CHECKING:
 
 Place = Annotated[
     Path,
-    typer.Argument(metavar="SPEC|DIR", help="A sweep file (YAML), the folder of a sweep, or that of one training."),
+    typer.Argument(
+        metavar="SPEC|DIR",
+        help="A sweep file (YAML), the folder of a sweep, or that of one training.",
+        callback=at_home,
+    ),
 ]
 
 
@@ -194,11 +197,8 @@ def _mistyped(place: Path, out: Path) -> InputError:
     rule = "there must be a file or a folder"
     if (out / place).exists():
         return InputError("SPEC|DIR", str(place), rule, f"did you mean {out / place}?")
-    with contextlib.suppress(OSError):
-        near = difflib.get_close_matches(place.name, [entry.name for entry in place.parent.iterdir()], 1)
-        if near:
-            return InputError("SPEC|DIR", str(place), rule, f"did you mean {place.parent / near[0]}?")
-    return InputError("SPEC|DIR", str(place), rule, "check the path")
+    near = nearest_path(place)
+    return InputError("SPEC|DIR", str(place), rule, f"did you mean {near}?" if near else "check the path")
 
 
 def _no_runs(folder: Path) -> InputError:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spadam.cli.options import Out, error_console, out_console
+from spadam.cli.options import Out, at_home, error_console, out_console
 from spadam.spec import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="Configuration of one run, a YAML file.")],
+    config: Annotated[Path, typer.Argument(help="Configuration of one run, a YAML file.", callback=at_home)],
     sets: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set one value, such as optimizer.lr=1e-3. Repeatable."),
@@ -27,9 +27,11 @@ def train(
     The same command again goes on where it was interrupted, and does nothing when the run is finished.
     """
     from spadam.config import RunConfig
-    from spadam.spec import load, validate
+    from spadam.spec import RUN, check_kind, load, validate
 
-    run_config = validate(RunConfig, _with_sets(load(config), sets or []))
+    document = load(config)
+    check_kind(document, RUN)
+    run_config = validate(RunConfig, _with_sets(document, sets or []))
 
     from spadam.terminal.training import TrainingProgress, show_result
     from spadam.tracking import settle
@@ -56,13 +58,27 @@ def train(
 
 def _with_sets(document: Document, sets: list[str]) -> Document:
     """``document`` with the values of ``--set key=value``; values are YAML."""
-    from spadam.spec import assign, parse
+    from spadam.spec import Mistakes, assign, parse_value
 
-    data, given = document.data, set()
+    data, given, mistakes = document.data, set(), Mistakes()
     for text in sets:
         key, equals, value = text.partition("=")
-        if not equals or not key or not all(key.split(".")):
-            raise InputError("--set", text, "must be KEY=VALUE with a dotted key", "write --set optimizer.lr=1e-3")
-        data = assign(data, key, parse(f"value: {value}", f"--set {key}").data["value"])
-        given.add(tuple(key.split(".")))
+        keys = tuple(part.strip() for part in key.split("."))
+        try:
+            if not equals or not all(keys):
+                raise InputError("--set", text, "must be KEY=VALUE with a dotted key", "write --set optimizer.lr=1e-3")
+            given.add(_topmost_new(data, keys))
+            data = assign(data, ".".join(keys), parse_value(value, f"--set {key}"))
+        except InputError as error:
+            mistakes.add(error)
+    mistakes.tell()
     return document._replace(data=data, given=frozenset(given))
+
+
+def _topmost_new(data: Any, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The beginning of ``keys`` up to what a value at ``keys`` makes, or replaces."""
+    for depth, key in enumerate(keys[:-1], start=1):
+        data = data.get(key)
+        if not isinstance(data, dict):
+            return keys[:depth]
+    return keys

@@ -5,15 +5,16 @@ Shapes: N samples, D features.
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
+from spadam.data.plain_file import check_file
 from spadam.data.source import BaseDatasetSpec, tenth
-from spadam.spec import InputError
+from spadam.spec import InputError, at_home
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
     from spadam.data.dataset import Samples
 
 _KINDS = (".npy", ".safetensors")
-_SAFETENSORS_TYPES = {
-    "BF16": "bfloat16",
-    "F16": "float16",
-    "F32": "float32",
-    "F64": "float64",
-    "I8": "int8",
-    "I16": "int16",
-    "I32": "int32",
-    "I64": "int64",
-    "U8": "uint8",
-}
-"""torch's names of what the format calls otherwise."""
 
 
 class ArraySpec(BaseDatasetSpec):
@@ -73,17 +62,15 @@ class ArraySpec(BaseDatasetSpec):
         paths = []
         for argument, file in (("data.file", self.file), ("data.labels", self.labels)):
             if file is not None:
-                paths.append(self.folder / Path(file).expanduser())
-                if not paths[-1].is_file():
-                    remedy = "check data.root and the name"
-                    raise InputError(argument, file, f"there is no file {paths[-1]}", remedy)
+                paths.append(self.folder / at_home(file, argument))
+                check_file(paths[-1], argument, file)
         return tuple(paths)
 
     def read(self, files: tuple[Path, ...]) -> Samples:
         """Map the samples and read the labels. No sample is touched."""
         from spadam.data.dataset import Samples
 
-        x = _open(files[0], self.key, "data.file", "data.key")
+        x = _open(files[0], self.key, "data.file", "data.key", self.file)
         if x.ndim < 2 or x.numel() == 0 or not x.is_floating_point():
             rule = f"must hold floats of size (samples, features) or (samples, …), not {_kind(x)}"
             raise InputError("data.file", self.file, rule, "save it as a two-dimensional array of float32")
@@ -96,6 +83,11 @@ class ArraySpec(BaseDatasetSpec):
             mapped=True,
         )
 
+    @property
+    @override
+    def labelled(self) -> bool:
+        return self.labels is not None
+
     def default_sizes(self, pool: int) -> tuple[int, int]:
         """A tenth for validation, and ``test_size`` or a tenth for test."""
         return tenth(pool), tenth(pool) if self.test_size is None else self.test_size
@@ -104,7 +96,7 @@ class ArraySpec(BaseDatasetSpec):
 def _read_labels(path: Path, spec: ArraySpec, samples: int) -> Tensor:
     import torch
 
-    y = _open(path, spec.labels_key, "data.labels", "data.labels_key")
+    y = _open(path, spec.labels_key, "data.labels", "data.labels_key", spec.labels)
     if y.shape != (samples,) or y.is_floating_point():
         rule = f"must hold one whole number for each of the {samples} samples, not {_kind(y)}"
         raise InputError("data.labels", spec.labels, rule, f"save it as {samples} integers")
@@ -116,55 +108,18 @@ def _read_labels(path: Path, spec: ArraySpec, samples: int) -> Tensor:
     return y_N
 
 
-def _open(path: Path, key: str | None, argument: str, key_argument: str) -> Tensor:
+def _open(path: Path, key: str | None, argument: str, key_argument: str, file: object) -> Tensor:
     """The tensor in ``path``, mapped and not read."""
-    from safetensors import SafetensorError
-
-    try:
-        return _open_npy(path) if path.suffix == ".npy" else _open_safetensors(path, key, key_argument)
-    except InputError:
-        raise
-    except (OSError, EOFError, ValueError, SafetensorError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(
-            argument, str(path), f"must be a whole {path.suffix} file ({reason})", "save it again"
-        ) from None
-
-
-def _open_npy(path: Path) -> Tensor:
-    import numpy as np
-
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not array.flags.c_contiguous:
-        raise ValueError("it is in Fortran order; save np.ascontiguousarray of it")
-    if not array.dtype.isnative:
-        raise ValueError("its bytes are in the order of another machine; save it in this machine's")
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"numbers are expected, not {array.dtype}")
-    return _share(array)
-
-
-def _open_safetensors(path: Path, key: str | None, argument: str) -> Tensor:
-    import numpy as np
     import torch
-    from safetensors import safe_open
 
-    # the library checks the header; its own tensors for torch cannot be larger than memory, see _share
-    with safe_open(path, framework="np") as file:
-        keys = list(file.keys())
-    if key is None and len(keys) != 1:
-        rule = f"{path.name} holds {len(keys)} tensors, and one must be chosen"
-        raise InputError(argument, None, rule, f"set it to one of: {', '.join(keys)}")
-    if key is not None and key not in keys:
-        raise InputError(argument, key, f"{path.name} has no such tensor", f"choose one of: {', '.join(keys)}")
-    with path.open("rb") as file:
-        header_bytes = int.from_bytes(file.read(8), "little")
-        entry = json.loads(file.read(header_bytes))[keys[0] if key is None else key]
-    if entry["dtype"] not in _SAFETENSORS_TYPES:
-        raise ValueError(f"its type {entry['dtype']} is not read")
-    begin, end = entry["data_offsets"]
-    flat = np.memmap(path, np.uint8, mode="r", offset=8 + header_bytes + begin, shape=(end - begin,))
-    return _share(flat).view(getattr(torch, _SAFETENSORS_TYPES[entry["dtype"]])).view(entry["shape"])
+    from spadam.data.npy import map_npy  # here, because numpy takes its time to import
+    from spadam.data.tensors import map_tensor
+
+    if path.suffix == ".npy":
+        return _share(map_npy(path, argument, file))
+    flat, kind, shape = map_tensor(path, key, argument, key_argument, file)
+    dtype = getattr(torch, kind)
+    return _share(flat).view(dtype).view(shape) if flat.size else torch.empty(shape, dtype=dtype)
 
 
 def _share(array: np.ndarray[Any, Any]) -> Tensor:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
+from typing_extensions import override
 
 from spadam.data.source import BaseDatasetSpec
 
@@ -47,6 +48,11 @@ class DigitsSpec(BaseDatasetSpec):
         assert images.shape == (_SAMPLES, 64), "the sizes of the splits rely on it"
         x_ND = torch.from_numpy(images).to(torch.float32).div_(_WHITE)
         return Samples(x_ND, torch.from_numpy(digits).to(torch.int64), classes=10, image_shape=(8, 8))
+
+    @property
+    @override
+    def pool(self) -> int:
+        return _SAMPLES
 
     def default_sizes(self, pool: int) -> tuple[int, int]:
         """300 validation and 297 test samples."""

@@ -17,9 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spadam.data.plain_file import check_file
 from spadam.spec import InputError
 
+_REMEDY = "fetch the file again"
 _UNSIGNED_BYTES = 8
+_MOST_BYTES = 1 << 32
+"""All of it is held in memory."""
 
 
 def read_images(path: Path) -> NDArray[np.uint8]:
@@ -36,21 +40,26 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
 
 
 def _read(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise _damaged(path, f"must be a whole, readable file ({error})") from None
+    check_file(path, str(path), None, _REMEDY)
     header = 4 + 4 * dimensions
     magic = bytes([0, 0, _UNSIGNED_BYTES, dimensions])
-    if raw[:4] != magic or len(raw) < header:
-        raise _damaged(path, f"must begin as an IDX file with {dimensions} dimension(s) of bytes does")
-    shape = tuple(int(size) for size in np.frombuffer(raw, ">u4", dimensions, offset=4))
-    body = np.frombuffer(raw, np.uint8, offset=header)
-    expected = math.prod(shape)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            first = file.read(header)
+            if first[:4] != magic or len(first) < header:
+                raise _damaged(path, f"must begin as an IDX file with {dimensions} dimension(s) of bytes does")
+            shape = tuple(int(size) for size in np.frombuffer(first, ">u4", dimensions, offset=4))
+            expected = math.prod(shape)
+            if expected > _MOST_BYTES:
+                raise _damaged(path, f"must hold at most {_MOST_BYTES} bytes, and says that its size is {shape}")
+            body = np.frombuffer(file.read(expected + 1), np.uint8)  # one more than there may be, and no bomb
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged(path, f"must be a whole, readable file ({error})") from None
     if body.size != expected:
-        raise _damaged(path, f"must hold {expected} bytes for its size {shape}, but holds {body.size}")
+        held = f"{body.size}" if body.size < expected else "more"
+        raise _damaged(path, f"must hold {expected} bytes for its size {shape}, but holds {held}")
     return body.reshape(shape)
 
 
 def _damaged(path: Path, rule: str) -> InputError:
-    return InputError(str(path), None, rule, "fetch the file again")
+    return InputError(str(path), None, rule, _REMEDY)

@@ -37,6 +37,8 @@ class IdxSet(BaseDatasetSpec):
 
     def files(self) -> tuple[Path, ...]:
         """Training images and labels, test images and labels."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError("data.root", self.root, "must be a folder, and is a file", "give the folder of the files")
         here, missing = find_files(self.folder)
         if here and missing:
             rule = f"must hold all of the set's four files, but lacks {', '.join(missing)}"
@@ -123,7 +125,7 @@ def find_files(folder: Path) -> tuple[tuple[Path, ...], list[str]]:
     found: list[Path] = []
     missing: list[str] = []
     for name in _FILES:
-        choices = [path for path in (folder / f"{name}.gz", folder / name) if path.is_file()]
+        choices = [path for path in (folder / f"{name}.gz", folder / name) if path.exists()]
         found.extend(choices[:1])
         if not choices:
             missing.append(f"{name}.gz")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from spadam.data.splits import Sizes, count_batches, draw, fit
-from spadam.spec import InputError, Spec
+from spadam.spec import InputError, Spec, at_home
 
 if TYPE_CHECKING:
     from spadam.data.dataset import Dataset, Samples
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 class BaseDatasetSpec(Spec, ABC):
     """A set of samples, and how to split and batch it.
 
-    A member of the registry says where its ``files`` are, ``read``s them, and has default sizes; it overrides nothing
-    else. Its docstring's first line is what ``spadam list datasets`` shows. Importing its file
-    imports neither torch nor what reads the files: ``read`` does.
+    A member of the registry says where its ``files`` are, ``read``s them, and has default sizes; what it knows of
+    samples beforehand it says with ``pool`` and ``labelled``. It overrides nothing else. Its docstring's first line is
+    what ``spadam list datasets`` shows. Importing its file imports neither torch nor what reads the files: ``read``
+    does.
     """
 
     name: str
@@ -74,9 +75,19 @@ class BaseDatasetSpec(Spec, ABC):
         """(validation samples by default, test samples), to be cut from ``pool`` samples."""
 
     @property
+    def pool(self) -> int | None:
+        """How many samples there are to be split, where that is known before anything is read."""
+        return None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its samples have classes."""
+        return True
+
+    @property
     def folder(self) -> Path:
         """``root`` as a path."""
-        return Path(self.root).expanduser()
+        return at_home(self.root, "data.root")
 
 
 _SPLITTING = ("batch_size", "train_size", "validation_size", "split_seed")

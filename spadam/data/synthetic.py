@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from spadam.data.source import BaseDatasetSpec, tenth
 from spadam.data.splits import seeded
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from spadam.data.dataset import Samples
+
+_MOST_NUMBERS = 1 << 32
+"""16 GB."""
 
 _CHUNK = 1 << 22
 """Arrival times drawn at a time."""
@@ -57,6 +61,10 @@ class SyntheticSpec(BaseDatasetSpec):
 
     @model_validator(mode="after")
     def _agree(self) -> SyntheticSpec:
+        for argument, count in (("samples", self.samples), ("atoms", self.atoms)):
+            if count * self.features > _MOST_NUMBERS:
+                rule = f"{argument} x features must be at most {_MOST_NUMBERS}, the numbers that are held in memory"
+                raise InputError(f"data.{argument}", count, rule, f"lower it, or data.features ({self.features})")
         if self.active > self.atoms:
             rule = f"a sample cannot have more atoms than the dictionary, which has {self.atoms}"
             raise InputError("data.active", self.active, rule, "lower it, or raise data.atoms")
@@ -101,6 +109,16 @@ class SyntheticSpec(BaseDatasetSpec):
         exponent = 0.0 if self.frequencies == "uniform" else 1.0 if self.exponent is None else self.exponent
         weights_A = ranks_A**-exponent
         return weights_A / weights_A.sum()
+
+    @property
+    @override
+    def pool(self) -> int:
+        return self.samples
+
+    @property
+    @override
+    def labelled(self) -> bool:
+        return self.classes is not None
 
     def default_sizes(self, pool: int) -> tuple[int, int]:
         """A tenth for validation, and ``test_size`` or a tenth for test."""

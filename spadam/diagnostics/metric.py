@@ -32,6 +32,15 @@ class Metric(NamedTuple):
     final: bool = False
     """It is measured once, when the training has ended."""
 
+    least: int = 1
+    """So many samples of its split it needs: a spread needs two."""
+    seen: int = 0
+    """So many training samples must have been seen before it is measured."""
+    denominator: bool = False
+    """Only an optimizer that divides its updates has it."""
+    undefined: str = ""
+    """When it is no finite number though it is measured, as the end of "it is so when"."""
+
     @property
     def prunable(self) -> bool:
         """Whether every evaluation measures it, so that a trial can be cut short by it."""

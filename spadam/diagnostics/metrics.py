@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from typing import Any
 
 from spadam.diagnostics.metric import Metric, Split
 from spadam.spec import InputError
@@ -19,6 +20,8 @@ _SINCE = "training steps since the last report"
 _MSE = "Sum of the squared errors over samples x features"
 _FVU = "Sum of the squared errors over the sum of squares about the per-feature mean of the evaluated samples"
 _EVALUATED = "reconstructed with the evaluation code"
+_SPREAD: dict[str, Any] = {"least": 2, "undefined": "all samples of the split are equal"}
+_NOTHING_MOVED = "no weight moved: the lr is too small, or no gradient came"
 _AS_TRAINED = "reconstructed with the training rule in whole batches of the training size"
 
 
@@ -36,14 +39,14 @@ def _reconstruction() -> list[Metric]:
                 split,
                 searchable=searchable,
             ),
-            Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", split, searchable=searchable),
+            Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", split, searchable=searchable, **_SPREAD),
         ]
         if split != "val":
             mse, fvu = f"{split}/mse_training_code", f"{split}/fvu_training_code"
-            end = {"searchable": searchable, "final": True}
+            end: dict[str, Any] = {"searchable": searchable, "final": True}
             metrics += [
                 Metric(mse, "squared error per feature", over, f"{_MSE}, {_AS_TRAINED}.", split, **end),
-                Metric(fvu, "1", over, f"{_FVU}, {_AS_TRAINED}.", split, **end),
+                Metric(fvu, "1", over, f"{_FVU}, {_AS_TRAINED}.", split, **end, **_SPREAD),
             ]
     return metrics
 
@@ -100,6 +103,7 @@ def _sparsity() -> list[Metric]:
             "share",
             "all rows; the last 100,000 training samples",
             "Rows whose last touching batch ended at least 100,000 samples ago; missing before so many were seen.",
+            seen=100_000,
         ),
         Metric("sparsity/density_histogram", "latents", latents, histogram, "val", array=True, searchable=False),
         Metric(
@@ -109,6 +113,7 @@ def _sparsity() -> list[Metric]:
             "Entropy of the distribution of all selections over the latents, over the logarithm of their number: 1 "
             "when all are used alike.",
             "val",
+            undefined="there is one latent, or none is selected",
         ),
     ]
 
@@ -120,6 +125,7 @@ def _optim() -> list[Metric]:
             "weight",
             "elements of the weight matrices that moved in a step",
             "Root mean square of the change, biases left out, averaged over the steps that were looked at.",
+            undefined=_NOTHING_MOVED,
         ),
         Metric(
             "optim/eps_bound",
@@ -128,6 +134,8 @@ def _optim() -> list[Metric]:
             "Elements of whose denominator eps is more than half (√v < ε), in the optimizer's own formula, averaged "
             "over the steps that were looked at; rows that moved without a gradient are left out; 0 when eps is 0, "
             "missing for an optimizer without a denominator.",
+            denominator=True,
+            undefined=_NOTHING_MOVED,
         ),
     ]
 

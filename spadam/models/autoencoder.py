@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spadam.encoding import Best, Selector, execution
@@ -19,9 +18,10 @@ from spadam.encoding.precision import full_precision
 from spadam.kernels import choose, reference
 from spadam.kernels.reference import mostly_on
 from spadam.models.spec import AutoencoderSpec
+from spadam.models.weights import load_weights, read_weights
 from spadam.optim.rows.touched import RowSamples, set_row_samples
 from spadam.sparsity import Selection
-from spadam.spec import Document, InputError, load, validate
+from spadam.spec import Document, InputError, at_home, load, validate
 
 
 class Output(NamedTuple):
@@ -60,14 +60,17 @@ class SparseAutoencoder(nn.Module):
 
     @classmethod
     def load(cls, folder: str | Path) -> SparseAutoencoder:
-        """The trained model of a run's folder, from its model.safetensors and config.yaml, in evaluation mode."""
-        folder = Path(folder)
+        """The trained model of a run's folder, from its model.safetensors and config.yaml, in evaluation mode.
+
+        Raises :class:`InputError` when they are not there, are damaged, or do not belong together.
+        """
+        folder = at_home(folder, "folder")
         document = load(folder / "config.yaml")
         model = document.data.get("model", {})
         spec = validate(AutoencoderSpec, Document(model, {}, str(folder / "config.yaml")), within="model.")
-        tensors = load_file(folder / "model.safetensors")
-        autoencoder = cls(spec, tensors["encoder_weight"].shape[1])
-        autoencoder.load_state_dict(tensors)
+        tensors = read_weights(folder)
+        autoencoder = cls(spec, tensors["decoder_bias"].shape[-1] if "decoder_bias" in tensors else 1)
+        load_weights(autoencoder, tensors, folder)
         return autoencoder.eval()
 
     @property

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 from typing_extensions import override
 
+from spadam import machine
 from spadam.models.task_spec import TaskSpec
 from spadam.sparsity import RuleSpec, TopKSpec
 from spadam.spec import InputError, Spec, imported
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from spadam.data import Dataset
 
 
+_FLOAT_BYTES = 4
+_MOST_LATENTS = 100_000_000
+"""Of any machine; what this one bears is known with the number of features."""
+
+
 class AutoencoderSpec(TaskSpec):
     """A sparse autoencoder: what is trained where `model` has no `name`."""
 
@@ -27,7 +33,7 @@ class AutoencoderSpec(TaskSpec):
     measured: ClassVar[str] = "spadam.diagnostics.metrics.METRICS"
 
     name: Literal["autoencoder"] = "autoencoder"
-    latents: PositiveInt = 1000
+    latents: int = Field(default=1000, gt=0, le=_MOST_LATENTS)
     """Hidden units."""
     tied: bool = True
     """One matrix for encoder and decoder (their biases are always their own)."""
@@ -82,9 +88,17 @@ class AutoencoderSpec(TaskSpec):
         return model
 
     def begin(self, dataset: Dataset, seed: int) -> Any:
-        """The model as a training on ``dataset`` begins with it, its weights drawn from ``seed``."""
+        """The model as a training on ``dataset`` begins with it, its weights drawn from ``seed``.
+
+        Raises :class:`InputError` when this machine has no memory for its weights.
+        """
         from spadam.data.splits import seeded
 
+        size = (1 if self.tied else 2) * self.latents * dataset.features * _FLOAT_BYTES
+        if size > (memory := machine.memory()):
+            rule = f"its weights take {size / 1e9:.3g} GB, and this machine has {memory / 1e9:.3g} GB of memory"
+            remedy = f"lower it: there are {dataset.features} features"
+            raise InputError("model.latents", self.latents, rule, remedy)
         mean_D = dataset.train_mean() if self.init_bias == "mean" else None
         return self.build(dataset.features, seeded("weights", seed), mean_D)
 

@@ -50,6 +50,11 @@ class BaseOptimizerSpec(Spec, ABC):
     def build(self, params: ParamsT) -> Optimizer:
         """The optimizer for ``params``."""
 
+    @classmethod
+    def divides(cls) -> bool | None:
+        """Whether updates are divided by something in which an epsilon stands; None where that is not known."""
+        return cls.epsilon_enters != "none"
+
     def when_all_touched(self) -> Mapping[str, Any]:
         """What its algorithm is where every step touches every row: plain values, without lr and eps.
 

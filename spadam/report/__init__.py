@@ -10,22 +10,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from spadam.report.export.renderer import Told
     from spadam.sweep.outcome.outcome import Outcome
 
 
-def write(outcome: Outcome, out: Path | None = None) -> Path:
+def write(
+    outcome: Outcome,
+    out: Path | None = None,
+    export: Path | None = None,
+    told: Told = lambda drawn, figures: None,
+) -> Path:
     """Write report.html and trials.csv; returns the page's path.
 
     The files go to ``out``, by default to the sweep's folder, or to the current one where there is none. Raises OSError
-    when nothing can be written there.
+    when nothing can be written there. Figures and tables for a paper go to ``export``, where that is given; ``told``
+    hears how many figures are drawn, and of how many. Raises :class:`spadam.spec.InputError`, before anything is
+    written, when they cannot be made here.
     """
     from spadam.files import write_atomic
     from spadam.report.page import page
     from spadam.sweep.outcome.table import CSV, write_csv
 
+    files = {}
+    if export is not None:
+        from spadam.report.export import exported, put
+
+        files = exported(outcome, export, told)
     target = out or outcome.folder or Path()
     target.mkdir(parents=True, exist_ok=True)
     write_csv(target / CSV, outcome.rows)
     path = target / "report.html"
     write_atomic(path, page(outcome))
+    if export is not None:
+        put(files, export)
     return path

@@ -108,7 +108,8 @@ def upright(values: Sequence[float], minimize: bool) -> Scale:
     """The axis of an objective, cut off where values are hopeless; those are drawn where :meth:`Scale.clip` says."""
     if minimize and (best := min(values)) > 0:
         values = [value for value in values if value <= _WORST * best]
-    return Scale.over(values, log=max(values) > _LOGARITHMIC * min(values) > 0, room=0.08)
+    # Where much is good, a logarithm would spread out what is bad.
+    return Scale.over(values, log=minimize and max(values) > _LOGARITHMIC * min(values) > 0, room=0.08)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

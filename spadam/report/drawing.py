@@ -58,7 +58,7 @@ def dots(x: Sequence[float], y: Sequence[float], hover: Sequence[str], **marker:
         "mode": "markers",
         "x": list(x),
         "y": list(y),
-        "hovertext": [_plain(text) for text in hover],
+        "hovertext": [plain(text) for text in hover],
         "hoverinfo": "text",
         "cliponaxis": False,
         "marker": marker,
@@ -83,7 +83,7 @@ def line(x: Sequence[float], y: Sequence[float | None], **style: Any) -> dict[st
 
 def words(text: str, place: Mapping[str, Any], *, aside: str = "", colour: str = "var(--ink)") -> dict[str, Any]:
     """An annotation; what stands aside is quieter."""
-    shown = f"<b>{_plain(text)}</b>   {_plain(aside)}" if aside else _plain(text)
+    shown = f"<b>{plain(text)}</b>   {plain(aside)}" if aside else plain(text)
     return {"text": shown, "showarrow": False, "font": {"size": 12, "color": colour}, **place}
 
 
@@ -117,6 +117,6 @@ def rowed(
     return Panel(data, drawn, _FRAME_PIXELS + _ROW_PIXELS * len(rows), label, Head(head))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text for plotly, which reads tags of its own: they are shown as they stand."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")

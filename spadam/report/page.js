@@ -42,12 +42,18 @@
   addEventListener("load", () => setTimeout(drawNext, 1000));
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
+
+  // What is drawn again keeps its size, which on paper is another one.
+  const drawToSize = (id) => {
+    draw(id);
+    Plotly.relayout(id, { autosize: true });
+  };
   addEventListener("beforeprint", () => {
     root.classList.add("paper");
-    Object.keys(panels).forEach(draw);
+    Object.keys(panels).forEach(drawToSize);
   });
   addEventListener("afterprint", () => {
     root.classList.remove("paper");
-    drawn.forEach(draw);
+    drawn.forEach(drawToSize);
   });
 })();

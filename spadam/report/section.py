@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,14 @@ class Image(NamedTuple):
     label: str
     """What a reader who does not see it is told."""
     head: Head
+
+    def png(self) -> bytes:
+        """It as a file."""
+        from PIL import Image as Pillow
+
+        file = io.BytesIO()
+        Pillow.fromarray(self.pixels).save(file, "PNG")
+        return file.getvalue()
 
 
 class Chip(NamedTuple):
@@ -55,7 +64,7 @@ class Section(NamedTuple):
 
 def swatch(variant: int) -> Html:
     """The colour and marker of a variant, for text."""
-    return tag("span", _GLYPHS[symbol(variant)], class_=f"swatch v{variant % COLOURS}", aria_hidden="true")
+    return tag("span", GLYPHS[symbol(variant)], class_=f"swatch v{variant % COLOURS}", aria_hidden="true")
 
 
 def heading(head: Head) -> Html:
@@ -108,7 +117,7 @@ def gap(anchor: str, title: str, reason: str) -> Section:
 
 
 def _size(height: int) -> dict[str, str]:
-    return {"class_": "plot square"} if height == SQUARE else {"class_": "plot", "style": f"height:{height}px"}
+    return {"class_": "plot square"} if height == SQUARE else {"class_": "plot", "style": f"--height:{height}px"}
 
 
 def _legend(legend: Legend) -> Html:
@@ -119,7 +128,7 @@ def _legend(legend: Legend) -> Html:
     return tag("ul", *chips, class_="chips") if chips else join([])
 
 
-_GLYPHS = {
+GLYPHS = {
     "circle": "●",
     "square": "■",
     "diamond": "◆",
@@ -128,3 +137,4 @@ _GLYPHS = {
     "pentagon": "⬟",
     "star": "★",
 }
+"""The markers of variants as letters, for text."""

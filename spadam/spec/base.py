@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from spadam.spec.error import InputError
 
 
 class Spec(BaseModel):
@@ -33,6 +37,15 @@ def _is_path(text: str) -> str:
     if "\0" in text:
         raise ValueError("a path must not hold the character NUL")
     return text
+
+
+def at_home(path: str | os.PathLike[str], argument: str) -> Path:
+    """``path`` with the home folder for a leading ~. Raises :class:`InputError` about ``argument`` where none is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        name = os.fspath(path).split("/")[0]
+        raise InputError(argument, str(path), f"no home folder is known for {name}", "write the whole path") from None
 
 
 PathText = Annotated[str, AfterValidator(_is_path)]

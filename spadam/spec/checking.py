@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from spadam.spec.document import Document, Path_
 from spadam.spec.error import InputError, Mistakes, Written, line_of
-from spadam.spec.keys import known_keys, unknown_remedy
+from spadam.spec.keys import known_keys, name_remedy, null_remedy, unknown_remedy
 from spadam.spec.nodes import shown
 from spadam.spec.values import must_be, write_instead
 
@@ -32,7 +32,7 @@ def validate(model: type[S], document: Document, within: str = "") -> S:
     mistakes = Mistakes()
     by_place: dict[Path_, list[ErrorDetails]] = {}
     for details in found:
-        by_place.setdefault(_path_in(document.data, details["loc"]), []).append(details)
+        by_place.setdefault(_path_in(document.data, details), []).append(details)
     told = {path: _explain(details, model, document, path, within) for path, details in by_place.items()}
     for path, mistake in told.items():
         if not _follows(path, mistake, told.values()):
@@ -54,13 +54,16 @@ def _explain(
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
         named = tuple(cause.argument.split("."))
-        return InputError(within + cause.argument, cause.value, cause.rule, cause.remedy, document.where(named))
+        value = _at(document.data, named, cause.value)
+        value = value if value == cause.value else cause.value  # 3 as it is written, where a model made it 3.0
+        return InputError(within + cause.argument, value, cause.rule, cause.remedy, document.where(named))
     value = None if error["type"] in ("missing", "extra_forbidden") else error["input"]
     if error["type"] == "union_tag_invalid":  # the whole mapping is given as what is wrong
         path, value = (*path, "name"), error["ctx"]["tag"]
         value = _at(document.data, path, value)
-    rule, remedy = _rule([error] if not error["type"].endswith(_TYPES) else errors, model, path)
-    if isinstance(value, Mapping):
+    told = [error] if not error["type"].endswith(_TYPES) else errors
+    rule, remedy = _rule(told, model, path, _at(document.data, path, None))
+    if isinstance(value, Mapping) and not (value and error["type"].endswith(_TYPES)):
         value = None
     elif value is None and error["type"] not in ("missing", "extra_forbidden"):
         value = Written("null")
@@ -76,14 +79,13 @@ def _at(data: object, path: Path_, default: object) -> object:
     return data
 
 
-def _path_in(data: object, loc: tuple[str | int, ...]) -> Path_:
-    """``loc`` without what pydantic puts between the keys of the document: tags and members of unions."""
+def _path_in(data: object, details: ErrorDetails) -> Path_:
+    """Where it is wrong, without what pydantic puts between the keys of the document: tags and members of unions."""
     path: list[str | int] = []
-    for n, part in enumerate(loc):
-        last = n == len(loc) - 1
+    for n, part in enumerate(details["loc"]):
+        is_missing = details["type"] == "missing" and n == len(details["loc"]) - 1
         if isinstance(data, Mapping):
-            tag = part == data.get("name") and part not in data
-            if tag or (part not in data and not last):
+            if part not in data and not is_missing:
                 continue
             path.append(part)
             data = data.get(part)
@@ -94,10 +96,11 @@ def _path_in(data: object, loc: tuple[str | int, ...]) -> Path_:
 
 
 _MISSING = "this key is required"
+_BEYOND = {"less_than": "lower it", "greater_than": "raise it"}
 
 
-def _rule(errors: Sequence[ErrorDetails], model: type[BaseModel], path: Path_) -> tuple[str, str]:
-    """Rule and remedy of errors at one place."""
+def _rule(errors: Sequence[ErrorDetails], model: type[BaseModel], path: Path_, value: object) -> tuple[str, str]:
+    """Rule and remedy of errors at one place, where ``value`` stands."""
     error = errors[0]
     context = error.get("ctx", {})
     match error["type"]:
@@ -112,9 +115,11 @@ def _rule(errors: Sequence[ErrorDetails], model: type[BaseModel], path: Path_) -
             names = str(context["expected_tags"]).replace("'", "").split(", ")
             return "this name is not known", write_instead(str(context["tag"]), names)
         case "union_tag_not_found":
-            return "the mapping needs a `name`", "add `name: …`"
+            return "the mapping needs a `name`", name_remedy(value)
         case kind if kind.endswith(_TYPES):
-            return must_be(errors, known_keys(model, error["loc"]))
+            rule, remedy = must_be(errors, known_keys(model, error["loc"]))
+            return rule, null_remedy(model, error["loc"], path) if value is None else remedy
         case _:
             message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            return f"must be {message}" if error["msg"].startswith("Input should be ") else message, "change the value"
+            remedy = _BEYOND.get(error["type"].removesuffix("_equal"), "change the value")
+            return f"must be {message}" if error["msg"].startswith("Input should be ") else message, remedy

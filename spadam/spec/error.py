@@ -5,7 +5,8 @@ A *mistake* is one thing that is wrong. An error tells all the mistakes that one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 _LONGEST = 60
 
@@ -86,5 +87,24 @@ def _is_same(one: InputError, other: InputError) -> bool:
 
 
 def _short(value: object) -> str:
-    text = repr(value) if isinstance(value, str) and not isinstance(value, Written) else str(value)
+    text = _written(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "…"
+
+
+def _written(value: object) -> str:
+    """``value`` as a person would write it in YAML, where Python has other words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case float() if not math.isfinite(value):
+            return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+        case str() if not isinstance(value, Written):
+            return repr(value)
+        case list():
+            return f"[{', '.join(map(_written, value[:_LONGEST]))}]"
+        case Mapping():
+            return f"{{{', '.join(f'{key}: {_written(inner)}' for key, inner in value.items())}}}"
+        case _:
+            return str(value)

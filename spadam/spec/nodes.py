@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -195,9 +197,13 @@ class Tree:
         else:
             value = self._constructor.construct_object(ScalarNode(tag, event.value, event.start_mark, event.end_mark))
         if kind == "int" and abs(value) >= _LARGEST:
-            rule, remedy = "whole numbers have at most 64 bits", "write it as 1.0e+30, or choose a smaller one"
+            rule, remedy = "whole numbers have at most 64 bits", "choose a smaller one"
             self._note(self._dotted() or "number", Written(event.value), rule, remedy, event)
             return 0
+        if kind == "float" and math.isinf(value) and "inf" not in event.value.lower():
+            rule, remedy = f"numbers go up to {sys.float_info.max:.1e}", "choose a smaller one"
+            self._note(self._dotted() or "number", Written(event.value), rule, remedy, event)
+            return 0.0
         return value
 
     def _text(self, event: ScalarEvent) -> str:

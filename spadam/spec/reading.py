@@ -11,33 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 
 from spadam.spec.document import Document
 from spadam.spec.error import InputError, Mistakes, line_of
+from spadam.spec.keys import with_space
 from spadam.spec.nodes import Node, Tree
+from spadam.spec.source import MOST_BYTES, read_text, too_large
+from spadam.spec.syntax import syntax_error
 
-_MOST_BYTES = 256_000
 _YAML = "1.2"
 
 
 def load(path: Path) -> Document:
     """Read the YAML file at ``path``. Raises :class:`InputError` when it cannot be read or is not one mapping."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        rule = f"the file must be readable ({error.strerror})"
-        raise InputError(str(path), None, rule, _remedy_for(path)) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        if len(raw) <= _MOST_BYTES:
-            raise InputError(str(path), None, "the file must be UTF-8 text", "give a YAML file") from None
-        text = ""
-    if len(raw) > _MOST_BYTES:
-        raise _too_large(str(path))
-    return parse(text, str(path))
+    return parse(read_text(path), str(path))
 
 
 def parse(text: str, name: str) -> Document:
@@ -49,6 +37,10 @@ def parse(text: str, name: str) -> Document:
     data = None if root is None else root.data
     if not isinstance(data, dict):
         rule, remedy = "the file must hold one mapping of keys to values", "see the README for an example"
+        if data is None:
+            rule += ", and it is empty" if not text.strip() else ", and it holds nothing but comments"
+        elif isinstance(data, str) and (meant := with_space(data.split("\n")[0])) is not None:
+            remedy = f"write {meant}"
         raise InputError(name, data, rule, remedy)
     assert root is not None
     return Document(data, dict(root.places()), name)
@@ -62,8 +54,8 @@ def parse_value(text: str, source: str) -> Any:
 
 def _read(text: str, where: Callable[[int], str]) -> Node | None:
     """The tree that ``text`` holds, None for an empty one. ``where`` says the place of a line; 0 is none."""
-    if len(text) > _MOST_BYTES:
-        raise _too_large(where(0))
+    if len(text) > MOST_BYTES:
+        raise too_large(where(0))
     yaml, mistakes = YAML(typ="safe", pure=True), Mistakes()
     tree = Tree(where, mistakes, yaml.resolver, yaml.constructor)
     try:
@@ -71,14 +63,8 @@ def _read(text: str, where: Callable[[int], str]) -> Node | None:
         root = tree.build(yaml.parse(text))
     except InputError as error:  # a bound: what stood before it may be nonsense
         raise error from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = where(mark.line + 1 if mark else 0)
-        mistakes.add(InputError("YAML", None, str(error.problem or error.context), "mend the syntax", place))
-        root = None
-    except YAMLError as error:  # a character that no YAML may hold
-        place = where(text.count("\n", 0, getattr(error, "position", 0)) + 1)
-        mistakes.add(InputError("YAML", None, str(error).splitlines()[0], "mend the syntax", place))
+    except YAMLError as error:
+        mistakes.add(syntax_error(error, text, where))
         root = None
     mistakes.tell(line_of)
     return root
@@ -92,16 +78,3 @@ def _refuse_version(text: str, where: Callable[[int], str]) -> None:
         if found and found[1] != _YAML:
             rule = f"files are read as YAML {_YAML}; other versions read some values otherwise (010, yes)"
             raise InputError("%YAML", found[1], rule, "remove the line", where(number))
-
-
-def _too_large(name: str) -> InputError:
-    rule = f"the file must have at most {_MOST_BYTES // 1000} kB"
-    return InputError(name, None, rule, "check the path: a configuration is a few lines of YAML")
-
-
-def _remedy_for(path: Path) -> str:
-    if path.is_dir() and (path / "config.yaml").is_file():
-        return f"give the file in it: {path / 'config.yaml'}"
-    if path.is_symlink() and not path.exists():
-        return f"it is a link to {path.readlink()}, which is not there"
-    return "check the path"

@@ -7,21 +7,25 @@ from collections.abc import Sequence
 
 from pydantic_core import ErrorDetails
 
-from spadam.spec.keys import nearest
+from spadam.spec.keys import nearest, with_space
 from spadam.spec.numbers import is_number, without_comma
 
+_LARGEST = 2**63
 _KINDS = {
-    "int_type": "a valid integer",
-    "int_from_float": "a valid integer",
-    "float_type": "a valid number",
-    "bool_type": "a valid boolean",
-    "string_type": "a valid string",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text",
     "tuple_type": "a list",
     "list_type": "a list",
     "dict_type": "a mapping of keys to values",
     "model_type": "a mapping of keys to values",
     "model_attributes_type": "a mapping of keys to values",
 }
+_MAPPING = "a mapping of keys to values"
+_MINUS = str.maketrans("\N{MINUS SIGN}\N{EN DASH}", "--")
+"""What a page or a word processor makes of a minus."""
 _YES, _NO = ("yes", "on", "true", "y", "1"), ("no", "off", "false", "n", "0")
 
 
@@ -34,10 +38,15 @@ def must_be(errors: Sequence[ErrorDetails], known: Sequence[str]) -> tuple[str, 
     for error in errors:
         kind = str(error.get("ctx", {}).get("expected", "")) if error["type"] == "literal_error" else None
         kinds.append(kind or _KINDS.get(error["type"], error["msg"].removeprefix("Input should be ")))
-    if "a valid number" in kinds and "a valid integer" in kinds:
-        kinds.remove("a valid integer")  # a whole number is one
+    if "a number" in kinds and "a whole number" in kinds:
+        kinds.remove("a whole number")  # a whole number is one
     words = [word for error in errors if error["type"] == "literal_error" for word in _words(error)]
-    return f"must be {' or '.join(dict.fromkeys(kinds))}", _remedy(errors[0]["input"], kinds, words, known)
+    known = known if any(error["type"].startswith("model_") for error in errors) else ()
+    return f"must be {_listed(list(dict.fromkeys(kinds)))}", _remedy(errors[0]["input"], kinds, words, known)
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    return " or ".join(kinds) if len(kinds) < 3 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"
 
 
 def write_instead(word: str, names: Sequence[str]) -> str:
@@ -58,26 +67,42 @@ def _remedy(value: object, kinds: Sequence[str], words: Sequence[str], known: Se
         found = None
     elif isinstance(value, int | float):
         found = _for_number(value, kinds)
-    if found is None and any(kind.startswith("a mapping") for kind in kinds):
-        found = f"write its keys: {', '.join(known)}" if known and not isinstance(value, str) else None
-        if isinstance(value, str) and "name" in known:
-            found = f"write {{name: {value}}}"
-    if found is None and "a valid string" in kinds and value is not None and not isinstance(value, list | dict):
+    if found is None and _MAPPING in kinds:
+        found = _for_no_mapping(value, known)
+    if found is None and "a text" in kinds and value is not None and not isinstance(value, list | dict):
         found = "put it in quotes"
     if found is None and "a list" in kinds and not isinstance(value, dict):
         found = "write it as a list, in [ ]"
+    if found is None and words and len(kinds) == 1:
+        found = "choose one of them"
     return found or "change the value"
+
+
+def _for_no_mapping(value: object, known: Sequence[str]) -> str | None:
+    """What to write instead of ``value`` where a mapping must stand; its keys are ``known`` unless they are free."""
+    if isinstance(value, str) and (meant := with_space(value)) is not None:
+        return f"write {meant}"
+    if "name" in known:
+        named = value[0] if isinstance(value, list) and len(value) == 1 else value
+        return f"write {{name: {named if isinstance(named, str) and named else '…'}}}"
+    if known:
+        return f"write its keys: {', '.join(known)}"
+    if isinstance(value, list) and value and all(isinstance(key, str) for key in value):
+        return f"write each as a key with what belongs to it: {value[0]}: …"
+    return None
 
 
 def _for_text(text: str, kinds: Sequence[str], words: Sequence[str]) -> str | None:
     """What to write instead of ``text``, where a number, a truth value or one of ``words`` must stand."""
     bare = text.strip()
-    if "a valid number" in kinds or "a valid integer" in kinds:
+    if "a number" in kinds or "a whole number" in kinds:
         if is_number(bare):
             return f"take the quotes away: {bare}"
+        if is_number(plain := bare.translate(_MINUS)):
+            return f"write it with a plain minus: {plain}"
         if (number := without_comma(bare)) is not None:
             return f"write it without the comma: {number}"
-    if "a valid boolean" in kinds:
+    if "true or false" in kinds:
         if bare in ("true", "false"):
             return f"take the quotes away: {bare}"
         if bare.lower() in _YES + _NO:
@@ -88,8 +113,8 @@ def _for_text(text: str, kinds: Sequence[str], words: Sequence[str]) -> str | No
 
 
 def _for_number(value: int | float, kinds: Sequence[str]) -> str | None:
-    if "a valid integer" in kinds and isinstance(value, float) and value.is_integer():
+    if "a whole number" in kinds and isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST:
         return f"write {int(value)}"
-    if "a valid boolean" in kinds and value in (0, 1):
+    if "true or false" in kinds and value in (0, 1):
         return f"write {'true' if value else 'false'}"
     return None

@@ -14,7 +14,7 @@ from spadam.statistics.interval import ENOUGH, Estimate
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.left import seconds_left, total
 from spadam.sweep.outcome.progress import Tally
-from spadam.sweep.outcome.summary import StudySummary
+from spadam.sweep.outcome.summary import StudySummary, notes_of
 from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.search.slots import Slot
 from spadam.terminal.live import LiveView
@@ -124,12 +124,8 @@ def show(console: Console, sweep: Sweep, studies: Sequence[StudySummary]) -> Non
         _say(console, f"*: of fewer than {ENOUGH} seeds: too few to rely on")
     if any(study.near for study in studies):
         _say(console, "↓ ↑: within half a decade of the lower, the upper bound of its range")
-    notes: dict[str, list[str]] = {}
-    for study in studies:
-        for note in study.notes:
-            notes.setdefault(note, []).append(study.variant)
-    for note, variants in notes.items():
-        _say(console, f"{', '.join(dict.fromkeys(variants))}: {note}")
+    for note, variants in notes_of(studies).items():
+        _say(console, f"{', '.join(variants)}: {note}")
 
 
 def _say(console: Console, text: str) -> None:

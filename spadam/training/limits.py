@@ -26,8 +26,7 @@ class Limits(pl.Callback):
 
     def __init__(self, spec: TrainerSpec, batches_per_epoch: int) -> None:
         self._spec = spec
-        ends = [] if spec.epochs is None else [spec.epochs * batches_per_epoch]
-        self.total_steps = min([*ends, spec.steps]) if spec.steps else (ends[0] if ends else None)
+        self.total_steps = spec.most_steps(batches_per_epoch)
         self.diverged = False
         self._first_loss: float | None = None
         self._seconds_before = 0.0

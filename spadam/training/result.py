@@ -44,9 +44,16 @@ def read_result(config: RunConfig, out: Path) -> RunResult | None:
     if known.identity() != config.identity():
         rule = "the folder holds a run of another configuration"
         raise InputError("--out", str(out), rule, "choose another folder, or remove this one")
-    if not (out / "result.json").exists():
+    if not (path := out / "result.json").exists():
         return None
-    return restore(json.loads((out / "result.json").read_text(encoding="utf-8")))
+    try:
+        return restore(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        rule = f"{path} must be readable ({error.strerror})"
+        raise InputError("--out", str(out), rule, "mend it, or choose another folder") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        rule = f"{path} must hold the result of a training ({error})"
+        raise InputError("--out", str(out), rule, "remove it and the same command trains again") from None
 
 
 def restore(stored: Mapping[str, Any]) -> RunResult:

@@ -110,9 +110,9 @@ def test_ctrl_c_says_how_to_go_on(cli: Any, monkeypatch: pytest.MonkeyPatch) -> 
     ("sets", "argument", "rule"),
     [
         (["model.latent=10"], "model.latent", "not known"),
-        (["optimizer.lr=fast"], "optimizer.lr = 'fast'", "valid number"),
+        (["optimizer.lr=fast"], "optimizer.lr = 'fast'", "must be a number"),
         (["optimizer.lr=-1"], "optimizer.lr = -1", "greater than 0"),
-        (["trainer.epochs=true"], "trainer.epochs = True", "valid integer"),
+        (["trainer.epochs=true"], "trainer.epochs = true", "whole number"),
         (["optimizer.name=lazy_adm"], "optimizer", "name is not known"),
         (["optimizer={name: signum, eps: 1e-8}"], "optimizer.eps = 1e-08", "signum has no epsilon"),
         (["optimizer={name: sgd, eps: 1e-8}"], "optimizer.eps", "sgd has no epsilon"),

@@ -29,11 +29,14 @@ class Command:
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=folder,
-            env={**os.environ, "TMPDIR": str(self.temporary)},
+            # torch makes a folder of its own where it is told to, or in TMPDIR.
+            env={**os.environ, "TMPDIR": str(self.temporary), "TORCHINDUCTOR_CACHE_DIR": str(folder / "torch")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             text=True,
+            # Under a shell without job control, Ctrl-C would be ignored from birth.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     def wait_for(self, folder: Path, pattern: str) -> None:

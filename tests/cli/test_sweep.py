@@ -1,6 +1,5 @@
 """`spadam sweep`: what the commands print of a sweep, and how they end."""
 
-import functools
 import json
 import os
 import socket
@@ -12,34 +11,14 @@ from typing import Any
 import pytest
 
 from spadam import report
-from spadam.cli import main
 from spadam.config import RunConfig
 from spadam.files import LOCK, hold
 from spadam.spec import parse, validate
 from spadam.sweep.outcome.outcome import find
-from spadam.sweep.running import agent
 from spadam.sweep.running.task import Task
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
-from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run `spadam sweep …`, with trainings that take no time: (exit code, standard output, standard error)."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: object, train: Callable[..., RunResult] = quadratic.train) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["spadam", "sweep", *map(str, arguments)])
-        with monkeypatch.context() as patch:
-            patch.setattr(agent, "run_sweep", functools.partial(agent.run_sweep, train=train))
-            with pytest.raises(SystemExit) as ended:
-                main()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0 if code is None else 1, *capsys.readouterr())
-
-    return call
 
 
 def run(cli: Any, bench: Bench, *more: object, **how: Any) -> tuple[int, str, str]:

@@ -1,4 +1,6 @@
 import json
+import os
+import pickle
 
 import numpy as np
 import pytest
@@ -149,17 +151,74 @@ def wrong(name, save, argument, rule, **fields):
         wrong("vector", lambda d, x: np.save(d / "x.npy", x[0]), "data.file", r"not float32 of size \(6,\)"),
         wrong("scalar", lambda d, x: np.save(d / "x.npy", np.float32(1)), "data.file", "not float32"),
         wrong("whole numbers", lambda d, x: np.save(d / "x.npy", x.astype(int)), "data.file", "not int64 of size"),
-        wrong("empty", lambda d, x: np.save(d / "x.npy", x[:0]), "data.file", "must be a whole .npy|must hold floats"),
-        wrong("complex", lambda d, x: np.save(d / "x.npy", x * 1j), "data.file", "not complex64"),
-        wrong("text", lambda d, x: np.save(d / "x.npy", x.astype(str)), "data.file", "numbers are expected"),
-        wrong("objects", lambda d, x: np.save(d / "x.npy", x.astype(object)), "data.file", "must be a whole .npy"),
+        wrong("empty", lambda d, x: np.save(d / "x.npy", x[:0]), "data.file", "must hold floats"),
+        wrong("complex", lambda d, x: np.save(d / "x.npy", x * 1j), "data.file", r"complex numbers \(complex64\)"),
+        wrong("text", lambda d, x: np.save(d / "x.npy", x.astype(str)), "data.file", r"texts \(<U\d+\)"),
+        wrong("objects", lambda d, x: np.save(d / "x.npy", x.astype(object)), "data.file", "Python objects"),
         wrong("Fortran order", lambda d, x: np.save(d / "x.npy", np.asfortranarray(x)), "data.file", "Fortran order"),
         wrong(
             "byte order", lambda d, x: np.save(d / "x.npy", x.astype(">f4")), "data.file", "order of another machine"
         ),
-        wrong("no npy", lambda d, x: (d / "x.npy").write_bytes(b"hello"), "data.file", "must be a whole .npy file"),
-        wrong("nothing", lambda d, x: (d / "x.npy").write_bytes(b""), "data.file", "must be a whole .npy file"),
-        wrong("torn", lambda d, x: torn(d / "x.npy", x), "data.file", "must be a whole .npy file"),
+        wrong(
+            "torch.save", lambda d, x: torch.save(x, d / "x.npy"), "data.file", "a zip archive, as np.savez and torch"
+        ),
+        wrong("npz", lambda d, x: named(d / "x.npy", np.savez, x), "data.file", "a zip archive, as np.savez"),
+        wrong("pickle", lambda d, x: (d / "x.npy").write_bytes(pickle.dumps(x)), "data.file", "and is a pickle"),
+        wrong("long", lambda d, x: np.save(d / "x.npy", x.astype(np.longdouble)), "data.file", "128 bits, which torch"),
+        wrong("truth", lambda d, x: np.save(d / "x.npy", x > 0), "data.file", "holds truth values"),
+        wrong("dates", lambda d, x: np.save(d / "x.npy", x.astype("M8[s]")), "data.file", "holds dates"),
+        wrong("records", lambda d, x: np.save(d / "x.npy", np.zeros(3, "f4,f8")), "data.file", "holds records"),
+        wrong("below 0", lambda d, x: header(d / "x.npy", (-3, 4)), "data.file", r"its header says the size \(-3, 4\)"),
+        wrong("absurd", lambda d, x: header(d / "x.npy", (10**30, 4)), "data.file", "bytes, and 0 follow"),
+        wrong("overflowing", lambda d, x: header(d / "x.npy", (2**32, 2**32)), "data.file", "bytes, and 0 follow"),
+        wrong("no sizes", lambda d, x: header(d / "x.npy", ("a", 4)), "data.file", "its header"),
+        wrong("two arrays", lambda d, x: two(d / "x.npy", x), "data.file", "1200 bytes, and 2528 follow; save one"),
+        wrong(
+            "version", lambda d, x: (d / "x.npy").write_bytes(b"\x93NUMPY\x09\0abc"), "data.file", "header is damaged"
+        ),
+        wrong("code", lambda d, x: header(d / "x.npy", (3, 4), "__import__('os')"), "data.file", "header is damaged"),
+        wrong("a folder", lambda d, x: (d / "x.npy").mkdir(), "data.file", "must be a file, and is a folder"),
+        wrong("a pipe", lambda d, x: os.mkfifo(d / "x.npy"), "data.file", "must be a file, and is a pipe"),
+        wrong("a slip", lambda d, x: np.save(d / "xx.npy", x), "data.file", "did you mean xx.npy?"),
+        wrong("too long", lambda d, x: None, "data.file", "File name too long", file="x" * 300 + ".npy"),
+        wrong(
+            "npy by another name",
+            lambda d, x: named(d / "x.safetensors", np.save, x),
+            "data.file",
+            "must be a .safetensors file, and is a .npy file",
+            file="x.safetensors",
+        ),
+        wrong(
+            "no tensor",
+            lambda d, x: save_file({}, d / "x.safetensors"),
+            "data.file",
+            "holds no tensor",
+            file="x.safetensors",
+        ),
+        wrong(
+            "truth values",
+            lambda d, x: save_file({"a": torch.zeros(3, 2) > 0}, d / "x.safetensors"),
+            "data.file",
+            "BOOL is not read",
+            file="x.safetensors",
+        ),
+        wrong(
+            "claims more",
+            lambda d, x: claim(d / "x.safetensors", [1 << 40, 4], 1 << 44),
+            "data.file",
+            "must be a whole .safetensors file",
+            file="x.safetensors",
+        ),
+        wrong(
+            "claims nothing",
+            lambda d, x: claim(d / "x.safetensors", [0, 4], 0),
+            "data.file",
+            r"not float32 of size \(0, 4\)",
+            file="x.safetensors",
+        ),
+        wrong("no npy", lambda d, x: (d / "x.npy").write_bytes(b"hello"), "data.file", "must be a .npy file"),
+        wrong("nothing", lambda d, x: (d / "x.npy").write_bytes(b""), "data.file", "and is empty"),
+        wrong("torn", lambda d, x: torn(d / "x.npy", x), "data.file", "1200 bytes, and 1192 follow"),
         wrong(
             "torn safetensors",
             lambda d, x: torn(d / "x.safetensors", x),
@@ -202,6 +261,27 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path, x, save, argument, rule, f
     assert caught.value.argument == argument
 
 
+def header(path, shape, descr="<f4"):
+    text = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode().ljust(117) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+
+
+def named(path, save, x):
+    with path.open("wb") as file:
+        save(file, x)
+
+
+def two(path, x):
+    with path.open("wb") as file:
+        np.save(file, x)
+        np.save(file, x)
+
+
+def claim(path, shape, size):
+    text = json.dumps({"x": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+
+
 def torn(path, x):
     np.save(path, x) if path.suffix == ".npy" else save_file({"x": torch.from_numpy(x)}, path)
     path.write_bytes(path.read_bytes()[:-8])
@@ -241,3 +321,22 @@ def test_labels_that_cannot_be_used_are_told(tmp_path, x, labels, rule):
 def test_fields_that_do_not_agree_are_told(fields, message):
     with pytest.raises(ValidationError, match=message):
         ArraySpec(**fields)
+
+
+def test_columns_of_one_are_in_either_order(tmp_path):
+    column = np.asfortranarray(np.random.default_rng(0).normal(size=(50, 1)).astype(np.float32))
+    np.save(tmp_path / "x.npy", column)
+    assert torch.equal(load(tmp_path).x, torch.from_numpy(column))
+
+
+def test_a_file_that_may_not_be_read_is_not_to_be_saved_again(tmp_path, x, monkeypatch):
+    """Root may read everything, so the system's answer is made up."""
+    np.save(tmp_path / "x.npy", x)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(InputError, match="must be readable for this user; change its permissions") as caught:
+        load(tmp_path)
+    assert caught.value.argument == "data.file"

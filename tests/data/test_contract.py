@@ -71,6 +71,14 @@ def test_samples_are_what_they_say(name, example):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_what_is_known_beforehand_is_true(name, example):
+    spec = TypeAdapter(DatasetSpec).validate_python({"name": name, **example(name)})
+    data = spec.load()
+    assert spec.labelled is (data.y is not None)
+    assert spec.pool in (None, len(data.x) - data.samples.official_test)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_splits_are_disjoint_and_cover_the_set(name, example):
     data = load(name, example)
     splits = [data.train, data.validation, data.test]

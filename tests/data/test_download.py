@@ -130,5 +130,5 @@ def test_a_mirror_that_never_answers_does_not_hold_the_run(tmp_path, monkeypatch
 
 def test_a_root_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"data\.root = .*Not a directory|data\.root = .*File exists"):
+    with pytest.raises(InputError, match=r"data\.root = .*must be a folder, and is a file"):
         load(MnistSpec, tmp_path / "file")

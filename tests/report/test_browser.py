@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pypdfium2 as pdfium
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as Tab
@@ -64,7 +66,7 @@ def test_it_is_drawn_whole_and_silently(browser: Browser, page: Path, width: int
     look = Look(browser, page, width, scheme)
     look.scroll()
     plots = look.tab.locator(".plot")
-    assert plots.count() == 10
+    assert plots.count() == 13
     for plot in plots.all():
         assert plot.locator(".scatterlayer .trace").count() > 0
         box = plot.bounding_box()
@@ -100,10 +102,39 @@ def test_figures_follow_the_night_and_the_paper(browser: Browser, page: Path) ->
 
 def test_on_paper_every_figure_is_drawn_though_nobody_scrolled(browser: Browser, page: Path, tmp_path: Path) -> None:
     look = Look(browser, page, 360)
-    assert look.tab.locator(".plot svg.main-svg").count() < 10
+    assert look.tab.locator(".plot svg.main-svg").count() < 13
     look.tab.pdf(path=tmp_path / "page.pdf", format="A4")
-    assert look.tab.locator(".plot:has(svg.main-svg)").count() == 10
+    assert look.tab.locator(".plot:has(svg.main-svg)").count() == 13
     assert look.said == []
+
+
+def test_figures_have_the_size_of_the_paper_and_then_that_of_the_screen(browser: Browser, page: Path) -> None:
+    look = Look(browser, page, 1440)
+    look.scroll()
+    sizes = "plots => plots.map(p => [p.clientWidth, p.clientHeight, p._fullLayout.width, p._fullLayout.height])"
+    screen = look.tab.locator(".plot").evaluate_all(sizes)
+    look.tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    paper = look.tab.locator(".plot").evaluate_all(sizes)
+    look.tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert look.tab.locator(".plot").evaluate_all(sizes) == screen
+    for there, drawn in ((found[:2], found[2:]) for found in (*screen, *paper)):
+        assert drawn == pytest.approx(there, abs=1.5)
+    assert {width for width, *_ in paper} == {680, 328}
+    assert look.said == []
+
+
+@pytest.mark.parametrize("form", ["A4", "Letter"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_no_sheet_is_half_empty(browser: Browser, ended: Desk, tmp_path: Path, form: str, width: int) -> None:
+    look = Look(browser, ended.write(tmp_path), width)
+    look.tab.pdf(path=tmp_path / "page.pdf", format=form)
+    with pdfium.PdfDocument(tmp_path / "page.pdf") as document:
+        sheets = [sheet.render(scale=0.5, grayscale=True).to_numpy().squeeze() for sheet in document]
+    inked = [np.flatnonzero((sheet < 200).any(axis=1)).max() / len(sheet) for sheet in sheets]
+    assert len(sheets) <= 5
+    assert min(inked[:-1]) > 0.6, inked
+    for sheet in sheets:  # nothing is cut off at the right: the margin of 14 mm is white
+        assert (sheet[:, -14:] > 200).all()
 
 
 def test_a_keyboard_opens_the_numbers(browser: Browser, page: Path) -> None:

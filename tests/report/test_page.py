@@ -137,11 +137,11 @@ def test_no_text_of_a_panel_ends_its_script() -> None:
 def test_every_figure_has_its_numbers_and_a_text_in_its_place(ended: Desk) -> None:
     page = ended.page()
     plots = [div for div in page.names("div") if str(div.get("class")).startswith("plot")]
-    assert len(plots) == 2 + 2 + 2 + 2 + 2
+    assert len(plots) == 2 + 2 + 2 + 2 + 1 + 2 + 2
     for plot in plots:
         assert plot["role"] == "img"
         assert len(str(plot["aria-label"])) > 30
-    for section in ("comparison", "response", "landscape", "codes", "density"):
+    for section in ("comparison", "curves", "response", "landscape", "best-so-far", "codes", "density"):
         assert len(page.tables[section][-1]) > 2
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -184,7 +184,7 @@ def test_before_any_training_has_ended(desk: Desk) -> None:
     page = desk.page()
     assert "So far: 0 of 10 trainings" in page.texts[""]
     assert "No trial has a finite val/fvu yet" in page.texts["comparison"]
-    for section in ("response", "landscape", "codes", "density", "pictures"):
+    for section in ("curves", "response", "landscape", "best-so-far", "codes", "density", "pictures"):
         assert "No " in page.texts[section]
     assert len(page.tables) == 1
 

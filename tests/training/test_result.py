@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from spadam.config import RunConfig
-from spadam.spec import dump, parse, validate
+from spadam.spec import InputError, dump, parse, validate
 from spadam.training.result import RunResult, read_result, write_result
 
 CONFIG = {"data": {"name": "digits"}, "optimizer": {"name": "lazy_adam"}}
@@ -30,3 +32,20 @@ def test_sentences_of_older_results_become_records(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "result.json").read_text())["warnings"] == [text]
     assert result is not None
     assert result.warnings == [{"code": "all_rows_touched", "text": text, "numbers": {}}]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"status": 1}', "\0", '{"status": "complete", "x": 1}', "null"])
+def test_a_damaged_result_is_told_and_not_taken(tmp_path: Path, text: str) -> None:
+    config = write(tmp_path, [])
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(InputError, match=r"result\.json must hold the result of a training") as caught:
+        read_result(config, tmp_path)
+    assert caught.value.argument == "--out"
+
+
+def test_a_folder_in_the_place_of_a_result(tmp_path: Path) -> None:
+    config = write(tmp_path, [])
+    (tmp_path / "result.json").unlink()
+    (tmp_path / "result.json").mkdir()
+    with pytest.raises(InputError, match=r"must be readable \(Is a directory\)"):
+        read_result(config, tmp_path)

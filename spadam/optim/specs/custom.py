@@ -46,6 +46,11 @@ class CustomSpec(BaseOptimizerSpec):
 
     @classmethod
     @override
+    def divides(cls) -> None:
+        return None
+
+    @classmethod
+    @override
     def eps_remedy(cls) -> str:
         return "if the class takes one, give optimizer.options.eps; else remove optimizer.eps"
 

@@ -11,6 +11,7 @@ from spadam.report.section import Section, draw, gap, swatch
 from spadam.report.tuned import TEST, Cell, tuned
 from spadam.statistics.interval import ENOUGH, estimate
 from spadam.sweep.outcome.outcome import Outcome
+from spadam.sweep.outcome.summary import notes_of
 from spadam.text import interval_text, number
 
 _ANCHOR, _TITLE = "comparison", "Tuned comparison"
@@ -91,11 +92,8 @@ def _numbers(outcome: Outcome) -> list[tuple[str, ...]]:
 
 def _notes(outcome: Outcome) -> Html:
     """What one must know to read the table, each once, with the variants that it is about."""
-    notes: dict[str, list[str]] = {}
-    for study in outcome.summaries:
-        for note in study.notes:
-            notes.setdefault(note, []).append(study.variant)
+    notes = notes_of(outcome.summaries)
     if not notes:
         return Html()
-    said = [tag("li", tag("b", ", ".join(dict.fromkeys(names))), f": {note}") for note, names in notes.items()]
+    said = [tag("li", tag("b", ", ".join(names)), f": {note}") for note, names in notes.items()]
     return tag("div", paragraph("What one should know to read it:"), tag("ul", *said), class_="notes")

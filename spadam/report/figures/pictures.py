@@ -6,7 +6,6 @@ Shapes: L rows, D features.
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,8 @@ def _picture(
 
 def _html(image: Image) -> Html:
     height, width, _ = image.pixels.shape
-    shown = tag("img", src=_data_uri(image.pixels), alt=image.label, width=str(width), height=str(height))
+    source = f"data:image/png;base64,{base64.b64encode(image.png()).decode()}"
+    shown = tag("img", src=source, alt=image.label, width=str(width), height=str(height))
     return tag("div", heading(image.head), shown, class_="panel picture")
 
 
@@ -146,11 +146,3 @@ def _shape_of_array(record: Record) -> tuple[int, int] | None:
         return data.model_copy(update={"labels": None}).read(data.files()).image_shape  # mapped: nothing is read
     except (InputError, OSError):
         return None
-
-
-def _data_uri(picture: np.ndarray[Any, Any]) -> str:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spadam.spec import InputError, Path_
+from spadam.spec import InputError, Path_, Written
 from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.space import Axis
 from spadam.sweep.definition.spec import Sweep
@@ -58,7 +58,7 @@ _ABSENT = object()
 def _changed(sweep: Sweep, path: Path_, before: object, now: object) -> InputError:
     """What has changed at ``path``, as a person wrote it."""
     remedy = "put it back, or begin another sweep with another `name` or --out"
-    value = None if now is _ABSENT else "null" if now is None else now
+    value = None if now is _ABSENT else Written("null") if now is None else now
     was = "without it" if before is _ABSENT else f"with {'null' if before is None else before}"
     rule = f"the sweep was created {was}" + (", and may only grow" if path in GROWING else "")
     if path[0] != "variants":

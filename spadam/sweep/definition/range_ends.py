@@ -13,12 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from spadam.config import RunConfig
-from spadam.diagnostics.metrics import lookup
-from spadam.models.task_spec import TaskSpec
-from spadam.spec import Document, InputError, Path_, merge, validate
+from spadam.spec import Document, InputError, Mistakes, Path_, line_of, merge, validate
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, key_of, lay_in
 from spadam.sweep.definition.space import Axis, Range, Value, takes_only_whole_numbers
-from spadam.sweep.definition.spec import Sweep
 
 _MOST_CORNERS = 4096
 """All corners are tried, at some 0.1 ms each; beyond this a space is refused, rather than checked in part."""
@@ -45,7 +42,7 @@ def lay_over(variant: str, overlay: Mapping[str, Any], ranges: Mapping[str, Rang
         own = ("variants", variant, "space", axis)
         path = own if own in document.lines else ("space", axis)
         keys = tuple(axis.split("."))
-        _check_parents(axis, data, document.where(path))
+        _check_parents(variant, axis, data, document)
         if (line := document.lines.get(path)) is None:  # a sweep as its storage knows it has no lines
             continue
         for depth in range(1, len(keys)):
@@ -72,8 +69,11 @@ def check(variant: str, document: Document, ranges: Mapping[str, Range]) -> tupl
             configs.append(validate(RunConfig, document._replace(data=data), within=f"variant {variant}: "))
         except InputError as error:
             errors.append((corner, error))
-    if errors:
-        raise _blame(errors, ends, ranges)
+    mistakes = Mistakes()
+    for told in dict.fromkeys((mistake.argument, mistake.rule) for _, error in errors for mistake in error.mistakes):
+        same = [(at, m) for at, error in errors for m in error.mistakes if (m.argument, m.rule) == told]
+        mistakes.add(_blame(same, ends, ranges))
+    mistakes.tell(line_of)
     return tuple(configs)
 
 
@@ -82,67 +82,19 @@ def whole_axes(config: RunConfig, ranges: Mapping[str, Range]) -> set[str]:
     return {name for name, range_ in ranges.items() if _is_whole(config, key_of(name), range_)}
 
 
-def check_objective(sweep: Sweep) -> None:
-    """Refuse an objective that search trials do not measure. Raises :class:`InputError`."""
-    metric = sweep.spec.objective.metric
-    where = sweep.document.where(("objective", "metric"))
-    try:
-        known, *_ = [lookup(metric, "", task.metrics) for task in _tasks(sweep)]
-    except InputError as error:
-        if error.argument:
-            raise
-        raise InputError("objective.metric", metric, error.rule, error.remedy, where) from None
-
-    def refuse(rule: str, remedy: str = "choose another metric, such as val/fvu") -> InputError:
-        return InputError("objective.metric", metric, rule, remedy, where)
-
-    if known.array:
-        raise refuse("an objective must be one number")
-    if known.split == "test":
-        raise refuse("nothing may be chosen by the test split")
-    if not known.searchable:
-        raise refuse("a search cannot be judged by it")
-    if not known.prunable and sweep.spec.search.pruner != "none":
-        rule = (
-            f"the pruner {sweep.spec.search.pruner} looks at it after every epoch, and it is measured once, at the end"
-        )
-        raise refuse(rule, "choose another metric, such as val/fvu, or set search.pruner: none")
-    for name, variant in sweep.variants.items():
-        for config in variant.corners:
-            if known.labels and config.probe is None:
-                raise refuse(f"variant {name} has no probe", "remove `probe: null`, or choose another metric")
-            if known.refit and config.probe is not None and config.probe.refit == "never":
-                raise refuse(f"variant {name} never fits it", "set probe.refit: auto, or choose another metric")
-            if known.split == "val" and config.data.validation_size == 0:
-                rule = f"variant {name} has no validation samples"
-                raise refuse(rule, "set data.validation_size, or choose another metric")
-
-
-def _tasks(sweep: Sweep) -> Iterator[TaskSpec]:
-    """What is trained at every corner. Raises :class:`InputError` about one that cannot be imported."""
-    for variant in sweep.variants.values():
-        for config in variant.corners:
-            try:
-                yield config.task
-            except InputError as error:
-                where = variant.document.where(tuple(error.argument.split(".")))
-                argument = f"variant {variant.name}: {error.argument}"
-                raise InputError(argument, error.value, error.rule, error.remedy, where) from None
-
-
 def _corners(ends: Mapping[str, tuple[Value, ...]]) -> Iterator[dict[str, Value]]:
     for values in itertools.product(*ends.values()):
         yield dict(zip(ends, values, strict=True))
 
 
 def _blame(
-    errors: list[tuple[dict[str, Value], InputError]],
+    same: list[tuple[dict[str, Value], InputError]],
     ends: Mapping[str, tuple[Value, ...]],
     ranges: Mapping[str, Range],
 ) -> InputError:
-    """The first error, with the ends that it takes: those at which all failing corners agree and others do not fail."""
-    corner, error = errors[0]
-    same = [failing for failing, other in errors if (other.argument, other.rule) == (error.argument, error.rule)]
+    """A mistake at some corners, with the ends that it takes: those at which all of them agree."""
+    corner, error = same[0]
+    error = InputError(error.argument, error.value, error.rule, error.remedy, error.where)  # the others have their turn
     if len(same) == math.prod(len(values) for values in ends.values()):
         axis = next((name for name in ranges if error.argument.endswith(f": {key_of(name)}")), None)
         if axis is None:
@@ -154,7 +106,7 @@ def _blame(
         remedy = error.remedy if drop in error.remedy else joined
         rule = error.rule if error.value is None else f"at both ends of its range, {error.rule}"
         return InputError(error.argument, error.value, rule, remedy, error.where)
-    blamed = [name for name in ends if len({failing[name] for failing in same}) < len(ends[name])] or list(ends)
+    blamed = [name for name in ends if len({failing[name] for failing, _ in same}) < len(ends[name])] or list(ends)
     place = " and ".join(_name_end(name, corner[name], ranges[name]) for name in blamed)
     return InputError(error.argument, error.value, f"{place}, {error.rule}", error.remedy, error.where)
 
@@ -165,7 +117,7 @@ def _name_end(name: str, value: Value, range_: Range) -> str:
     return f"at the {'low' if value == range_.low else 'high'} end of {name} ({value})"
 
 
-def _check_parents(axis: str, data: Any, where: str) -> None:
+def _check_parents(variant: str, axis: str, data: Any, document: Document) -> None:
     keys = axis.split(".")
     for depth, key in enumerate(keys[:-1], start=1):
         if not isinstance(data, Mapping) or key not in data:
@@ -175,7 +127,9 @@ def _check_parents(axis: str, data: Any, where: str) -> None:
             inside = ".".join(keys[:depth])
             rule = f"{'it is null, and' if data is None else 'it'} holds no key to be searched as {axis}"
             remedy = f"give {inside} its keys, or drop the axis with `space: {{{axis}: null}}`"
-            raise InputError(inside, data, rule, remedy, where)
+            own = ("variants", variant, *keys[:depth])
+            where = document.where(own if own in document.lines else ("base", *keys[:depth]))
+            raise InputError(f"variant {variant}: {inside}", data, rule, remedy, where)
 
 
 def _is_whole(config: RunConfig, dotted: str, range_: Range) -> bool:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from spadam.config import RunConfig
-from spadam.spec import Document, InputError, validate
+from spadam.spec import SWEEP, Document, InputError, Mistakes, Written, check_kind, line_of, validate
 from spadam.spec import load as load_document
-from spadam.sweep.definition import range_ends, relative_axes
+from spadam.sweep.definition import axis_names, range_ends, relative_axes
+from spadam.sweep.definition.measurable import check_data, check_objective
 from spadam.sweep.definition.space import Axis, Range
-from spadam.sweep.definition.spec import Sweep, SweepSpec, Variant
+from spadam.sweep.definition.spec import MOST_TRAININGS, Sweep, SweepSpec, Variant
+from spadam.text import count
 
 FIXED = {
     "seed": "every trial of a study has the same seed, and repeats have fresh ones",
@@ -30,24 +32,36 @@ def load(path: Path) -> Sweep:
 
     Both ends of every range are tried for every variant. Raises :class:`InputError`, with file and line.
     """
-    return check(load_document(path))
+    document = load_document(path)
+    check_kind(document, SWEEP)
+    sweep = check(document)
+    check_data(sweep, {})  # not of what a storage holds: what has been trained can be read
+    return sweep
 
 
 def check(document: Document) -> Sweep:
-    """The sweep that ``document`` describes, after all checks; see :func:`load`."""
+    """The sweep that ``document`` describes, after all checks but whether its data serve its objective."""
     if "variants" in document.data and not document.data["variants"]:
         remedy = "add one, such as `lazy: {optimizer: {name: lazy_adam}}`"
         where = document.where(("variants",))
         raise InputError("variants", None, "a sweep must have at least one variant, and there is none", remedy, where)
-    _check_ranges(document)
-    spec = validate(SweepSpec, document)
-    _check_names(spec, document)
-    _check_axes(spec, document)
-    dimensions = _number_axes(spec)
-    variants = {name: _variant(name, spec, document, dimensions) for name in spec.variants}
+    spec = _spec(document)
+    mistakes = Mistakes()
+    _check_names(spec, document, mistakes)
+    _check_axes(spec, document, mistakes)
+    mistakes.tell(line_of)
+    dimensions, variants = _number_axes(spec), dict[str, Variant]()
+    for name in spec.variants:
+        try:
+            variants[name] = _variant(name, spec, document, dimensions)
+        except InputError as error:
+            mistakes.add(error)
+    mistakes.tell(line_of)
     seed = next(iter(variants.values())).document.data.get("seed", RunConfig.model_fields["seed"].default)
-    sweep = Sweep(spec, variants, _count_trials(spec, variants, document), seed, document)
-    range_ends.check_objective(sweep)
+    trials = _count_trials(spec, variants, document)
+    _check_size(spec, trials, document)
+    sweep = Sweep(spec, variants, trials, seed, document)
+    check_objective(sweep)
     return sweep
 
 
@@ -71,8 +85,25 @@ def _variant(name: str, spec: SweepSpec, document: Document, dimensions: Mapping
     return Variant(name, merged, tuple(axes), corners)
 
 
-def _check_ranges(document: Document) -> None:
-    """Check every range by itself, so that a message can name its key and line."""
+def _spec(document: Document) -> SweepSpec:
+    """What ``document`` says. Every range is checked by itself first, so that a message can name its key and line."""
+    mistakes, rest = Mistakes(), document.data
+    for path in _ranges(document):
+        try:
+            validate(Range, range_ends.part(document, path), within=".".join(path) + ".")
+        except InputError as error:
+            mistakes.add(error)
+            rest = _without(rest, path)
+    try:
+        spec = validate(SweepSpec, document._replace(data=rest))
+    except InputError as error:
+        mistakes.add(error)
+    mistakes.tell(line_of)
+    return spec
+
+
+def _ranges(document: Document) -> Iterator[tuple[str, ...]]:
+    """Where something stands that is to be a range."""
     variants = document.data.get("variants")
     spaces: list[tuple[str, ...]] = [("space",)]
     if isinstance(variants, Mapping):
@@ -83,41 +114,49 @@ def _check_ranges(document: Document) -> None:
             space = space.get(key) if isinstance(space, Mapping) else None
         if not isinstance(space, Mapping):
             continue
-        for axis, range_ in space.items():
-            if isinstance(range_, Mapping):
-                path = (*place, axis)
-                validate(Range, range_ends.part(document, path), within=".".join(path) + ".")
+        yield from ((*place, axis) for axis, range_ in space.items() if isinstance(range_, Mapping))
 
 
-def _check_names(spec: SweepSpec, document: Document) -> None:
+def _without(data: Any, path: tuple[str, ...]) -> Any:
+    """``data`` but for what stands at ``path``."""
+    key, *rest = path
+    if not rest:
+        return {other: value for other, value in data.items() if other != key}
+    return {**data, key: _without(data[key], tuple(rest))}
+
+
+def _check_names(spec: SweepSpec, document: Document, mistakes: Mistakes) -> None:
     rule = "a name may hold letters, digits, - and _, begins with a letter or digit, and has at most 48 of them"
     for path in (("name",), *(("variants", name) for name in spec.variants)):
         name = spec.name if path == ("name",) else path[-1]
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}", name):
             remedy = "it names folders, studies and W&B runs: choose another"
-            raise InputError(path[0], name, rule, remedy, document.where(path))
+            mistakes.add(InputError(path[0], name, rule, remedy, document.where(path)))
 
 
-def _check_axes(spec: SweepSpec, document: Document) -> None:
+def _check_axes(spec: SweepSpec, document: Document, mistakes: Mistakes) -> None:
     """Refuse axes that cannot be searched, seeds of a variant's own, and drops of axes that are not there."""
-    places: list[tuple[str, ...]] = [("space", axis) for axis in spec.space]
-    places += [("variants", name, "space", axis) for name, variant in spec.variants.items() for axis in variant.space]
-    for path in places:
-        for key, why in FIXED.items():
-            if path[-1] == key or path[-1].startswith(key + "."):
-                remedy = "remove it, and set it in base"
-                raise InputError(
-                    ".".join(path), None, f"this key cannot be searched: {why}", remedy, document.where(path)
-                )
+    spaces: list[tuple[tuple[str, ...], Mapping[str, Range | None]]] = [
+        (("space",), spec.space),
+        *((("variants", n, "space"), v.space) for n, v in spec.variants.items()),
+    ]
+
+    def note(path: tuple[str, ...], rule: str, remedy: str, value: object = None) -> None:
+        mistakes.add(InputError(".".join(path), value, rule, remedy, document.where(path)))
+
+    for place, space in spaces:
+        for axis, range_ in space.items():
+            fixed = [why for key, why in FIXED.items() if f"{axis}.".startswith(f"{key}.")]
+            if fixed:
+                note((*place, axis), f"this key cannot be searched: {fixed[0]}", "remove it, and set it in base")
+            elif (why := axis_names.why_not(axis, range_)) is not None:
+                note((*place, axis), *why)
+            elif range_ is None and axis not in spec.space:
+                rule = f"only an axis of the sweep can be dropped ({', '.join(spec.space) or 'it has none'})"
+                note((*place, axis), rule, "remove the line")
     for name, variant in spec.variants.items():
         if "seed" in variant.overlay:
-            rule, where = "all variants share their seeds", document.where(("variants", name, "seed"))
-            raise InputError(f"variants.{name}.seed", variant.overlay["seed"], rule, "set base.seed", where)
-        for axis, range_ in variant.space.items():
-            if range_ is None and axis not in spec.space:
-                rule = f"only an axis of the sweep can be dropped ({', '.join(spec.space) or 'it has none'})"
-                where = document.where(("variants", name, "space", axis))
-                raise InputError(f"variants.{name}.space.{axis}", None, rule, "remove the line", where)
+            note(("variants", name, "seed"), "all variants share their seeds", "set base.seed", variant.overlay["seed"])
 
 
 def _count_trials(spec: SweepSpec, variants: Mapping[str, Variant], document: Document) -> int:
@@ -140,6 +179,16 @@ def _count_trials(spec: SweepSpec, variants: Mapping[str, Variant], document: Do
             remedy = "set `points` so that they are equal, in `space` of the variant too, or use the sampler random"
             raise InputError("search.trials", trials, rule, remedy, document.where(("search",)))
     return trials
+
+
+def _check_size(spec: SweepSpec, trials: int, document: Document) -> None:
+    """Refuse a sweep of more trainings than anybody waits for."""
+    variants, studies, seeds = len(spec.variants), spec.search.studies, spec.repeat.seeds
+    if (total := variants * studies * (trials + seeds)) > MOST_TRAININGS:
+        counts = (count(variants, "variant"), count(studies, "study"), count(trials, "trial"), count(seeds, "repeat"))
+        rule = f"a sweep has at most {MOST_TRAININGS} trainings: {{}} x {{}} x ({{}} + {{}})".format(*counts)
+        remedy = "plan fewer trials, studies, repeats or variants, or several sweeps"
+        raise InputError("search", Written(f"{total} trainings"), rule, remedy, document.where(("search",)))
 
 
 def _refuse_points(variants: Mapping[str, Variant]) -> None:

@@ -21,6 +21,9 @@ Value = bool | int | float | str | None
 
 Bound = Literal["low", "high"]
 
+MOST_POINTS = 10_000
+"""Of one axis of a grid."""
+
 NEAR = 0.5
 """Decades: a best value that lies so close to a bound may well have a better one beyond it."""
 
@@ -28,11 +31,13 @@ _FEWEST, _MOST = 0.01, 100.0
 _SMALLEST, _LARGEST = 1e-100, 1e100  # so that neither bound leaves what a number can hold
 
 
-def _as_centre(value: object) -> object:
-    """Refuse a word other than `declared` in words of our own: a union would tell of each of its members."""
-    if isinstance(value, str) and value != "declared":
-        raise InputError("around", value, "must be a number above 0, or declared", "write around: declared")
-    return value
+def _as_choices(value: object) -> object:
+    """A YAML list as a tuple of single values; a list or mapping in it is told as what cannot be chosen."""
+    for choice in value if isinstance(value, list) else ():
+        if isinstance(choice, list | dict):
+            rule = "a choice must be one value: a number, a text, true, false or null"
+            raise InputError("choices", choice, rule, "make each a variant: a variant may hold any key")
+    return as_tuple(value)
 
 
 class Range(Spec):
@@ -44,7 +49,7 @@ class Range(Spec):
     """The largest value."""
     log: bool = False
     """Equal ratios are equally likely, not equal differences; for values that may differ by orders of magnitude."""
-    around: Annotated[Literal["declared"] | float | None, BeforeValidator(_as_centre)] = None
+    around: Literal["declared"] | float | None = None
     """The middle of a logarithmic range, instead of low and high. `declared`, for `optimizer.lr`, is the centre that
     each variant's optimizer declares (`spadam list optimizers`): so all are searched equally wide around comparable
     places, although a good lr of one is a bad one of another."""
@@ -53,7 +58,7 @@ class Range(Spec):
     is known."""
     points: int | None = None
     """The sampler `grid` tries so many, evenly spread, both ends among them."""
-    choices: Annotated[tuple[Value, ...], BeforeValidator(as_tuple)] | None = None
+    choices: Annotated[tuple[Value, ...], BeforeValidator(_as_choices)] | None = None
     """The values themselves, for what is no number or not ordered."""
 
     @model_validator(mode="after")
@@ -66,6 +71,9 @@ class Range(Spec):
             self._check_bounds()
         if self.points is not None and self.points < 2:
             raise InputError("points", self.points, "a grid needs both ends: at least 2 points", "raise points")
+        if self.points is not None and self.points > MOST_POINTS:
+            rule = f"an axis of a grid has at most {MOST_POINTS} points"
+            raise InputError("points", self.points, rule, "lower points, or use the sampler qmc")
         return self
 
     def _check_bounds(self) -> None:

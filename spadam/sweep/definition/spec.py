@@ -17,6 +17,10 @@ SEEDS_APART = 10_000
 """Training seeds of the searches and of each study's repeats lie this far apart, so none is used twice."""
 
 
+MOST_TRAININGS = 100_000
+"""Of a whole sweep: months of work. The plan of a larger one would not be read within a second."""
+
+
 class VariantSpec(Spec):
     """What a variant has that base and space do not: any key of the configuration, and ranges of its own."""
 

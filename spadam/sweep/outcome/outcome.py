@@ -16,6 +16,7 @@ from spadam.files import Holder, check_folder, holder, last_sign
 from spadam.spec import InputError
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.places import lies_elsewhere, no_sweep
 from spadam.sweep.outcome.progress import Search, read, recall, value_of
 from spadam.sweep.outcome.summary import StudySummary, summarise
 from spadam.sweep.outcome.table import best_config, rows, status
@@ -166,7 +167,8 @@ def find_begun(place: Path, out: Path) -> Outcome:
     """As :func:`find`; raises :class:`InputError` for a sweep of which nothing has been trained."""
     outcome = find(place, out)
     if not outcome.attributes:
-        rule = f"the sweep must have begun below {out}"
+        hint = lies_elsewhere(outcome.sweep.name, out)
+        rule = f"the sweep must have begun below {out}" + (f"; {hint}" if hint else "")
         raise InputError("SPEC", outcome.sweep.name, rule, "run it first, or say with --out where it is")
     return outcome
 
@@ -175,8 +177,7 @@ def in_folder(folder: Path, name: str | None = None) -> Outcome:
     """The sweep that lies in ``folder``; nothing is made there. Raises :class:`InputError` when there is none."""
     path = folder / "sweep.db"
     if not os.path.isfile(path):
-        rule = "the folder must hold a sweep (a file sweep.db)"
-        raise InputError("FOLDER", str(folder), rule, "give the folder that `spadam sweep run` wrote: OUT/<sweep name>")
+        raise no_sweep(folder)
     agent = holder(folder)
     with open_to_read(path) as reader:
         found = recall(reader, name or _only_name(reader, folder), attended=agent is not None)

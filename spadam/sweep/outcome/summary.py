@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -39,6 +39,16 @@ class StudySummary(NamedTuple):
 def summarise(sweep: Sweep, searches: Sequence[Search]) -> list[StudySummary]:
     """A summary of every study, in the order of the file."""
     return [_summarise(sweep, search) for search in searches]
+
+
+def notes_of(studies: Iterable[StudySummary]) -> dict[str, list[str]]:
+    """Every note of ``studies`` once, with the variants that it is about."""
+    found: dict[str, list[str]] = {}
+    for study in studies:
+        for note in study.notes:
+            if study.variant not in (variants := found.setdefault(note, [])):
+                variants.append(study.variant)
+    return found
 
 
 def _summarise(sweep: Sweep, search: Search) -> StudySummary:

@@ -12,9 +12,11 @@ import torch
 
 from spadam import kernels
 from spadam.config import RunConfig
+from spadam.data import DatasetSpec
 from spadam.files import hold
-from spadam.spec import InputError
+from spadam.spec import InputError, at_home
 from spadam.sweep.definition.extension import check_extends, facts
+from spadam.sweep.definition.measurable import Available, check_data
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.relative_axes import scale_key
 from spadam.sweep.definition.spec import Sweep
@@ -62,7 +64,7 @@ def run_sweep(
     with cache() as said:
         if said:
             watcher.note(said)
-        return _run_sweep(Path(spec), Path(out), variants, workers, watcher, train)
+        return _run_sweep(at_home(spec, "spec"), at_home(out, "out"), variants, workers, watcher, train)
 
 
 def _run_sweep(
@@ -141,12 +143,17 @@ class Settlement:
 def hash_data(sweep: Sweep, variants: Iterable[str]) -> dict[str, list[str]]:
     """Load whatever data ``variants`` may be trained on; its hashes by variant.
 
-    Raises :class:`InputError` when data is missing or sizes do not fit it.
+    Raises :class:`InputError` when data is missing or sizes do not fit it, or the objective needs more than there is.
     """
-    hashes = {}
+    hashes, known = {}, dict[DatasetSpec, Available]()
     for name in variants:
-        found = {config.data for config in sweep.variants[name].corners}
-        hashes[name] = sorted({spec.load().content_hash() for spec in found})
+        found = set()
+        for spec in {config.data for config in sweep.variants[name].corners}:
+            dataset = spec.load()
+            found.add(dataset.content_hash())
+            known[spec] = Available.of(dataset)
+        hashes[name] = sorted(found)
+    check_data(sweep, known)
     return hashes
 
 

@@ -18,7 +18,7 @@ from spadam.sweep.running.task import Task
 from spadam.sweep.running.track import Track
 from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.running.worker_process import Trouble
-from spadam.sweep.search.objective import objective_of
+from spadam.sweep.search.objective import objective_of, without_objective
 from spadam.sweep.search.propose import propose
 from spadam.sweep.search.pruning import prune
 from spadam.sweep.search.slots import Slot
@@ -178,6 +178,15 @@ class Dispatcher:
         if accepted.slot.phase == "search":
             self._drop_unneeded(self.picture.tracks[accepted.slot.variant, accepted.slot.study])
         self.watcher.end(claim.task.slot, result.status, value_of(accepted, objective.metric))
+        if result.status == "complete" and value_of(accepted, objective.metric) is None:
+            self._doubt_objective(claim.task.slot)
+
+    def _doubt_objective(self, slot: Slot) -> None:
+        """Stop where no complete trial of a variant has had an objective: no other would have one."""
+        found = self.picture.without_objective(slot.variant)
+        if found:
+            metric, variant = self.sweep.spec.objective.metric, self.sweep.variants[slot.variant]
+            self._give_up(WorkFailed(without_objective(slot.variant, variant, metric, found)))
 
     def _drop_unneeded(self, track: Track) -> None:
         """Give up what waits for nothing, in a sweep that was begun with a queue."""
@@ -200,7 +209,10 @@ class Dispatcher:
             stop = _given_up(slot, trouble, reason)
         else:
             return
-        self._stop = self._stop or stop
+        self._give_up(stop)
+
+    def _give_up(self, why: Exception) -> None:
+        self._stop = self._stop or why
         if self._claims:
             self.watcher.note(f"nothing new is begun; {len(self._claims)} under way will be finished")
 

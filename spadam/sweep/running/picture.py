@@ -51,6 +51,13 @@ class Picture:
         """Slots that are not accepted."""
         return sum(found.slots - found.accepted for found in self._tallies.values())
 
+    def without_objective(self, variant: str) -> int:
+        """How many complete trials a variant has; 0 when one of them has an objective."""
+        if self._tallies[variant].best is not None:
+            return 0
+        mine = [track for (name, _), track in self.tracks.items() if name == variant]
+        return sum(seen.status == "complete" and seen.value is not None for t in mine for seen in t.seen.values())
+
     def next(self) -> Next | None:
         """The slot whose turn it is among those that may begin; None when all that is left waits for others."""
         while self._turns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -51,10 +51,10 @@ class Slot(NamedTuple):
 
 
 def search_slots(sweep: Sweep, variant: str, study: int | None = None) -> list[Slot]:
-    """The search slots of a variant: exactly `search.trials` in every study, the same seeds for every variant."""
+    """The search slots of a variant, or of one study: `search.trials` in each, the same seeds for every variant."""
     return [
-        Slot(variant, "search", number_of_study, number, sweep.seed + number_of_study)
-        for number_of_study in (range(sweep.spec.search.studies) if study is None else [study])
+        Slot(variant, "search", study, number, sweep.seed + study)
+        for study in (range(sweep.spec.search.studies) if study is None else [study])
         for number in range(sweep.trials)
     ]
 
@@ -88,21 +88,17 @@ def enumerate_point(search: SearchSpec, variant: Variant, slot: Slot) -> dict[st
         return {axis.name: axis.at(_sobol(search.seed, slot, axis)) for axis in variant.axes}
     if search.sampler == "grid":
         axes = sorted(variant.axes, key=lambda axis: axis.name)  # the order of lines in a file changes nothing
-        return _corner([(axis.name, axis.grid()) for axis in axes], slot.number)
+        values: dict[str, Value] = {}
+        left = slot.number
+        for axis in reversed(axes):  # the last one changes from slot to slot
+            grid = axis.grid()
+            left, at = divmod(left, len(grid))
+            values[axis.name] = grid[at]
+        return {axis.name: values[axis.name] for axis in axes}
     # A later slot that may not see a single result has nothing to learn from either.
     if search.sampler == "random" or slot.number < max(STARTUP, search.lag):
         return {axis.name: axis.at(_uniform(search.seed, slot, axis.name)) for axis in variant.axes}
     return None
-
-
-def _corner(grids: Sequence[tuple[str, Sequence[Value]]], number: int) -> dict[str, Value]:
-    """The point ``number`` of the product of ``grids``, in which the last axis changes fastest."""
-    found: dict[str, Value] = {}
-    for name, values in reversed(grids):
-        number, place = divmod(number, len(values))
-        found[name] = values[place]
-    assert number == 0, "the grid has no such point"
-    return dict(reversed(found.items()))
 
 
 def _uniform(seed: int, slot: Slot, axis: str) -> float:

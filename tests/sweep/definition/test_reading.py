@@ -36,7 +36,7 @@ def lr(**range_: Any) -> dict[str, Any]:
 CASES = [
     ({"serach": {}}, "serach", "serach", "not known", "search"),
     ({"search": {"trails": 3}}, "search.trails", "trails", "not known", "trials"),
-    ({"search": {"trials": "many"}}, "search.trials", "trials", "integer", ""),
+    ({"search": {"trials": "many"}}, "search.trials", "trials", "whole number", ""),
     ({"search": {"trials": 0}}, "search.trials", "trials", "greater than 0", ""),
     ({"search": {"trials": None}}, "search.trials", "search", "needs a number of trials", "trials: 40"),
     ({"search": {"studies": 10_001}}, "search.studies", "studies", "less than or equal to 10000", ""),
@@ -59,21 +59,33 @@ CASES = [
     ),
     ({"variants": {"lazy": {"optimiser": {}}}}, "variant lazy: optimiser", "optimiser", "not known", "optimizer"),
     ({"variants": {"lazy": {"seed": 1}}}, "variants.lazy.seed", "seed", "share their seeds", "base.seed"),
-    ({"base": {"model": {"latents": "16"}}}, "variant adam: model.latents", "latents", "integer", ""),
+    ({"base": {"model": {"latents": "16"}}}, "variant adam: model.latents", "latents", "whole number", ""),
     ({"base": {"model": {"rule": {"k": 17}}}}, "variant adam: model.rule.k", "k: 17", "", ""),
     ({"base": {"seed": -1}}, "variant adam: seed", "seed: -1", "greater than or equal to 0", ""),
     (lr(low=1e-1, high=1e-5), "space.optimizer.lr.low", "low: 0.1", "low < high must hold", "exchange"),
     (lr(low=0.0, high=1.0, log=True), "space.optimizer.lr.low", "low: 0.0", "above 0", "log: false"),
-    (lr(around=1e-3, log=None), "space.optimizer.lr.log", "log:", "boolean", ""),
+    (lr(around=1e-3, log=None), "space.optimizer.lr.log", "log:", "true or false", "false then"),
     (lr(around=1e-3, log=True), "space.optimizer.lr.around", "around: 0.001", "needs a width", "decades: 4"),
-    (lr(around="declred", decades=4, log=True), "space.optimizer.lr.around", "around:", "or declared", "declared"),
+    (
+        lr(around="declred", decades=4, log=True),
+        "space.optimizer.lr.around",
+        "around:",
+        "'declared' or a number",
+        "declared",
+    ),
     (lr(around=0.0, decades=4, log=True), "space.optimizer.lr.around", "around: 0.0", "above 0", "low and high"),
     (lr(around=1.0, decades=0, log=True), "space.optimizer.lr.decades", "decades: 0", "between 0.01", "4"),
     (lr(choices=[]), "space.optimizer.lr.choices", "choices", "something to choose", "list"),
     ({"space": {"optimizer.lr": {"hihg": 1}}}, "space.optimizer.lr.hihg", "hihg", "not known", "high"),
     ({"space": {"optimizer.lr": None}}, "space.optimizer.lr", "optimizer.lr", "", ""),
-    ({"space": {"optimizer.lrr": {"low": 1.0, "high": 2.0}}}, "variant adam: optimizer.lrr", "lrr", "not known", "lr"),
-    ({"space": {"optimiser.lr": {"low": 1.0, "high": 2.0}}}, "variant adam: optimiser", "optimiser", "", "optimizer"),
+    (
+        {"space": {"optimizer.lrr": {"low": 1.0, "high": 2.0}}},
+        "space.optimizer.lrr",
+        "lrr",
+        "has this key",
+        "optimizer.lr",
+    ),
+    ({"space": {"optimiser.lr": {"low": 1.0, "high": 2.0}}}, "space.optimiser.lr", "optimiser", "", "optimizer.lr"),
     ({"space": {"seed": {"choices": [1, 2]}}}, "space.seed", "seed:", "cannot be searched", "base"),
     ({"space": {"data.root": {"choices": ["a"]}}}, "space.data.root", "data.root", "cannot be searched", "base"),
     ({"space": {"tracking.mode": {"choices": ["a"]}}}, "space.tracking.mode", "tracking.mode", "cannot be", "base"),
@@ -84,7 +96,26 @@ CASES = [
         "cannot be searched",
         "base",
     ),
-    ({"base": {"probe": None}, "space": {"probe.lr": {"low": 1e-3, "high": 1e-1}}}, "probe", "probe.lr", "no key", ""),
+    (
+        {"base": {"probe": None}, "space": {"probe.lr": {"low": 1e-3, "high": 1e-1}}},
+        "variant adam: probe",
+        "probe: ",
+        "no key",
+        "",
+    ),
+    ({"space": {"model.k": {"low": 1, "high": 2}}}, "space.model.k", "model.k", "has this key", "model.rule.k"),
+    ({"space": {"optimizer.eps-rel": {"low": 1.0, "high": 2.0}}}, "space.optimizer.eps-rel", "eps-rel", "", "eps_rel"),
+    ({"space": {"optimizer.lr.x": {"low": 1.0, "high": 2.0}}}, "space.optimizer.lr.x", "lr.x", "", "optimizer.lr?"),
+    ({"space": {"optimizer.betas": {"low": 0.1, "high": 0.2}}}, "space.optimizer.betas", "betas", "a list", "variant"),
+    (lr(choices=[[0.9, 0.99]]), "space.optimizer.lr.choices", "choices", "must be one value", "a variant"),
+    (lr(choices=[{"a": 1}]), "space.optimizer.lr.choices", "choices", "must be one value", "a variant"),
+    (lr(low="1e-4", high=1.0), "space.optimizer.lr.low", "low:", "must be a number", "take the quotes away: 1e-4"),
+    (lr(low={"a": 1}, high=1.0), "space.optimizer.lr.low", "low:", "must be a number", "change the value"),
+    (lr(around="1e-3", decades=4), "space.optimizer.lr.around", "around:", "", "take the quotes away: 1e-3"),
+    (lr(around={"a": 1}, decades=4), "space.optimizer.lr.around", "around:", "'declared' or a number", ""),
+    ({"objective": {"direction": "min"}}, "objective.direction", "direction", "", "minimize?"),
+    ({"variants": {"lazy": None}}, "variants.lazy", "lazy", "a mapping of keys", "space"),
+    ({"variants": {"lazy": {"optimizer": "lazy_adam"}}}, "variant lazy: optimizer", "optimizer: lazy", "no key", ""),
     ({"space": {"optimizer.lr": {"points": 3}}}, "space.optimizer.lr.points", "optimizer.lr", "only the sampler", ""),
     (
         {"variants": {"lazy": {"space": {"probe.lr": None}}}},
@@ -250,3 +281,38 @@ def test_an_unknown_variant_on_the_command_line(bench: Bench) -> None:
         bench.run(variants=["lzy"])
     assert (caught.value.argument, caught.value.value) == ("--variants", "lzy")
     assert not bench.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("axis", "rule", "remedy"),
+    [
+        ("lr", "no configuration has this key", "did you mean optimizer.lr or probe.lr?"),
+        ("optimizer", "it holds keys", "search optimizer."),
+        (".lr", "no configuration has this key", "did you mean optimizer.lr"),
+        ("optimizer.learning_rate", "no configuration has this key", "known in optimizer: "),
+    ],
+)
+def test_axes_that_no_configuration_has(bench: Bench, axis: str, rule: str, remedy: str) -> None:
+    bench.write({"space": {axis: {"low": 1.0, "high": 2.0}}})
+    error = refused(bench)
+    assert error.argument == f"space.{axis}"
+    assert rule in error.rule
+    assert error.remedy.startswith(remedy)
+
+
+def test_all_mistakes_of_a_sweep_are_told_at_once(bench: Bench) -> None:
+    bench.write(
+        {
+            "search": {"trials": "2"},
+            "space": {"optimizer.lr": {"low": "1e-4", "high": []}, "optimizer.eps": {"hihg": 1}},
+        }
+    )
+    assert sorted(mistake.argument for mistake in refused(bench).mistakes) == [
+        "search.trials",
+        "space.optimizer.eps.hihg",
+        "space.optimizer.lr.high",
+        "space.optimizer.lr.low",
+    ]
+    bench.write({"variants": {"adam": {"model": {"tied": 1}}, "lazy": {"optimizer": {"betas": 3}, "probe": 4}}})
+    told = [mistake.argument for mistake in refused(bench).mistakes]
+    assert told == ["variant adam: model.tied", "variant lazy: optimizer.betas", "variant lazy: probe"]
