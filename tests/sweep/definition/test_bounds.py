@@ -56,11 +56,11 @@ def test_what_is_beyond_any_machine_is_refused_within_a_second(
 
 
 @pytest.mark.parametrize("search", [{"trials": 40_000}, {"trials": 3, "studies": 10_000}])
-def test_the_largest_sweeps_are_read_within_a_second(bench: Bench, search: dict[str, Any]) -> None:
+def test_the_largest_sweeps_are_read_in_linear_time(bench: Bench, search: dict[str, Any]) -> None:
     bench.write({"search": search})
     begun = time.process_time()
     bench.read()
-    assert time.process_time() - begun < 1.0
+    assert time.process_time() - begun < 10.0  # 0.2 s on an idle machine; 10,000 studies took minutes
 
 
 def test_a_point_of_a_large_grid_costs_no_more_than_one_of_a_small_grid(bench: Bench) -> None:
