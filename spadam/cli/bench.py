@@ -52,9 +52,7 @@ def bench(
     with arithmetic(settings.threads):
         machine = describe()
     rows = list(_run(chosen, settings))
-    from spadam.terminal.tables import print_table  # here, because rich.table takes its time
-
-    print_table(out_console, _table(rows))
+    out_console.print(_table(rows))
     out_console.print(str(machine), markup=False, soft_wrap=True)
     if quick:
         out_console.print("a quick run: few repetitions, small sizes; leave --quick out for figures to rely on")

@@ -36,9 +36,7 @@ def doctor(
         checks = [{"check": name, **finding._asdict()} for name, finding in findings.items()]
         write_json({"ok": good, "checks": checks})
     else:
-        from spadam.terminal.tables import print_table  # here, because rich.table takes its time
-
-        print_table(out_console, _table(findings))
+        out_console.print(_table(findings))
     raise typer.Exit(0 if good else 1)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from spadam.diagnostics.metrics import METRICS
+from spadam.diagnostics.metric import Metric
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.store.attempts import Record
@@ -50,12 +50,13 @@ def nearest(outcome: Outcome, records: Iterable[Record]) -> str | None:
     that goes the same way; of several the one with the most similar name.
     """
     rows = [row for record in records if record.result is not None for row in record.result.evaluations]
-    held = {name for row in rows for name, value in row.items() if name in METRICS and value is not None}
-    wanted = METRICS[outcome.metric]
+    metrics: Mapping[str, Metric] = outcome.sweep.corners[0].task.metrics  # all variants are judged by the same
+    held = {name for row in rows for name, value in row.items() if name in metrics and value is not None}
+    wanted = metrics[outcome.metric]
     if wanted.name in held:
         return wanted.name
     group = wanted.name.partition("/")[0]
-    alike = sorted(name for name in held if name.startswith(f"{group}/") and METRICS[name].unit == wanted.unit)
+    alike = sorted(name for name in held if name.startswith(f"{group}/") and metrics[name].unit == wanted.unit)
     return next(iter(difflib.get_close_matches(wanted.name, alike, 1, cutoff=0.0)), None)
 
 
