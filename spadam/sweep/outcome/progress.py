@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -156,8 +157,10 @@ def _of_point(stored: Iterable[Record], point: str | None) -> tuple[list[Record]
 
 def _best(sweep: Sweep, trials: Iterable[Record]) -> Record | None:
     metric, sign = sweep.spec.objective.metric, 1 if sweep.spec.objective.direction == "minimize" else -1
-    finite = [(sign * value, record) for record in trials if (value := value_of(record, metric)) is not None]
-    return min(finite, key=lambda pair: pair[0])[1] if finite else None
+    # What was told of a complete trial is its value: so few results are read until one of them is complete.
+    told = [(sign * value, record.slot.number, record) for record in trials if (value := record.objective) is not None]
+    ranked = (record for _, _, record in sorted(told, key=lambda entry: entry[:2]))
+    return next((record for record in ranked if value_of(record, metric) is not None), None)
 
 
 class Tally(NamedTuple):
@@ -240,6 +243,7 @@ RECENT = 7
 
 def _recent_times(records: Iterable[Record]) -> tuple[float, ...]:
     """The seconds of the trainings among ``records`` that began last."""
-    results = [result for record in records for attempt in record.attempts if (result := kept(attempt)) is not None]
-    known = [(p.get("started", ""), p["seconds"]) for r in results if (p := r.provenance).get("seconds") is not None]
-    return tuple(seconds for _, seconds in sorted(known)[-RECENT:])
+    attempts = sorted((one for record in records for one in record.attempts), key=lambda one: one.id, reverse=True)
+    results = (result for attempt in attempts if (result := kept(attempt)) is not None)
+    known = (seconds for result in results if (seconds := result.provenance.get("seconds")) is not None)
+    return tuple(itertools.islice(known, RECENT))[::-1]

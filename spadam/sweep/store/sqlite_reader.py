@@ -10,7 +10,7 @@ import json
 import math
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 from urllib.parse import quote
@@ -97,7 +97,7 @@ def _read(connection: sqlite3.Connection) -> FileReader:
     fixed = _by_owner(
         connection, "SELECT trial_id, key, value_json FROM trial_system_attributes WHERE key = 'fixed_params'"
     )
-    attributes = _by_owner(connection, "SELECT trial_id, key, value_json FROM trial_user_attributes")
+    attributes = _unread(connection, "SELECT trial_id, key, value_json FROM trial_user_attributes")
     attempts: dict[str, list[Attempt]] = defaultdict(list)
     for id_, study, number, stored_state, started in trials:
         attempts[studies[study]].append(
@@ -109,10 +109,39 @@ def _read(connection: sqlite3.Connection) -> FileReader:
                 values.get(id_),
                 params.get(id_, {}),
                 fixed.get(id_, {}).get("fixed_params", {}),
-                attributes.get(id_, {}),
+                Unread(attributes.get(id_, {})),
             )
         )
     return FileReader({name: described.get(id_, {}) for id_, name in studies.items()}, dict(attempts))
+
+
+class Unread(Mapping[str, Any]):
+    """Values as JSON, each read when it is asked for: results are large, and few are looked at."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._read: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._read:
+            self._read[key] = json.loads(self._texts[key])
+        return self._read[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
+def _unread(connection: sqlite3.Connection, query: str) -> dict[int, dict[str, str]]:
+    """What ``query`` gives, rows of owner, key, and a value as JSON, as texts for every owner."""
+    if connection.execute(f"SELECT count(*) FROM ({query}) WHERE NOT json_valid(value_json)").fetchone() != (0,):
+        raise UnknownLayout("an attribute is no JSON")
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for owner, key, value in connection.execute(query):
+        found[owner][key] = value
+    return found
 
 
 def _by_owner(connection: sqlite3.Connection, query: str) -> dict[int, dict[str, Any]]:
