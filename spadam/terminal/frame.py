@@ -23,8 +23,8 @@ _GAP = "  "
 _BAR, _WIDEST_BAR = 6, 40
 _NAME, _WIDEST_NAME = 10, 28
 _BEST, _LEFT = 12, 12
-_RUNNING, _WIDE_RUNNING = 18, 42
-"""`search-11 45 % +3`, and with step and loss."""
+_RUNNING, _WIDE_RUNNING = 20, 42
+"""`search-11 evaluating`, and with step and loss."""
 
 
 class State(NamedTuple):
@@ -161,19 +161,19 @@ def _running(trainings: Mapping[Slot, Progress | None], width: int) -> str:
     if not trainings:
         return ""
     slot, at = max(trainings.items(), key=lambda pair: _share(pair[1]) or -1.0)
-    text = f"{slot.label} {_state(at)}"
+    text = f"{slot.label} {_state(at, width)}"
     if width >= _WIDE_RUNNING and at is not None and at.loss is not None and at.doing == "training":
         steps = f"step {at.step}" + (f" of {at.total}" if at.total else "")
         text = f"{slot.label}: {steps}, loss {number(at.loss)}"
     return text + (f" +{len(trainings) - 1}" if len(trainings) > 1 else "")
 
 
-def _state(at: Progress | None) -> str:
+def _state(at: Progress | None, width: int) -> str:
     if at is None:
         return "starting"
     share = _share(at)
     if at.doing != "training":
-        return at.doing
+        return at.doing if width >= _WIDE_RUNNING else at.doing.split()[0]
     return f"step {at.step}" if share is None else f"{100 * share:.0f} %"
 
 
