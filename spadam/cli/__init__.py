@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spadam.cli.interruption import hold_off, signals_taken
+from spadam.cli.interruption import hold_off, signals_taken, starts
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line, and leave with its exit code: see :mod:`spadam.cli.ending`."""
+    starts(True)  # until a command begins, see `ending.Commands`
     with signals_taken():
         from spadam.cli.characters import bear_all_characters
         from spadam.cli.commands import app  # here, because they take a moment: Ctrl-C is heard before that

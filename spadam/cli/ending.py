@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from spadam.cli.interruption import goes_on, hold_off, sentence
+from spadam.cli.interruption import goes_on, hold_off, sentence, starts
 from spadam.cli.options import error_console
 from spadam.spec import InputError
 from spadam.training.interruption import exit_code
@@ -34,8 +34,9 @@ class Commands(TyperGroup):
 
     @override
     def invoke(self, ctx: Any) -> Any:
-        _check_current_folder()
+        starts(False)
         try:
+            _check_current_folder()
             return super().invoke(ctx)
         except KeyboardInterrupt as interruption:
             hold_off()

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from spadam.training.interruption import SIGNALS, Interrupted, exit_code, farewells, imports, send_again
+from spadam.training.interruption import SIGNALS, Interrupted, exit_code, farewells, imports, puts_away, send_again
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -46,6 +46,15 @@ def goes_on() -> bool:
     return sentence().startswith(_GOES_ON)
 
 
+_starting = False
+
+
+def starts(yes: bool) -> None:
+    """Say whether the program is only about to start: then there is nothing to put in order, and it leaves at once."""
+    global _starting
+    _starting = yes
+
+
 def hold_off() -> None:
     """Hear no more of them: all that is left to do is to say so."""
     for number in SIGNALS:
@@ -57,7 +66,8 @@ def signals_taken() -> Iterator[None]:
     """Make a KeyboardInterrupt of each signal that ends a program, but for those that `nohup` or a shell turned off.
 
     In the middle of an import there is nothing to put in order, and what is raised there may get lost: the program
-    leaves at once. No signal arrives outside the main thread: there nothing is done.
+    leaves at once, as it does while it :func:`starts`. A destructor is let come to its end. No signal arrives outside
+    the main thread: there nothing is done.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -86,7 +96,10 @@ class _Handler:
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """Raise KeyboardInterrupt, once; leave where that would be lost, or has taken too long."""
         now, first = time.monotonic(), self._since == math.inf
-        if (first and imports(frame)) or now - self._since > _LONGEST_SECONDS:
+        if first and puts_away(frame) and not _starting:
+            send_again(number, unless=lambda: self._since != math.inf)
+            return
+        if (first and (_starting or imports(frame))) or now - self._since > _LONGEST_SECONDS:
             _leave(Interrupted(number))
         if first:
             self._since = now

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -55,9 +56,26 @@ def imports(frame: FrameType | None) -> bool:
     return False
 
 
-def send_again(number: int) -> None:
-    """Have the signal ``number`` come to this process once more, in a moment."""
-    timer = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
+def puts_away(frame: FrameType | None) -> bool:
+    """Whether ``frame`` is within a destructor or a weak reference's callback.
+
+    What is raised there comes to nobody, and may leave half of the work undone: a second call then fails.
+    """
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def send_again(number: int, unless: Callable[[], bool] = lambda: False) -> None:
+    """Have the signal ``number`` come to this process once more, in a moment; ``unless`` it was heard meanwhile."""
+
+    def send() -> None:
+        if not unless():
+            os.kill(os.getpid(), number)
+
+    timer = threading.Timer(_AGAIN_SECONDS, send)
     timer.daemon = True
     timer.start()
 
@@ -83,6 +101,7 @@ class Interruption:
     def check(self) -> None:
         """Raise KeyboardInterrupt if there was an interruption."""
         if self._number is not None and not self._winding_down:
+            self._since = time.monotonic()
             raise Interrupted(self._number)
 
     def wind_down(self) -> None:
@@ -98,6 +117,7 @@ class Interruption:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._winding_down = True
         for number, before in self._before.items():
             signal.signal(number, before)
 
@@ -105,8 +125,8 @@ class Interruption:
         self._number = self._number or number
         if self._winding_down or time.monotonic() - self._since < GRACE_SECONDS:
             return
-        if imports(frame):
-            send_again(number)
+        if imports(frame) or puts_away(frame):
+            send_again(number, unless=lambda: self._winding_down or self._since > -math.inf)
             return
         self._since = time.monotonic()
         raise Interrupted(self._number)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spadam.cli.interruption import signals_taken
+from spadam.cli.interruption import signals_taken, starts
 from spadam.spec import dump, merge
 from spadam.training.interruption import Interrupted, exit_code
 from support.sweep_bench import SPEC
@@ -122,6 +122,43 @@ def test_one_that_was_swallowed_comes_once_more() -> None:
     with signals_taken(), pytest.raises(Interrupted) as caught:
         work()
     assert exit_code(caught.value) == 143
+
+
+class Halves:
+    """A destructor that must not be left in the middle."""
+
+    done = False
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        Halves.done = True
+
+
+def test_a_destructor_comes_to_its_end() -> None:
+    def work() -> None:
+        Halves()
+        time.sleep(60)
+
+    with signals_taken(), pytest.raises(Interrupted):
+        work()
+    assert Halves.done
+
+
+def test_before_a_command_begins_the_program_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[int] = []
+
+    def leave(code: int) -> None:
+        said.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr("os._exit", leave)
+    starts(True)
+    try:
+        with signals_taken(), pytest.raises(SystemExit):
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        starts(False)
+    assert said == [143]
 
 
 def test_one_in_an_import_ends_the_program_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
