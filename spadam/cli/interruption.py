@@ -81,6 +81,7 @@ def signals_taken() -> Iterator[None]:
     try:
         yield
     finally:
+        starts(False)  # a program that only prints its help never begins a command
         sys.unraisablehook = hook
         for number, earlier in before.items():
             signal.signal(number, earlier)

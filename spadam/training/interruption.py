@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -49,11 +49,7 @@ def imports(frame: FrameType | None) -> bool:
 
     What is raised there may come to nobody, or out as another error: modules try things, and catch what comes of it.
     """
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
-        frame = frame.f_back
-    return False
+    return any(code.co_filename.startswith("<frozen importlib") for code in _codes(frame))
 
 
 def puts_away(frame: FrameType | None) -> bool:
@@ -61,11 +57,14 @@ def puts_away(frame: FrameType | None) -> bool:
 
     What is raised there comes to nobody, and may leave half of the work undone: a second call then fails.
     """
+    return any(code.co_name == "__del__" or code.co_filename == weakref.__file__ for code in _codes(frame))
+
+
+def _codes(frame: FrameType | None) -> Iterator[CodeType]:
+    """What runs in ``frame``, and in those that have called it."""
     while frame is not None:
-        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
-            return True
+        yield frame.f_code
         frame = frame.f_back
-    return False
 
 
 def send_again(number: int, unless: Callable[[], bool] = lambda: False) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from spadam.cli import main
 from spadam.cli.interruption import signals_taken, starts
 from spadam.spec import dump, merge
 from spadam.training.interruption import Interrupted, exit_code
@@ -159,6 +160,14 @@ def test_before_a_command_begins_the_program_leaves_at_once(monkeypatch: pytest.
     finally:
         starts(False)
     assert said == [143]
+
+
+def test_a_program_that_begins_no_command_leaves_nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["spadam", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    with signals_taken(), pytest.raises(Interrupted):
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_one_in_an_import_ends_the_program_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
