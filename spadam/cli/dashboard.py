@@ -8,18 +8,11 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Out, Storage, at_home, error_console, out_console
+from spadam.cli.options import Out, SpecOrFolderIfAny, Storage, error_console, out_console
 
 
 def dashboard(
-    place: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="SPEC|FOLDER",
-            help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.",
-            callback=at_home,
-        ),
-    ] = None,
+    place: SpecOrFolderIfAny = None,
     storage: Storage = None,
     out: Out = Path("runs"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8080,

@@ -48,14 +48,12 @@ def _shown(param: typer.CallbackParam) -> str:
 
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="A sweep file (YAML).", callback=at_home)]
-SpecOrFolder = Annotated[
-    Path,
-    typer.Argument(
-        metavar="SPEC|FOLDER",
-        help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.",
-        callback=at_home,
-    ),
-]
+_SPEC_OR_FOLDER = typer.Argument(
+    metavar="SPEC|FOLDER", help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.", callback=at_home
+)
+SpecOrFolder = Annotated[Path, _SPEC_OR_FOLDER]
+SpecOrFolderIfAny = Annotated[Path | None, _SPEC_OR_FOLDER]
+"""Of a command that may be given a storage instead."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Storage = Annotated[
     str | None,

@@ -7,20 +7,12 @@ from typing import Annotated
 
 import typer
 
-from spadam.cli.options import Storage, at_home, error_console, out_console
+from spadam.cli.options import SpecOrFolderIfAny, Storage, at_home, error_console, out_console
 from spadam.spec import InputError
 
 
 def report(
-    place: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="SPEC|FOLDER",
-            help="A sweep file (YAML), or the folder of a sweep: OUT/<sweep name>.",
-            show_default=False,
-            callback=at_home,
-        ),
-    ] = None,
+    place: SpecOrFolderIfAny = None,
     storage: Storage = None,
     sweep: Annotated[str | None, typer.Option(metavar="NAME", help="With --storage: which sweep of it.")] = None,
     out: Annotated[
