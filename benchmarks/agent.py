@@ -58,12 +58,13 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
 def run(slots: int, sampler: str) -> dict[str, float]:
     """Seconds of a sweep of so many slots: of processor time, and how long one waits for `status` and `results`."""
     from spadam.sweep.running.agent import run_sweep
+    from spadam.sweep.running.means import Means
 
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "agent.yaml"
         spec.write_text(SPEC.format(trials=slots // 2, sampler=sampler))
         begun, clock = time.process_time(), time.perf_counter()
-        run_sweep(spec, folder, workers=0, train=train)
+        run_sweep(spec, folder, means=Means(0), train=train)
         found = {"processor": time.process_time() - begun, "clock": time.perf_counter() - clock}
         for command in ("status", "results"):
             code = "import sys; from spadam.cli import program; program()"

@@ -113,8 +113,9 @@ def run_sweep(
 
     from spadam.report import write
     from spadam.sweep.running.agent import run_sweep
+    from spadam.sweep.running.means import Means
 
-    outcome = run_sweep(spec, out, variants, workers=workers, watcher=watcher)
+    outcome = run_sweep(spec, out, variants, means=Means(workers), watcher=watcher)
     if outcome.trouble is None:
         try:
             write(outcome)

@@ -75,8 +75,9 @@ def mark_training(task: Any, progress: Callable[[Any], None]) -> Any:
 def run_quietly(workers: int, spec: Path, out: Path) -> int:
     """Run the sweep in this process; its exit code."""
     from spadam.sweep.running.agent import run_sweep
+    from spadam.sweep.running.means import Means
 
-    return 0 if run_sweep(spec, out, workers=workers, train=mark_training).trouble is None else 1
+    return 0 if run_sweep(spec, out, means=Means(workers), train=mark_training).trouble is None else 1
 
 
 def measure_sweep(workers: int, spec: Path, folder: Path) -> dict[str, float]:

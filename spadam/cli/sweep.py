@@ -51,11 +51,12 @@ def run(
         from spadam import report
         from spadam.report.upload import show_streamed
         from spadam.sweep.running.agent import choose, run_sweep
+        from spadam.sweep.running.means import Means
         from spadam.terminal.sweep import show, watch
 
     chosen = _names(variants)
     with watch(error_console) as view:
-        outcome = run_sweep(spec, out, chosen, workers=workers, watcher=view)
+        outcome = run_sweep(spec, out, chosen, means=Means(workers), watcher=view)
     if outcome.trouble is not None:
         error_console.print(outcome.trouble, markup=False, soft_wrap=True)
         raise typer.Exit(1)

@@ -74,6 +74,10 @@ class LiveView:
         self._ready.stop()
         self._live.start()
 
+    def resize(self, workers: int) -> None:
+        """Show how many train at a time by now."""
+        self._show(self._frame.state._replace(workers=workers))
+
     def update(self, tallies: Sequence[Tally]) -> None:
         """Show the new numbers."""
         self._show(self._frame.state._replace(tallies=tallies))

@@ -55,6 +55,10 @@ class LogView:
         """Keep what later lines need."""
         self._metric, self._workers = metric, workers
 
+    def resize(self, workers: int) -> None:
+        """Keep what later lines need."""
+        self._workers = workers
+
     def update(self, tallies: Sequence[Tally]) -> None:
         """Write a line for every training that has just ended: it says how far its variant is."""
         left = duration(total(seconds_left(tallies, self._workers)))

@@ -12,6 +12,7 @@ from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.outcome import Outcome, find
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.running.agent import run_sweep
+from spadam.sweep.running.means import Means
 from spadam.terminal.sweep import show, watch
 from support.sweep_quadratic import train as quadratic_train
 
@@ -63,7 +64,7 @@ class Bench:
         table, progress = Console(file=self.said, width=120), Console(file=self.told, width=120)
         try:
             with watch(progress) as view:
-                outcome = run_sweep(self.spec, self.out, variants, workers=workers, watcher=view, train=train)
+                outcome = run_sweep(self.spec, self.out, variants, means=Means(workers), watcher=view, train=train)
         except KeyboardInterrupt:
             return 1
         if outcome.trouble is not None:

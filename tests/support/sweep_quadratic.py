@@ -43,6 +43,7 @@ def finish(task: Task, value: float | None, status: str = "complete", **metrics:
 def main() -> None:
     """Run a sweep and note each training that begins and ends; the one after ENDS never does: ``SPEC OUT LOG ENDS``."""
     from spadam.sweep.running.agent import run_sweep
+    from spadam.sweep.running.means import Means
 
     spec, out, log, ends = sys.argv[1:]
 
@@ -54,7 +55,7 @@ def main() -> None:
         _note(Path(log), "end", task)
         return result
 
-    run_sweep(spec, out, ["adam"], workers=0, train=noted)
+    run_sweep(spec, out, ["adam"], means=Means(0), train=noted)
 
 
 def _note(log: Path, what: str, task: Task) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from spadam.sweep.outcome.progress import Tally
 from spadam.sweep.running.agent import run_sweep
+from spadam.sweep.running.means import Means
 from spadam.sweep.running.task import Task
 from spadam.sweep.search.slots import Slot
 from spadam.terminal.live import LiveView
@@ -196,7 +197,7 @@ def test_a_whole_sweep(bench: Bench) -> None:
         return quadratic.train(task, progress)
 
     with view:
-        run_sweep(bench.spec, bench.out, workers=0, watcher=view, train=look)
+        run_sweep(bench.spec, bench.out, means=Means(0), watcher=view, train=look)
     assert shots[0][1].endswith("search-0 50 %")
     assert shots[0][1].split()[-4] == "?"  # nobody knows yet
     assert shots[2][1].split()[-5:-3] == ["7", "s"]  # of 4 x 2 s, half of one is done

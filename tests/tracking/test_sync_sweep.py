@@ -16,6 +16,7 @@ from spadam.cli.sync import sync
 from spadam.spec import InputError
 from spadam.sweep.outcome.outcome import in_folder
 from spadam.sweep.running.agent import run_sweep
+from spadam.sweep.running.means import Means
 from support.wandb_desk import KEY, Desk
 from support.wandb_rows import STEP, logged, shown
 from support.wandb_server import HISTORY, HOLD, SUMMARY, SeenRun, WandbServer
@@ -41,7 +42,7 @@ repeat: {seeds: 1}
 def begin(here: Path, *variants: str) -> Path:
     """Run ``variants`` of the sweep, in ``here``; its folder."""
     (here / "sweep.yaml").write_text(SWEEP)
-    run_sweep(here / "sweep.yaml", here / "runs", variants, workers=0)
+    run_sweep(here / "sweep.yaml", here / "runs", variants, means=Means(0))
     return here / "runs" / "lr-eps"
 
 

@@ -19,7 +19,7 @@ def seconds_left(
 
     ``under_way`` says of trainings that run which share of them is done. A training is taken to last as long as the
     last ones did in the middle: those of its variant where there are some, else those of all. The time is None before
-    any has ended.
+    any has ended, and while nobody works.
     """
     trials, repeats = (
         [t for tally in tallies for t in getattr(tally, name)] for name in ("trial_times", "repeat_times")
@@ -28,7 +28,7 @@ def seconds_left(
     for tally in tallies:
         trial = _middle(tally.trial_times, trials, tally.repeat_times, repeats)
         repeat = _middle(tally.repeat_times, repeats, tally.trial_times, trials)
-        if trial is None or repeat is None:
+        if trial is None or repeat is None or not workers:
             left[tally.variant] = None if tally.trials_left or tally.repeats_left else 0.0
             continue
         seconds = tally.trials_left * trial + tally.repeats_left * repeat

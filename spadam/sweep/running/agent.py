@@ -26,6 +26,7 @@ from spadam.sweep.outcome.table import CSV, write_csv
 from spadam.sweep.running.crew import Alone, Crew
 from spadam.sweep.running.dispatch import Dispatcher, WorkFailed
 from spadam.sweep.running.local import Workers, default_workers, visible_devices, warm_up
+from spadam.sweep.running.means import Means
 from spadam.sweep.running.task import Train
 from spadam.sweep.running.task import train as train_task
 from spadam.sweep.running.watcher import Quiet, Watcher
@@ -46,15 +47,16 @@ def run_sweep(
     out: str | os.PathLike[str] = "runs",
     variants: Sequence[str] | None = None,
     *,
-    workers: int | None = None,
+    means: Means | None = None,
     watcher: Watcher | None = None,
     train: Train = train_task,
 ) -> Outcome:
     """Run the sweep in the file ``spec`` below the folder ``out``, or go on with it; writes trials.csv there.
 
-    ``variants`` runs only those. ``workers`` is the number of worker processes, by default what suits the machine (see
-    :func:`spadam.sweep.running.local.default_workers`); 0 trains in this process. No result depends on it. ``watcher``
-    hears what happens meanwhile. When a training fails again and again the outcome holds its ``trouble``.
+    ``variants`` runs only those. ``means`` says who trains, and where the storage lies: by default as many worker
+    processes as suit the machine (see :func:`spadam.sweep.running.local.default_workers`), and a file beside the runs.
+    No result depends on it. ``watcher`` hears what happens meanwhile. When a training fails again and again the outcome
+    holds its ``trouble``.
 
     Raises :class:`InputError`, before anything is trained wherever that can be known; KeyboardInterrupt when it is
     interrupted, and OSError when its storage cannot be written: then too trials.csv is written, if there is room, and
@@ -64,13 +66,13 @@ def run_sweep(
     with cache() as said:
         if said:
             watcher.note(said)
-        return _run_sweep(at_home(spec, "spec"), at_home(out, "out"), variants, workers, watcher, train)
+        return _run_sweep(at_home(spec, "spec"), at_home(out, "out"), variants, means or Means(), watcher, train)
 
 
 def _run_sweep(
-    spec: Path, out: Path, variants: Sequence[str] | None, workers: int | None, watcher: Watcher, train: Train
+    spec: Path, out: Path, variants: Sequence[str] | None, means: Means, watcher: Watcher, train: Train
 ) -> Outcome:
-    if workers != 0:
+    if means.workers != 0 and means.cluster is None:
         warm_up()
     sweep = load(spec)
     chosen = choose(sweep, variants)
@@ -89,7 +91,7 @@ def _run_sweep(
                 kernels.prepare(_CPU)  # once, and not by every worker at the same time
             if scales:
                 studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
-            crew = _crew(sweep, place.accelerator, workers, train)
+            crew = _crew(sweep, place.accelerator, means, train)
             watcher.open(sweep.spec.objective.metric, crew.size)
             Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher, interruption, held.beat).work()
         except WorkFailed as error:
@@ -101,13 +103,14 @@ def _run_sweep(
     return outcome
 
 
-def _crew(sweep: Sweep, accelerator: str, workers: int | None, train: Train) -> Crew:
+def _crew(sweep: Sweep, accelerator: str, means: Means, train: Train) -> Crew:
     """Who trains: so many worker processes as were asked for, or as the machine bears."""
-    if workers == 0:
+    if means.workers == 0:
         return Alone(train)
     devices = visible_devices() if accelerator == "gpu" else []
     threads = max(config.trainer.threads for config in sweep.corners)
-    return Workers(workers or default_workers(threads, len(devices)), train, devices)
+    size = means.workers or default_workers(threads, len(devices))
+    return Workers(size, train, devices, means.stall_seconds)
 
 
 class Place(NamedTuple):

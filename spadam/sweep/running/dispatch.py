@@ -109,14 +109,17 @@ class Dispatcher:
                 self.crew.begin(claim.task)
                 self.watcher.begin(claim.task.slot)
                 self.watcher.update(self.picture.tallies)
-            if not self._claims:
+            if not self._claims and (self._stop is not None or self.crew.size):
                 left = self.picture.left
                 assert self._stop or not left, f"nothing can begin, and {left} slots are not accepted"
                 return
             self.interruption.check()
-            while not (endings := self.crew.listen(self.watcher.move, self.watcher.note)):
+            size = self.crew.size
+            while not (endings := self.crew.listen(self.watcher.move, self.watcher.note)) and self.crew.size == size:
                 self._beat()
                 self.interruption.check()
+            if self.crew.size != size:
+                self.watcher.resize(self.crew.size)
             for task, outcome in endings:
                 claim = self._claims.pop(task.slot)
                 if isinstance(outcome, Trouble):
@@ -162,9 +165,14 @@ class Dispatcher:
 
     def _task(self, record: Record, config: RunConfig, pruning: Pruning | None) -> Task:
         attempt = len(record.attempts) - 1  # the others have failed, and their folders stay
-        out = self.folder / record.slot.folder / f"attempt-{attempt}"
+        earlier, out = self._folders(record.slot, attempt)
         objective = self.sweep.spec.objective
-        return Task(self.sweep.name, record.slot, attempt, self._settle(config), out, objective, pruning)
+        return Task(self.sweep.name, record.slot, attempt, self._settle(config), out, objective, pruning, earlier)
+
+    def _folders(self, slot: Slot, attempt: int) -> tuple[tuple[Path, ...], Path]:
+        """The folders of the attempts before, and that of this one."""
+        *earlier, out = (self.folder / slot.folder / f"attempt-{number}" for number in range(attempt + 1))
+        return tuple(earlier), out
 
     def _accept(self, claim: Claim, result: RunResult) -> None:
         objective = self.sweep.spec.objective

@@ -22,7 +22,8 @@ from typing import Any
 
 from spadam import machine
 from spadam.files import CACHE
-from spadam.sweep.running.crew import Ending
+from spadam.sweep.running.crew import Ending, place_name
+from spadam.sweep.running.means import STALL_SECONDS
 from spadam.sweep.running.task import Task, Train
 from spadam.sweep.running.worker_process import Message, Trouble, restore_variables, serve
 from spadam.sweep.search.slots import Slot
@@ -32,9 +33,6 @@ from spadam.training.result import RunResult
 
 MOST_BY_DEFAULT = 4
 """A worker wants about a gigabyte, and a machine may have other things to do: more of them only when asked for."""
-
-STALL_SECONDS = 1800.0
-"""A worker of which nothing is heard for so long is taken for hung. Ticks come from steps, so it covers a refit too."""
 
 _LISTEN_SECONDS = 1.0
 
@@ -109,6 +107,11 @@ class Workers:
             elif isinstance(message, Progress) and member.task is not None:
                 moved(member.task.slot, message)
         return endings + self._give_up_stalled()
+
+    def where(self, slot: Slot) -> str:
+        """The process that trains the task of ``slot``."""
+        mine = (member for member in self._members if member.task is not None and member.task.slot == slot)
+        return place_name(next((member.process.pid for member in mine), None))
 
     def close(self) -> None:
         """Let everybody go at once, whatever they are at."""

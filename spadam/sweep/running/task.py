@@ -28,6 +28,8 @@ class Task(NamedTuple):
     objective: ObjectiveSpec
     pruning: Pruning | None = None
     """What it must reach to go on; None when it goes on to its end in any case."""
+    earlier: tuple[Path, ...] = ()
+    """The folders of the attempts before this one, which have failed; what they have left may be gone on with."""
 
 
 Train = Callable[[Task, Callable[[Progress], None]], RunResult]

@@ -22,6 +22,9 @@ class Watcher(Protocol):
     def open(self, metric: str, workers: int) -> None:
         """The data has been read: trainings begin, ``workers`` of them at a time, and are compared by ``metric``."""
 
+    def resize(self, workers: int) -> None:
+        """From now on ``workers`` trainings run at a time; 0 while there is nobody to train."""
+
     def update(self, tallies: Sequence[Tally]) -> None:
         """The variants in numbers, anew after every training."""
 
@@ -42,6 +45,9 @@ class Quiet:
     """A watcher that says nothing but what a person should know, and logs that as a warning."""
 
     def open(self, metric: str, workers: int) -> None:
+        """Do nothing."""
+
+    def resize(self, workers: int) -> None:
         """Do nothing."""
 
     def update(self, tallies: Sequence[Tally]) -> None:
