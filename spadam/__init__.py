@@ -131,7 +131,7 @@ def load(folder: str | os.PathLike[str]) -> Outcome:
     :class:`spadam.spec.InputError` when the folder holds no sweep.
     """
     from spadam.spec import at_home
-    from spadam.sweep.outcome.outcome import in_folder
+    from spadam.sweep.outcome.finding import in_folder
 
     return in_folder(at_home(folder, "folder"))
 

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from spadam import machine
 from spadam.files import check_folder
 from spadam.spec import InputError
+from spadam.sweep.store.environment import given_or_set
 
 _GB = 1e9
 
@@ -33,7 +34,7 @@ class Asked(NamedTuple):
     data_root: Path | None = None
     """Where data sets may lie, beside the usual places."""
     storage: str | None = None
-    """The address of a sweep's storage."""
+    """The address of a sweep's storage; None is that in the environment, if there is one."""
 
 
 class Finding(NamedTuple):
@@ -70,7 +71,7 @@ def _checks(asked: Asked) -> dict[str, tuple[Callable[[Asked], Finding], float]]
         "W&B": (_check_wandb, 30),
         "results": (_check_out, 5),
     }
-    return checks | ({"storage": (_check_storage, 10)} if asked.storage else {})
+    return checks | ({"storage": (_check_storage, 10)} if given_or_set(asked.storage) else {})
 
 
 def _bounded(check: Callable[[Asked], Finding], asked: Asked, seconds: float) -> Finding:
@@ -83,7 +84,7 @@ def _bounded(check: Callable[[Asked], Finding], asked: Asked, seconds: float) ->
         except InputError as error:
             found.append(Finding("problem", f"{error.headline}: {error.rule}", error.remedy))
         except BaseException as error:
-            text = _without_password(f"the check broke: {type(error).__name__}: {error}", asked.storage)
+            text = _without_password(f"the check broke: {type(error).__name__}: {error}", given_or_set(asked.storage))
             found.append(Finding("problem", text.partition("\n")[0], remedy))
 
     thread = threading.Thread(target=run, daemon=True)  # what waits for a dead server cannot be stopped, only left
@@ -197,7 +198,6 @@ def _check_wandb(asked: Asked) -> Finding:
 def _check_storage(asked: Asked) -> Finding:
     from spadam.sweep.store.connection import holds_studies, open_address
 
-    assert asked.storage is not None
     if not holds_studies(asked.storage):
         return Finding("ok", "answers; it holds no sweep yet")
     with open_address(asked.storage) as storage:

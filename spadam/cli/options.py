@@ -59,8 +59,8 @@ Storage = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Address of a sweep's storage, such as sqlite:///runs/x/sweep.db or postgresql+psycopg://user@host/name; "
-        "a password is best left to PGPASSWORD or ~/.pgpass.",
+        help="Address of a sweep's storage at a server: postgresql+psycopg://user@host/name. Default: SPADAM_STORAGE, "
+        "or a file beside the runs. A password has no place in it: SPADAM_STORAGE_PASSWORD_FILE or PGPASSFILE.",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for results.", show_default=True, callback=at_home)]
@@ -75,7 +75,11 @@ def write_text(text: str) -> None:
 
 
 def write_json(value: object) -> None:
-    """Print ``value`` as strict JSON."""
+    """Print ``value`` as strict JSON; a list with a line for each of its members, of which there may be many."""
     from spadam.files import strict_json
 
+    if isinstance(value, list):
+        lines = ",\n ".join(map(strict_json, value))
+        sys.stdout.write(f"[{lines}]\n" if len(value) < 2 else f"[\n {lines}\n]\n")
+        return
     sys.stdout.write(strict_json(value, indent=1) + "\n")

@@ -37,23 +37,22 @@ def report(
     At any time, also while the sweep runs.
     """
     from spadam.report import write
-    from spadam.sweep.outcome.outcome import find_begun, in_folder, in_storage
+    from spadam.sweep.outcome.finding import find_begun, in_folder, in_storage
+    from spadam.sweep.store.environment import given_or_set
     from spadam.terminal.drawing import drawing
 
-    if (place is None) == (storage is None):
+    if place is None and given_or_set(storage) is None:
         rule = "a report is made of a sweep's file or folder, or of a storage"
         remedy = "write `spadam report runs/NAME`, or `spadam report --storage URL --sweep NAME`"
         raise InputError("SPEC|FOLDER", place and str(place), rule, remedy)
-    if storage is not None and sweep is None:
-        raise InputError("--sweep", None, "a storage may hold several sweeps", "add --sweep NAME")
-    if storage is not None:
-        assert sweep is not None
+    if place is None:
+        if sweep is None:
+            raise InputError("--sweep", None, "a storage may hold several sweeps", "add --sweep NAME")
         outcome = in_storage(storage, sweep)
-    elif place is not None and place.is_dir():
-        outcome = in_folder(place, sweep)
+    elif place.is_dir():
+        outcome = in_folder(place, sweep, storage)
     else:
-        assert place is not None
-        outcome, out = find_begun(place, out or Path("runs")), None
+        outcome, out = find_begun(place, out or Path("runs"), storage), None
     try:
         with drawing(error_console) as told:
             path = write(outcome, out, export, told)

@@ -13,6 +13,7 @@ from spadam.cli.options import (
     OutThere,
     SpecFile,
     SpecOrFolder,
+    Storage,
     error_console,
     out_console,
     write_json,
@@ -32,6 +33,8 @@ Workers = Annotated[
     ),
 ]
 
+WATCH_SECONDS = 2.0
+
 app = typer.Typer(help="Search lr and eps for several optimizers with equal budgets.", no_args_is_help=True)
 
 
@@ -41,6 +44,16 @@ def run(
     out: Out = Path("runs"),
     workers: Workers = None,
     variants: Annotated[str | None, typer.Option(metavar="A,B", help="Run only these variants.")] = None,
+    storage: Storage = None,
+    storage_patience: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.0, help="The server of --storage may be away for so long.")
+    ] = 600.0,
+    retries: Annotated[
+        int, typer.Option(min=0, help="So often is a training begun again whose worker dies, or whose disk fails.")
+    ] = 3,
+    stall: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1.0, help="A worker not heard of for so long is replaced.")
+    ] = 1800.0,
 ) -> None:
     """Run a sweep, or go on with it; ends with a table, report.html and trials.csv.
 
@@ -52,11 +65,17 @@ def run(
         from spadam.report.upload import show_streamed
         from spadam.sweep.running.agent import choose, run_sweep
         from spadam.sweep.running.means import Means
+        from spadam.sweep.store.trouble import StorageTrouble
         from spadam.terminal.sweep import show, watch
 
     chosen = _names(variants)
-    with watch(error_console) as view:
-        outcome = run_sweep(spec, out, chosen, means=Means(workers), watcher=view)
+    means = Means(workers, storage=storage, patience_seconds=storage_patience, stall_seconds=stall, retries=retries)
+    try:
+        with watch(error_console) as view:
+            outcome = run_sweep(spec, out, chosen, means=means, watcher=view)
+    except StorageTrouble as trouble:
+        error_console.print(str(trouble), markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
     if outcome.trouble is not None:
         error_console.print(outcome.trouble, markup=False, soft_wrap=True)
         raise typer.Exit(1)
@@ -72,37 +91,45 @@ def run(
 
 
 @app.command()
-def status(spec: SpecOrFolder, out: OutThere = Path("runs"), json: Json = False) -> None:
-    """Say how far a sweep is, from any terminal."""
-    from spadam.sweep.outcome.outcome import find
-    from spadam.terminal.sweep import show_status
+def status(
+    spec: SpecOrFolder,
+    out: OutThere = Path("runs"),
+    storage: Storage = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep it on the screen until the sweep is done.")] = False,
+    json: Json = False,
+) -> None:
+    """Say how far a sweep is, from any terminal, or from any host with the address of its storage."""
+    from spadam.sweep.outcome.finding import find
+    from spadam.terminal.status import show_status, watch_status
 
-    outcome = find(spec, out)
+    if watch and json:
+        raise InputError("--json", None, "it is printed once, and --watch looks again", "leave one of them out")
+    outcome = find(spec, out, storage)
     if json:
         write_json(outcome.status())
-    if _has_not_begun(outcome, out) or json:
+    if _has_not_begun(outcome, out, storage) or json:
         return
-    show_status(outcome.status(), out_console)
-    if (agent := outcome.agent) is not None:
-        out_console.print(f"at work: process {agent.pid} on {agent.host}, since {agent.since}", markup=False)
-    elif (since := outcome.left_since) is not None:
-        out_console.print(f"nobody works on it since {since:%Y-%m-%d %H:%M:%S} UTC; `spadam sweep run` goes on")
+    if watch:
+        watch_status(lambda: find(spec, out, storage), out_console, WATCH_SECONDS)
+    else:
+        show_status(outcome, out_console)
 
 
 @app.command()
 def results(
     spec: SpecOrFolder,
     out: OutThere = Path("runs"),
+    storage: Storage = None,
     json: Json = False,
     best: Annotated[
         str | None, typer.Option(metavar="VARIANT", help="Print the best configuration of a variant, for `train`.")
     ] = None,
 ) -> None:
     """Show what a sweep found so far."""
-    from spadam.sweep.outcome.outcome import find
+    from spadam.sweep.outcome.finding import find
     from spadam.terminal.sweep import show
 
-    outcome = find(spec, out)
+    outcome = find(spec, out, storage)
     if best is not None:
         try:
             config = outcome.best(best)
@@ -111,7 +138,7 @@ def results(
         write_text(dump(config.plain()))
     elif json:
         write_json(outcome.rows)
-    if not _has_not_begun(outcome, out) and best is None and not json:
+    if not _has_not_begun(outcome, out, storage) and best is None and not json:
         show(out_console, outcome.sweep, outcome.summaries)
 
 
@@ -122,18 +149,19 @@ def plan(
     workers: Workers = None,
     variants: Annotated[str | None, typer.Option(metavar="A,B", help="Plan only these variants.")] = None,
     pilot: Annotated[bool, typer.Option("--pilot", help="Measure where to centre the search of each lr.")] = False,
+    storage: Storage = None,
     json: Json = False,
 ) -> None:
     """Say what a sweep will train, touch, take and leave, from short trainings of each variant.
 
     Nothing of the sweep is trained, and nothing is written into --out.
     """
-    from spadam.sweep.outcome.outcome import find
+    from spadam.sweep.outcome.finding import find
     from spadam.sweep.outcome.places import lies_elsewhere
     from spadam.sweep.running.agent import choose
 
-    outcome = find(spec, out)
-    if not outcome.attributes and lies_elsewhere(outcome.sweep.name, out):  # --out may be mistyped
+    outcome = find(spec, out, storage)
+    if not outcome.attributes and storage is None and lies_elsewhere(outcome.sweep.name, out):  # --out may be mistyped
         _has_not_begun(outcome, out)
     sweep, chosen = outcome.sweep, choose(outcome.sweep, _names(variants))
     searches = [search for search in outcome.searches if search.variant in chosen]
@@ -162,13 +190,14 @@ def plan(
         show_centres(out_console, centres, [name for name in chosen if name not in {c.variant for c in centres}])
 
 
-def _has_not_begun(outcome: Outcome, out: Path) -> bool:
+def _has_not_begun(outcome: Outcome, out: Path, storage: str | None = None) -> bool:
     """Whether nothing of a sweep is there yet, and then say so."""
     if outcome.attributes:
         return False
     from spadam.sweep.outcome.places import not_begun
 
-    error_console.print(not_begun(outcome.sweep.name, out), markup=False, soft_wrap=True)
+    said = not_begun(outcome.sweep.name, out) if storage is None else f"{outcome.sweep.name} has not begun there"
+    error_console.print(said, markup=False, soft_wrap=True)
     return True
 
 

@@ -148,7 +148,7 @@ def _stoppable() -> Iterator[None]:
 def _find(place: Path, out: Path) -> Collected:
     """The pieces of what ``place`` is: a sweep's file, or the folder of one, of a part of one, or of a training."""
     from spadam.report.upload import Collected, lone_piece, training_pieces
-    from spadam.sweep.outcome.outcome import find_begun, in_folder
+    from spadam.sweep.outcome.finding import find_begun, in_folder
 
     if not place.exists():
         raise _mistyped(place, out)

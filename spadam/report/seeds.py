@@ -37,8 +37,8 @@ class Seed(NamedTuple):
 
 def trainings(search: Search) -> list[Record]:
     """The trainings that show how the best of ``search`` trains: its repeats, or itself while none is complete."""
-    repeats = [r for r in search.repeats if r.result is not None and r.result.status != "pruned"]
-    if any(r.result is not None and r.result.status == "complete" for r in repeats):
+    repeats = [r for r in search.repeats if r.status not in (None, "pruned")]
+    if any(r.status == "complete" for r in repeats):
         return repeats
     return [search.best] if search.best is not None else []
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -135,16 +135,3 @@ def show(console: Console, sweep: Sweep, studies: Sequence[StudySummary]) -> Non
 def _say(console: Console, text: str) -> None:
     """Print a line: folded between words on a terminal, whole elsewhere."""
     console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
-
-
-def show_status(status: Mapping[str, Any], console: Console) -> None:
-    """Print how many slots of each variant are in which state."""
-    title = f"{status['sweep']}: {'done' if status['done'] else 'not done'}"
-    table = Table(title=title, title_justify="left", box=None)
-    states = ("slots", "accepted", "running", "waiting", "failed")
-    table.add_column("variant", no_wrap=True)
-    for state in states:
-        table.add_column(state, justify="right")
-    for variant, counts in status["variants"].items():
-        table.add_row(escape(variant), *(str(counts[state]) for state in states))
-    print_table(console, table)

@@ -14,7 +14,7 @@ from spadam import report
 from spadam.config import RunConfig
 from spadam.files import LOCK, hold
 from spadam.spec import parse, validate
-from spadam.sweep.outcome.outcome import find
+from spadam.sweep.outcome.finding import find
 from spadam.sweep.running.task import Task
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult

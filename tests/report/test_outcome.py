@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from spadam.cli import app
 from spadam.spec import InputError
-from spadam.sweep.outcome.outcome import in_folder, in_storage
+from spadam.sweep.outcome.finding import in_folder, in_storage
 from spadam.sweep.running.task import Task
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
@@ -84,7 +84,6 @@ def test_where_there_is_no_sweep_nothing_is_made(ended: Desk, tmp_path: Path) ->
 def test_the_arguments_must_name_one_place(ended: Desk) -> None:
     url = f"sqlite:///{ended.folder / 'sweep.db'}"
     assert refused().argument == "SPEC|FOLDER"
-    assert refused(str(ended.folder), "--storage", url).argument == "SPEC|FOLDER"
     assert refused("--storage", url).argument == "--sweep"
     assert "choose from: lr-eps" in refused("--storage", url, "--sweep", "other").remedy
     assert "choose from: lr-eps" in refused(str(ended.folder), "--sweep", "other").remedy

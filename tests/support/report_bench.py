@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spadam.report import write
-from spadam.sweep.outcome.outcome import Outcome, in_folder
+from spadam.sweep.outcome.finding import in_folder
+from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.running.task import Task
 from spadam.sweep.running.task import train as train_task
 from spadam.training.progress import Progress

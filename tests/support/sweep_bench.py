@@ -9,7 +9,8 @@ from rich.console import Console
 from spadam.spec import dump, merge
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.outcome.outcome import Outcome, find
+from spadam.sweep.outcome.finding import find
+from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.means import Means
@@ -58,13 +59,15 @@ class Bench:
         train: Callable[..., Any] = quadratic_train,
         variants: Sequence[str] | None = None,
         workers: int = 0,
+        **means: Any,
     ) -> int:
         """As `sweep run` does, but for the page: the exit code; what is printed is kept."""
         self.said, self.told = io.StringIO(), io.StringIO()
         table, progress = Console(file=self.said, width=120), Console(file=self.told, width=120)
         try:
             with watch(progress) as view:
-                outcome = run_sweep(self.spec, self.out, variants, means=Means(workers), watcher=view, train=train)
+                with_means = Means(workers, **means)
+                outcome = run_sweep(self.spec, self.out, variants, means=with_means, watcher=view, train=train)
         except KeyboardInterrupt:
             return 1
         if outcome.trouble is not None:

@@ -17,7 +17,7 @@ from spadam.spec import Document, InputError, dump, merge, validate
 from spadam.sweep.definition.reading import load
 from spadam.sweep.forecast.costs import configure
 from spadam.sweep.forecast.rehearsal import rehearse
-from spadam.sweep.outcome.outcome import in_folder
+from spadam.sweep.outcome.finding import in_folder
 from spadam.training import checkpoint
 from spadam.training.gradient_scale import gradient_rms
 from spadam.training.ledger import rows

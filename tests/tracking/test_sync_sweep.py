@@ -14,7 +14,7 @@ import pytest
 
 from spadam.cli.sync import sync
 from spadam.spec import InputError
-from spadam.sweep.outcome.outcome import in_folder
+from spadam.sweep.outcome.finding import in_folder
 from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.means import Means
 from support.wandb_desk import KEY, Desk

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from spadam.sweep.outcome.table import status
+from spadam.sweep.outcome.status import status
 from spadam.training.interruption import Interruption
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic

@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from spadam.diagnostics.warned import Warned, read_warning
+from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.space import Axis, Bound
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import Record
 from spadam.text import count
+from spadam.training.result import Status
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?%?")
-_CUT = {"diverged": "diverged", "pruned": "ended early (pruned)"}
+_CUT: dict[Status, str] = {"diverged": "diverged", "pruned": "ended early (pruned)"}
 
 
 def notes(sweep: Sweep, search: Search, near: Mapping[str, Bound]) -> tuple[str, ...]:
@@ -47,9 +48,9 @@ def _missing(search: Search, metric: str, which: str) -> Iterator[str]:
 
 def _cut_short(search: Search, which: str) -> Iterator[str]:
     for records, what in ((search.repeats, f"repeats{which}"), (search.trials, f"trials of study {search.study}")):
-        ended = [record.result.status for record in records if record.result is not None]
+        ended = [record.status for record in records if record.status is not None]
         for status, said in _CUT.items():
-            if (many := ended.count(status)) > 0:  # type: ignore[arg-type]
+            if (many := ended.count(status)) > 0:
                 yield f"{many} of {len(ended)} {what} {said}"
 
 
@@ -84,15 +85,14 @@ def _of_the_others(search: Search) -> Iterator[str]:
 
 
 def _ended(records: Sequence[Record]) -> list[Record]:
-    return [record for record in records if record.result is not None]
+    return [record for record in records if record.status is not None]
 
 
 def _by_code(records: Sequence[Record]) -> list[dict[Slot, Warned]]:
     """What trainings warned of: for every code the slots that did, and what each said."""
     found: dict[str, dict[Slot, Warned]] = {}
     for record in records:
-        assert record.result is not None
-        for warned in map(read_warning, record.result.warnings):
+        for warned in record.warnings:
             found.setdefault(warned.code, {})[record.slot] = warned
     return list(found.values())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from spadam.config import RunConfig
-from spadam.files import Holder, check_folder, holder, last_sign
-from spadam.spec import InputError
-from spadam.sweep.definition.reading import load
+from spadam.files import Holder, last_sign
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.outcome.places import lies_elsewhere, no_sweep
-from spadam.sweep.outcome.progress import Search, read, recall, value_of
+from spadam.sweep.outcome.progress import Search, value_of
+from spadam.sweep.outcome.status import status
 from spadam.sweep.outcome.summary import StudySummary, summarise
-from spadam.sweep.outcome.table import best_config, rows, status
-from spadam.sweep.store.attempts import Reader, Record
-from spadam.sweep.store.opening import open_to_read
+from spadam.sweep.outcome.table import best_config, rows
+from spadam.sweep.store.attempts import Record
 from spadam.text import short
 from spadam.training.result import RunResult
 
@@ -65,7 +61,11 @@ class Outcome:
         return best_config(self.sweep, self.searches, variant)
 
     def status(self) -> dict[str, Any]:
-        """How far the sweep is, as `spadam sweep status --json` prints it: `sweep`, `done`, `agent`, `variants`."""
+        """How far the sweep is, as `spadam sweep status --json` prints it.
+
+        `sweep`, `done`, `agent`, `variants`; and, as the agent told it last, `running`, `failures`, `seconds_left`; see
+        :func:`spadam.sweep.outcome.status.status`.
+        """
         return copy.deepcopy(self._status)
 
     @property
@@ -142,58 +142,7 @@ class Outcome:
 
     @cached_property
     def _status(self) -> dict[str, Any]:
-        return status(self.sweep, self.searches, self.agent)
+        return status(self.sweep, self.searches, self.attributes, self.agent)
 
     def _phase(self, phase: str) -> list[dict[str, Any]]:
         return copy.deepcopy([row for row in self.rows if row["phase"] == phase])
-
-
-def find(place: Path, out: Path) -> Outcome:
-    """The sweep whose file or whose folder is ``place``; that of a file lives below the folder ``out``.
-
-    Nothing is made, locked or changed. Raises :class:`InputError` when the file is wrong or is not that of the sweep of
-    its name in ``out``, or the folder holds no sweep.
-    """
-    if os.path.isdir(place):
-        return in_folder(place)
-    check_folder(out)
-    sweep = load(place)
-    agent = holder(folder := out / sweep.name)
-    searches, attributes = read(sweep, out, attended=agent is not None)
-    return Outcome(sweep, searches, attributes, folder, agent=agent)
-
-
-def find_begun(place: Path, out: Path) -> Outcome:
-    """As :func:`find`; raises :class:`InputError` for a sweep of which nothing has been trained."""
-    outcome = find(place, out)
-    if not outcome.attributes:
-        hint = lies_elsewhere(outcome.sweep.name, out)
-        rule = f"the sweep must have begun below {out}" + (f"; {hint}" if hint else "")
-        raise InputError("SPEC", outcome.sweep.name, rule, "run it first, or say with --out where it is")
-    return outcome
-
-
-def in_folder(folder: Path, name: str | None = None) -> Outcome:
-    """The sweep that lies in ``folder``; nothing is made there. Raises :class:`InputError` when there is none."""
-    path = folder / "sweep.db"
-    if not os.path.isfile(path):
-        raise no_sweep(folder)
-    agent = holder(folder)
-    with open_to_read(path) as reader:
-        found = recall(reader, name or _only_name(reader, folder), attended=agent is not None)
-        return Outcome(*found, folder, agent=agent)
-
-
-def in_storage(url: str, name: str) -> Outcome:
-    """The sweep called ``name`` at the address ``url``, without folders. Raises :class:`InputError`."""
-    from spadam.sweep.store.connection import open_address  # here, because servers are read through Optuna
-    from spadam.sweep.store.studies import StorageReader
-
-    with open_address(url) as storage:
-        return Outcome(*recall(StorageReader(storage), name), None)
-
-
-def _only_name(reader: Reader, folder: Path) -> str:
-    """The name of the one sweep that is there, whatever its folder is called by now."""
-    names = reader.sweeps()
-    return names[0] if len(names) == 1 else folder.resolve().name

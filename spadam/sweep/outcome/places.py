@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spadam.spec import InputError, nearest_path
+from spadam.sweep.store.home import FILE, POINTER
 
 _MOST_SHOWN = 5
 
 
 def sweeps_in(folder: Path) -> list[Path]:
     """The folders in ``folder`` that hold a sweep, by name."""
-    return sorted(path.parent for path in _glob(folder, "*/sweep.db"))
+    return sorted({path.parent for name in (FILE, POINTER) for path in _glob(folder, f"*/{name}")})
 
 
 def no_sweep(folder: Path) -> InputError:
     """What to say of ``folder``, which should hold a sweep and holds none."""
-    rule = "the folder must hold a sweep (a file sweep.db)"
+    rule = f"the folder must hold a sweep (a file {FILE})"
     remedy = "give the folder that `spadam sweep run` wrote: OUT/<sweep name>"
     if folder.is_file():
         rule, remedy = f"{rule}, and this is a file", "give the folder of the sweep: OUT/<sweep name>"
@@ -41,7 +42,7 @@ def not_begun(name: str, out: Path) -> str:
 
 def lies_elsewhere(name: str, out: Path) -> str | None:
     """Where the sweep called ``name`` may lie, if not below ``out``."""
-    there = [path.parent.parent for path in _glob(out.parent, f"*/{name}/sweep.db")]
+    there = {path.parent.parent for file in (FILE, POINTER) for path in _glob(out.parent, f"*/{name}/{file}")}
     if there:
         return f"one of that name lies below {', '.join(map(str, sorted(there)[:_MOST_SHOWN]))}"
     if near := difflib.get_close_matches(name, [path.name for path in sweeps_in(out)], 1):

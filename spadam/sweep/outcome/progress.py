@@ -6,16 +6,13 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from spadam.spec import Document, InputError
-from spadam.sweep.definition.extension import check_extends
 from spadam.sweep.definition.reading import check
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
-from spadam.sweep.store.attempts import Attempt, Reader, Record, Stored, kept
-from spadam.sweep.store.opening import open_to_read
+from spadam.sweep.store.attempts import Attempt, Reader, Record, Stored
 
 
 @dataclass(frozen=True)
@@ -41,65 +38,23 @@ class Search:
     @property
     def judged(self) -> list[Record]:
         """The trainings that speak for it: its repeats that are complete, or its best trial while it has none."""
-        repeats = [r for r in self.repeats if r.result is not None and r.result.status == "complete"]
+        repeats = [record for record in self.repeats if record.status == "complete"]
         return repeats or ([self.best] if self.best is not None else [])
 
 
 def value_of(record: Record, metric: str) -> float | None:
     """The value of ``metric`` that a slot's accepted and complete attempt has; None where it has none."""
-    if (result := record.result) is None or result.status != "complete":
-        return None
-    value = result.metrics.get(metric)
+    value = record.metrics.get(metric) if record.status == "complete" else None
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-class Unattended:
-    """A sweep on which nobody is at work: what its storage calls running is waiting to be done again."""
-
-    def __init__(self, stored: Stored) -> None:
-        self._stored = stored
-
-    def attributes(self) -> dict[str, Any]:
-        """As they are stored."""
-        return self._stored.attributes()
-
-    def records(self, variant: str, studies: int) -> dict[str, Record]:
-        """As they are stored, but that nothing runs."""
-        records = self._stored.records(variant, studies)
-        return {id_: record._replace(attempts=tuple(map(_rest, record.attempts))) for id_, record in records.items()}
-
-
-def _rest(attempt: Attempt) -> Attempt:
-    return attempt._replace(state="waiting") if attempt.state == "running" else attempt
-
-
-def read(sweep: Sweep, out: Path, attended: bool = True) -> tuple[list[Search], dict[str, Any]]:
-    """How far ``sweep`` is in the folder ``out``, and what it was created from there.
-
-    ``attended`` says whether somebody is at work on it. Nothing is made or changed. Raises :class:`InputError` when it
-    is not the sweep of its name in ``out``.
-    """
-    path = database(sweep, out)
-    if not path.exists():
-        return survey(sweep, None), {}
-    with open_to_read(path) as reader:
-        stored: Stored = reader.sweep(sweep.name)
-        if not attended:
-            stored = Unattended(stored)
-        if "plan" in (attributes := stored.attributes()):
-            check_extends(sweep, attributes["plan"]["facts"])
-        return survey(sweep, stored), attributes
-
-
-def recall(reader: Reader, name: str, attended: bool = True) -> tuple[Sweep, list[Search], dict[str, Any]]:
+def recall(reader: Reader, name: str, stored: Stored | None = None) -> tuple[Sweep, list[Search], dict[str, Any]]:
     """The sweep called ``name`` as its storage alone knows it, how far it is, and what it was created from.
 
-    ``attended`` says whether somebody is at work on it, as far as one knows. Raises :class:`InputError` when
+    ``stored`` is that sweep as it is to be seen, by default as it is in ``reader``. Raises :class:`InputError` when
     there is no such sweep.
     """
-    stored: Stored = reader.sweep(name)
-    if not attended:
-        stored = Unattended(stored)
+    stored = stored or reader.sweep(name)
     there = stored.attributes()
     if "plan" not in there:
         known = reader.sweeps()
@@ -107,11 +62,6 @@ def recall(reader: Reader, name: str, attended: bool = True) -> tuple[Sweep, lis
         raise InputError("--sweep", name, "the storage must hold a sweep of this name", remedy)
     sweep = check(Document(there["spec"], {}, f"sweep {name}"))
     return sweep, survey(sweep, stored), there
-
-
-def database(sweep: Sweep, out: Path) -> Path:
-    """Where the storage of ``sweep`` lies below the folder ``out``."""
-    return out / sweep.name / "sweep.db"
 
 
 def survey(sweep: Sweep, stored: Stored | None, variants: Iterable[str] | None = None) -> list[Search]:
@@ -244,6 +194,6 @@ RECENT = 7
 def _recent_times(records: Iterable[Record]) -> tuple[float, ...]:
     """The seconds of the trainings among ``records`` that began last."""
     attempts = sorted((one for record in records for one in record.attempts), key=lambda one: one.id, reverse=True)
-    results = (result for attempt in attempts if (result := kept(attempt)) is not None)
-    known = (seconds for result in results if (seconds := result.provenance.get("seconds")) is not None)
+    results = (attempt.attributes["result"] for attempt in attempts if "result" in attempt.attributes)
+    known = (seconds for result in results if (seconds := result["provenance"].get("seconds")) is not None)
     return tuple(itertools.islice(known, RECENT))[::-1]

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from spadam.config import RunConfig
-from spadam.files import Holder, write_atomic
+from spadam.files import write_atomic
 from spadam.spec import InputError
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.outcome.progress import Search, expected_repeats, tally, value_of
+from spadam.sweep.outcome.progress import Search, expected_repeats, value_of
 from spadam.sweep.search.slots import Phase, repeat_seeds, turn
 from spadam.sweep.store.attempts import Record
 
@@ -20,21 +20,6 @@ CSV = "trials.csv"
 """The file of all trainings, in the folder of a sweep and beside every page."""
 
 _COLUMNS = ("variant", "phase", "study", "slot", "seed", "status", "attempts", "value")
-
-
-def status(sweep: Sweep, searches: Sequence[Search], agent: Holder | None = None) -> dict[str, Any]:
-    """How far the sweep is: `sweep`, `done`, `agent`, and for every variant its slots, each in one of four states.
-
-    `agent` is who works on it, {`host`, `pid`, `since`}, or null.
-    """
-    tallies = tally(sweep, searches)
-    names = ("slots", "accepted", "running", "waiting", "failed")
-    return {
-        "sweep": sweep.name,
-        "done": all(mine.accepted == mine.slots for mine in tallies),
-        "agent": None if agent is None else agent._asdict(),
-        "variants": {mine.variant: {name: getattr(mine, name) for name in names} for mine in tallies},
-    }
 
 
 def rows(sweep: Sweep, searches: Sequence[Search]) -> list[dict[str, Any]]:
@@ -61,12 +46,12 @@ def _rows(sweep: Sweep, search: Search) -> list[dict[str, Any]]:
 
 
 def _row(sweep: Sweep, record: Record) -> dict[str, Any]:
-    slot, result = record.slot, record.result
+    slot = record.slot
     state = "waiting" if record.state == "planned" else record.state
-    row = _fields(slot.variant, slot.number, slot.phase, slot.study, slot.seed, result.status if result else state)
+    row = _fields(slot.variant, slot.number, slot.phase, slot.study, slot.seed, record.status or state)
     row["params"] = record.params(sweep.variants[slot.variant]) or {}
     row["value"] = value_of(record, sweep.spec.objective.metric)
-    row["metrics"] = result.metrics if result else {}
+    row["metrics"] = record.metrics
     row["attempts"] = len(record.started)
     return row
 

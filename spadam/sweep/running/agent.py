@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +14,7 @@ import torch
 from spadam import kernels
 from spadam.config import RunConfig
 from spadam.data import DatasetSpec
-from spadam.files import hold
+from spadam.files import FolderTaken, Hold, hold
 from spadam.spec import InputError, at_home
 from spadam.sweep.definition.extension import check_extends, facts
 from spadam.sweep.definition.measurable import Available, check_data
@@ -21,17 +22,20 @@ from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.relative_axes import scale_key
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.outcome import Outcome
-from spadam.sweep.outcome.progress import database, survey
+from spadam.sweep.outcome.progress import survey
 from spadam.sweep.outcome.table import CSV, write_csv
 from spadam.sweep.running.crew import Alone, Crew
-from spadam.sweep.running.dispatch import Dispatcher, WorkFailed
+from spadam.sweep.running.dispatch import Dispatcher, Upkeep
+from spadam.sweep.running.failures import WorkFailed
 from spadam.sweep.running.local import Workers, default_workers, visible_devices, warm_up
 from spadam.sweep.running.means import Means
 from spadam.sweep.running.task import Train
 from spadam.sweep.running.task import train as train_task
 from spadam.sweep.running.watcher import Quiet, Watcher
-from spadam.sweep.store.connection import open_file
+from spadam.sweep.store.home import open_studies, server_of
+from spadam.sweep.store.patience import Patience
 from spadam.sweep.store.studies import Studies
+from spadam.sweep.store.trouble import SweepTaken
 from spadam.tracking import TrackingSpec, settle
 from spadam.training.gradient_scale import gradient_rms
 from spadam.training.home import cache
@@ -59,7 +63,8 @@ def run_sweep(
     holds its ``trouble``.
 
     Raises :class:`InputError`, before anything is trained wherever that can be known; KeyboardInterrupt when it is
-    interrupted, and OSError when its storage cannot be written: then too trials.csv is written, if there is room, and
+    interrupted, OSError when its storage cannot be written, and :class:`~spadam.sweep.store.trouble.StorageTrouble`
+    when another agent works on it, or a server has gone: then too trials.csv is written, where that can be done, and
     the same call goes on.
     """
     watcher = watcher or Quiet()
@@ -76,11 +81,16 @@ def _run_sweep(
         warm_up()
     sweep = load(spec)
     chosen = choose(sweep, variants)
+    folder, direction = out / sweep.name, sweep.spec.objective.direction
+    server = server_of(folder, means.storage)
     data = hash_data(sweep, chosen)
     scales = measure_scales(sweep, chosen)
-    path = database(sweep, out)
-    with Interruption() as interruption, hold(path.parent) as held, open_file(path) as storage:
-        studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
+    patience = Patience(means.patience_seconds, watcher.note)
+    with (
+        Interruption() as interruption,
+        _hold(folder) as held,
+        open_studies(folder, sweep.name, direction, server, patience) as studies,
+    ):
         place = _open(sweep, studies, data, watcher)
         trouble = None
         try:
@@ -93,14 +103,28 @@ def _run_sweep(
                 studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
             crew = _crew(sweep, place.accelerator, means, train)
             watcher.open(sweep.spec.objective.metric, crew.size)
-            Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher, interruption, held.beat).work()
+            upkeep = Upkeep(interruption, patience, held.beat, means.retries)
+            Dispatcher(sweep, studies, folder, chosen, settlement, crew, watcher, upkeep).work()
         except WorkFailed as error:
             trouble = str(error)
         finally:
             interruption.wind_down()
-            outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), path.parent, trouble)
-            write_csv(path.parent / CSV, outcome.rows)
+            if not patience.over:
+                outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), folder, trouble)
+                write_csv(folder / CSV, outcome.rows)
     return outcome
+
+
+@contextlib.contextmanager
+def _hold(folder: Path) -> Iterator[Hold]:
+    """The lock of a sweep's folder. Raises :class:`SweepTaken` when another agent has it."""
+    try:
+        with hold(folder) as held:
+            yield held
+    except FolderTaken as error:
+        by = error.by
+        who = "who is not known" if by is None else f"process {by.pid} on {by.host}, since {by.since}"
+        raise SweepTaken(f"another agent works in {folder}: {who}. It goes on by itself.") from None
 
 
 def _crew(sweep: Sweep, accelerator: str, means: Means, train: Train) -> Crew:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +14,10 @@ from spadam.sweep.definition.relative_axes import PLACEHOLDER, scale_key
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep, Variant
 from spadam.sweep.outcome.progress import survey, value_of
-from spadam.sweep.running.crew import Crew
+from spadam.sweep.running.bulletin import Bulletin
+from spadam.sweep.running.crew import Crew, Ending
+from spadam.sweep.running.failures import Failures, WorkFailed, given_up
+from spadam.sweep.running.means import RETRIES
 from spadam.sweep.running.picture import Next, Picture
 from spadam.sweep.running.recovery import running, settle_abandoned
 from spadam.sweep.running.task import Task
@@ -22,16 +28,17 @@ from spadam.sweep.search.objective import objective_of, without_objective
 from spadam.sweep.search.propose import propose
 from spadam.sweep.search.pruning import prune
 from spadam.sweep.search.slots import Slot
-from spadam.sweep.store.attempts import Attempt, Record, State
+from spadam.sweep.store.attempts import GIVEN_UP, Attempt, Record, State
+from spadam.sweep.store.patience import Patience
 from spadam.sweep.store.studies import Studies
+from spadam.sweep.store.trouble import StorageTrouble, SweepTaken
 from spadam.training.curve import Pruning
 from spadam.training.gradient_scale import gradient_rms
 from spadam.training.interruption import Interruption
+from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
-
-class WorkFailed(Exception):
-    """The sweep cannot go on; the text says why and what to do."""
+_NAP_SECONDS = 0.2
 
 
 class Claim(NamedTuple):
@@ -47,12 +54,23 @@ class Claim(NamedTuple):
         return self.record.attempts[-1]
 
 
+class Upkeep(NamedTuple):
+    """What an agent minds while others train."""
+
+    interruption: Interruption
+    patience: Patience
+    """With the server of its storage."""
+    beat: Callable[[], None]
+    """Called at least every second or so: a sign of life."""
+    retries: int = RETRIES
+    """So many attempts more does a slot get within this run when workers die, or disks fail."""
+
+
 class Dispatcher:
     """Has the slots of ``variants`` trained until all are accepted.
 
     ``settle`` gives a configuration what was decided once for the whole sweep: where it is trained, and who watches.
-    Only one agent may work on ``folder``; it must hold its lock. ``beat`` is called at least every second or so while
-    others train: a sign of life.
+    Only one agent may work on ``folder``; it must hold its lock.
     """
 
     def __init__(
@@ -64,13 +82,17 @@ class Dispatcher:
         settle: Callable[[RunConfig], RunConfig],
         crew: Crew,
         watcher: Watcher,
-        interruption: Interruption,
-        beat: Callable[[], None],
+        upkeep: Upkeep,
     ) -> None:
-        self.interruption, self._beat = interruption, beat
+        self.interruption, self._upkeep = upkeep.interruption, upkeep
+        upkeep.patience.meanwhile = self._wait
         self.sweep, self.studies, self.folder, self.crew, self.watcher = sweep, studies, folder, crew, watcher
         self._settle = settle
         self._claims: dict[Slot, Claim] = {}
+        self._ended: deque[Ending] = deque()
+        """Of claims that have ended, and that nobody has looked at yet."""
+        self._failures = Failures(upkeep.retries)
+        self._bulletin = Bulletin(studies, crew)
         self._stop: Exception | None = None
         self._begun: set[Slot] = set()
         self._scales: dict[str, float] = dict(studies.attributes().get("gradient_rms", {}))
@@ -91,10 +113,14 @@ class Dispatcher:
             for track in self.picture.tracks.values():
                 self._drop_unneeded(track)
             self._work_off()
-        except BaseException:
+            self._bulletin.publish(at_once=True)
+        except BaseException as error:
             self.interruption.wind_down()
+            self._upkeep.patience.hurry()
             self.crew.close()
-            settle_abandoned(self.sweep, self.studies, self.studies.running(self._begun), "interrupted")
+            if not isinstance(error, SweepTaken):
+                with contextlib.suppress(StorageTrouble):  # who begins the next time settles it
+                    settle_abandoned(self.sweep, self.studies, self.studies.running(self._begun), "interrupted")
             raise
         self.crew.close()
         if self._stop is not None:
@@ -107,25 +133,55 @@ class Dispatcher:
                 claim = self._claim(found)
                 self._claims[claim.task.slot] = claim
                 self.crew.begin(claim.task)
+                self._bulletin.begin(claim.task.slot, claim.task.attempt)
                 self.watcher.begin(claim.task.slot)
                 self.watcher.update(self.picture.tallies)
             if not self._claims and (self._stop is not None or self.crew.size):
                 left = self.picture.left
                 assert self._stop or not left, f"nothing can begin, and {left} slots are not accepted"
                 return
-            self.interruption.check()
-            size = self.crew.size
-            while not (endings := self.crew.listen(self.watcher.move, self.watcher.note)) and self.crew.size == size:
-                self._beat()
-                self.interruption.check()
-            if self.crew.size != size:
-                self.watcher.resize(self.crew.size)
-            for task, outcome in endings:
+            self._listen()
+            while self._ended:
+                task, outcome = self._ended.popleft()
                 claim = self._claims.pop(task.slot)
+                self._bulletin.end(task.slot)
                 if isinstance(outcome, Trouble):
                     self._fail(claim, outcome)
                 else:
                     self._accept(claim, outcome)
+
+    def _listen(self) -> None:
+        """Hear of trainings until one has ended, or more or fewer of them can be under way."""
+        size = self.crew.size
+        self.interruption.check()
+        self._bulletin.publish()
+        while not self._ended and self.crew.size == size:
+            self._hear()
+            self._bulletin.publish()
+        if self.crew.size != size:
+            self.watcher.resize(self.crew.size)
+
+    def _hear(self) -> None:
+        """Hear of trainings for a second at most."""
+        self._ended += self.crew.listen(self._moved, self.watcher.note)
+        self._upkeep.beat()
+        if not self._ended:  # what has ended is kept first
+            self.interruption.check()
+
+    def _moved(self, slot: Slot, progress: Progress) -> None:
+        self._bulletin.move(slot, progress)
+        self.watcher.move(slot, progress)
+
+    def _wait(self, seconds: float) -> None:
+        """Let time pass while the storage is away: trainings go on, and what ends is looked at later."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if len(self._claims) > len(self._ended):
+                self._hear()
+            else:
+                time.sleep(min(left, _NAP_SECONDS))
+                self._upkeep.beat()
+                self.interruption.check()
 
     def _claim(self, found: Next) -> Claim:
         """Begin an attempt at the slot that was ``found``."""
@@ -204,6 +260,8 @@ class Dispatcher:
     def _fail(self, claim: Claim, trouble: Trouble) -> None:
         """Give the attempt up, and the whole work when another attempt would not fare better."""
         known = {"error": trouble.said, "traceback": trouble.traceback, "signature": trouble.signature}
+        if (reason := self._failures.why_no_more(claim.record, trouble)) is not None:
+            known[GIVEN_UP] = reason
         self.studies.fail(claim.attempt, trouble.failure, **known)
         attributes = {**claim.attempt.attributes, **known, "failure": trouble.failure}
         failed = _ended(claim.record, claim.attempt._replace(state="fail", attributes=attributes))
@@ -211,13 +269,8 @@ class Dispatcher:
         slot = claim.task.slot
         self.watcher.end(slot, "failed", None)
         self.watcher.note(f"{slot.variant} {slot.label} failed ({trouble.failure}): {trouble.said}")
-        if trouble.error is not None:
-            stop: Exception = trouble.error
-        elif (reason := failed.given_up) is not None:
-            stop = _given_up(slot, trouble, reason)
-        else:
-            return
-        self._give_up(stop)
+        if reason is not None:
+            self._give_up(given_up(slot, trouble, reason))
 
     def _give_up(self, why: Exception) -> None:
         self._stop = self._stop or why
@@ -228,8 +281,3 @@ class Dispatcher:
 def _ended(record: Record, attempt: Attempt) -> Record:
     """``record`` with its last attempt as it has ended."""
     return record._replace(attempts=(*record.attempts[:-1], attempt))
-
-
-def _given_up(slot: Slot, trouble: Trouble, reason: str) -> WorkFailed:
-    said = f"{slot.variant} {slot.label}: {reason} ({trouble.said}). Mend it; the same command goes on."
-    return WorkFailed(said if trouble.failure == "infra" else f"{trouble.traceback}\n{said}")

@@ -1,6 +1,6 @@
 """What a storage holds of a sweep, as plain values: attempts, and the slots that they belong to.
 
-Whoever reads a storage gives these: :mod:`spadam.sweep.store.sqlite_reader` without Optuna, and
+Whoever reads a storage gives these: :mod:`spadam.sweep.store.tables` without Optuna, and
 :mod:`spadam.sweep.store.studies` through it.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from spadam.diagnostics.warned import Warned, read_warning
 from spadam.sweep.search.slots import Phase, Slot
-from spadam.training.result import RunResult, restore
+from spadam.training.result import RunResult, Status, restore
 
 if TYPE_CHECKING:
     from spadam.sweep.definition.space import Value
@@ -20,8 +21,8 @@ State = Literal["waiting", "running", "complete", "pruned", "fail"]
 """Where an attempt stands, in Optuna's words."""
 
 
-MOST_ATTEMPTS = 3
-"""A slot whose attempts fail in different ways, or for want of a disk, is tried so often before the agent stops."""
+GIVEN_UP = "given_up"
+"""The attribute of an attempt that says why no other one followed it."""
 
 
 class Attempt(NamedTuple):
@@ -67,23 +68,37 @@ class Record(NamedTuple):
 
     @property
     def given_up(self) -> str | None:
-        """Why nothing more is attempted, once the last attempt has failed: another one would not fare better."""
+        """Why its agent attempted nothing more when the last attempt had failed."""
         if not self.attempts or self.attempts[-1].state != "fail":
             return None
-        last, known = self.attempts[-1].attributes, [attempt.attributes.get("signature") for attempt in self.attempts]
-        if last.get("failure") == "input":
-            return "its input is wrong"
-        if last.get("failure") == "bug" and last.get("signature") in known[:-1]:
-            return "the same error came twice"
-        if last.get("signature") and sum(map(bool, known)) >= MOST_ATTEMPTS:
-            return f"{MOST_ATTEMPTS} attempts have failed"
-        return None
+        return self.attempts[-1].attributes.get(GIVEN_UP)
 
     @property
     def result(self) -> RunResult | None:
         """What its accepted attempt gave."""
         owner = self.owner
         return None if owner is None or self.state != "accepted" else kept(owner)
+
+    @property
+    def glance(self) -> Mapping[str, Any] | None:
+        """What its accepted attempt gave, as it is stored: then only what is asked for is read."""
+        owner = self.owner
+        return None if owner is None or self.state != "accepted" else owner.attributes["result"]
+
+    @property
+    def status(self) -> Status | None:
+        """How its accepted attempt ended."""
+        return None if (glance := self.glance) is None else glance["status"]
+
+    @property
+    def metrics(self) -> Mapping[str, float | None]:
+        """The metrics of its accepted attempt; none before."""
+        return {} if (glance := self.glance) is None else glance["metrics"]
+
+    @property
+    def warnings(self) -> list[Warned]:
+        """What its accepted attempt warned of."""
+        return [] if (glance := self.glance) is None else [read_warning(stored) for stored in glance["warnings"]]
 
     @property
     def objective(self) -> float | None:

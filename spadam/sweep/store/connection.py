@@ -8,15 +8,14 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy import create_engine, inspect
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import DatabaseError
 
 from spadam.spec import InputError
+from spadam.sweep.store.address import read_place
+from spadam.sweep.store.server import Server
 
 _PATIENCE_SECONDS = 60.0  # a reader in another terminal may hold SQLite's lock for a moment
 
@@ -40,58 +39,33 @@ def open_file(path: Path) -> Iterator[BaseStorage]:
 
 
 @contextlib.contextmanager
-def open_address(url: str) -> Iterator[BaseStorage]:
-    """The storage at the SQLAlchemy address ``url``, to read from: a server's, or a file's (`sqlite:///…/sweep.db`).
+def open_address(given: str | None) -> Iterator[BaseStorage]:
+    """The storage at the address ``given``, or at that in the environment. Nothing is made there.
 
-    Nothing is made there. Raises :class:`InputError`, without the password, when nothing can be read there.
+    It is a server's, or a file's (`sqlite:///…/sweep.db`).
+
+    Raises :class:`InputError`, without the password, when no sweep can be read there.
     """
-    if not holds_studies(url):
-        shown = make_url(url).render_as_string(hide_password=True)
-        raise InputError("--storage", shown, "it must hold a sweep, and holds no study", "check the name at its end")
-    if make_url(url).get_backend_name() == "sqlite":
-        with open_file(Path(make_url(url).database or "")) as storage:
+    place = read_place(given)
+    if isinstance(place, Path):
+        with open_file(place) as storage:
             yield storage
         return
-    storage = RDBStorage(url, engine_kwargs=_options(make_url(url)), skip_table_creation=True)
-    with _closing(storage):
-        yield optuna.storages.get_storage(storage)
+    server = Server(place)
+    if not server.holds_tables():
+        remedy = "check the name at its end"
+        raise InputError("--storage", server.shown, "it must hold a sweep, and holds no study", remedy)
+    with server.open() as storage:
+        yield storage
 
 
-def holds_studies(url: str) -> bool:
-    """Whether studies are kept at the address ``url``.
+def holds_studies(given: str | None) -> bool:
+    """Whether studies are kept at the address ``given``, or at that in the environment.
 
     Raises :class:`InputError`, without the password, when it is no address, or nothing answers there.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        address = make_url(url)
-    except ArgumentError:
-        rule, remedy = "it must be an address", "write postgresql+psycopg://user@host/name or sqlite:///folder/sweep.db"
-        raise InputError("--storage", None, rule, remedy) from None
-    shown = address.render_as_string(hide_password=True)
-    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
-        raise InputError("--storage", shown, "the file must be there", "check the path, which begins after sqlite:///")
-    try:
-        engine = create_engine(address, **_options(address))
-        with contextlib.closing(engine.connect()) as connection:
-            held = inspect(connection).has_table("studies")
-        engine.dispose()
-    except (NoSuchModuleError, ImportError):
-        rule, remedy = "its driver must be installed", 'for PostgreSQL: pip install "spadam[postgres]"'
-        raise InputError("--storage", shown, rule, remedy) from None
-    except DatabaseError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        if address.password:
-            reason = reason.replace(str(address.password), "***")
-        raise InputError("--storage", shown, f"it must answer ({reason})", "check address and server") from None
-    return held
-
-
-def _options(address: URL) -> dict[str, Any]:
-    options: dict[str, Any] = {"pool_pre_ping": True}
-    if address.get_backend_name() == "postgresql":
-        options["connect_args"] = {"options": "-c timezone=UTC"}  # sessions in different zones misjudge each other
-    return options
+    place = read_place(given)
+    return isinstance(place, Path) or Server(place).holds_tables()
 
 
 @contextlib.contextmanager

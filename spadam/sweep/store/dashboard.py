@@ -19,6 +19,8 @@ from optuna_dashboard import wsgi
 
 from spadam.spec import InputError
 from spadam.sweep.store.connection import open_address, open_file
+from spadam.sweep.store.environment import given_or_set
+from spadam.sweep.store.home import pointed_to
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,16 +34,19 @@ def open_storage(folder: Path | None, url: str | None) -> Iterator[BaseStorage]:
 
     Raises :class:`InputError` when there is none.
     """
-    if (folder is None) == (url is None):
+    if (folder is None) == ((url if folder else given_or_set(url)) is None):
         rule = "the dashboard shows one storage" + ("" if folder is None else ", and two are given")
         raise InputError(
             "SPEC|FOLDER", None, rule, "give the file or the folder of a sweep, such as runs/quickstart, or --storage"
         )
-    if url is not None:
+    if folder is None:
         with open_address(url) as storage:
             yield storage
         return
-    assert folder is not None
+    if (told := pointed_to(folder)) is not None:
+        with open_address(told[0]) as storage:
+            yield storage
+        return
     with open_file(_database(folder)) as storage:
         yield storage
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from spadam.spec import InputError
-from spadam.sweep.outcome.table import rows, status
+from spadam.sweep.outcome.status import status
+from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.task import Task
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench

@@ -10,7 +10,7 @@ from spadam.config import RunConfig
 from spadam.diagnostics.metrics import METRICS
 from spadam.spec import InputError, parse, validate
 from spadam.sweep.definition.measurable import Available, check_loaded, why_never
-from spadam.sweep.outcome.outcome import in_folder
+from spadam.sweep.outcome.finding import in_folder
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
 

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from spadam.spec import InputError
-from spadam.sweep.outcome.outcome import Outcome, find, in_folder
-from spadam.sweep.outcome.table import rows, status
+from spadam.sweep.outcome.finding import find, in_folder
+from spadam.sweep.outcome.outcome import Outcome
+from spadam.sweep.outcome.status import status
+from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.task import Task
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult

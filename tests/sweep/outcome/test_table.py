@@ -16,8 +16,9 @@ from spadam.config import RunConfig
 from spadam.diagnostics.warned import Warned
 from spadam.spec import InputError
 from spadam.statistics.interval import estimate
+from spadam.sweep.outcome.status import status
 from spadam.sweep.outcome.summary import summarise
-from spadam.sweep.outcome.table import best_config, rows, status
+from spadam.sweep.outcome.table import best_config, rows
 from spadam.sweep.running.task import Task
 from spadam.text import interval
 from spadam.training.progress import Progress
@@ -37,7 +38,8 @@ def strict(value: object) -> Any:
 def test_before_a_sweep_has_begun(bench: Bench) -> None:
     found = strict(status(*bench.read()))
     waiting = {"slots": 5, "accepted": 0, "running": 0, "waiting": 5, "failed": 0}
-    assert found == {"sweep": "lr-eps", "done": False, "agent": None, "variants": {"adam": waiting, "lazy": waiting}}
+    nothing = {"agent": None, "running": [], "failures": [], "seconds_left": None}
+    assert found == {"sweep": "lr-eps", "done": False, "variants": {"adam": waiting, "lazy": waiting}, **nothing}
     for row in strict(rows(*bench.read())):
         assert set(row) == ROW
         assert (row["status"], row["params"], row["value"], row["metrics"], row["attempts"]) == (
@@ -53,7 +55,8 @@ def test_before_a_sweep_has_begun(bench: Bench) -> None:
 def test_after_it_has_ended(finished: Bench) -> None:
     found = strict(status(*finished.read()))
     ended = {"slots": 5, "accepted": 5, "running": 0, "waiting": 0, "failed": 0}
-    assert found == {"sweep": "lr-eps", "done": True, "agent": None, "variants": {"adam": ended, "lazy": ended}}
+    nothing = {"agent": None, "running": [], "failures": [], "seconds_left": 0.0}
+    assert found == {"sweep": "lr-eps", "done": True, "variants": {"adam": ended, "lazy": ended}, **nothing}
     table = strict(rows(*finished.read()))
     assert all(set(row) == ROW for row in table)
     assert [(row["variant"], row["phase"], row["study"], row["slot"], row["seed"]) for row in table] == [

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.task import Task
 from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.studies import Studies
+from spadam.sweep.store.trouble import SweepTaken
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
@@ -118,7 +120,7 @@ def test_what_optuna_shows(bench: Bench) -> None:
         sweep = optuna.load_study(study_name="lr-eps", storage=storage)
     assert names == {"lr-eps"} | {f"lr-eps/{v}/{s}" for v in ("adam", "lazy") for s in ("search-0", "repeat")}
     assert not sweep.trials
-    assert set(sweep.user_attrs) == {"spec", "plan", "versions", "data"}
+    assert set(sweep.user_attrs) == {"spec", "plan", "versions", "data", "under_way"}
     assert [trial.user_attrs["slot"] for trial in study.trials] == [f"search-0/{n}" for n in range(11)]
     for trial in study.trials:
         assert trial.state == TrialState.COMPLETE
@@ -139,21 +141,21 @@ def test_only_some_variants(bench: Bench) -> None:
 
 
 def test_a_second_agent_says_so_and_leaves(bench: Bench) -> None:
-    refusals: list[InputError] = []
+    refusals: list[str] = []
 
     def second(task: Task) -> None:
         before = bench.files()
         said, told = bench.said, bench.told
-        with pytest.raises(InputError, match="another process is at work") as caught:
+        with pytest.raises(SweepTaken, match="another agent works in") as caught:
             bench.run()
         bench.said, bench.told = said, told
         assert bench.files() == before
-        refusals.append(caught.value)
+        refusals.append(str(caught.value))
 
     assert bench.run(Log(second)) == 0
     assert len(refusals) == 10
-    assert refusals[0].argument == "--out"
-    assert "process" in refusals[0].rule
+    assert f": process {os.getpid()} on " in refusals[0]
+    assert "since 20" in refusals[0]
 
 
 def test_a_lock_file_that_was_left_behind_is_no_lock(bench: Bench) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from spadam.spec import InputError, dump, merge
-from spadam.sweep.outcome.table import rows, status
+from spadam.sweep.outcome.status import status
+from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.crew import Ending
 from spadam.sweep.running.local import Workers, default_workers, visible_devices
 from spadam.sweep.running.task import Task
@@ -98,7 +99,7 @@ def test_a_worker_that_dies_takes_only_its_trial_with_it(bench: Bench) -> None:
 
 def test_a_training_that_kills_every_worker_stops_the_sweep(bench: Bench) -> None:
     assert bench.run(sweep_crew.always_killed, workers=2) == 1
-    assert "adam search-1: 3 attempts have failed (its worker died (exit code 7))" in bench.told.getvalue()
+    assert "adam search-1: 4 attempts have failed (its worker died (exit code 7))" in bench.told.getvalue()
     assert status(*bench.read())["variants"]["adam"]["running"] == 0
     assert bench.run(workers=2) == 0  # mended
     assert max(row["attempts"] for row in rows(*bench.read())) == 4

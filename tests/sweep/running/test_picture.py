@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from spadam.sweep.outcome.progress import survey, tally
-from spadam.sweep.outcome.table import rows, status
+from spadam.sweep.outcome.status import status
+from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.dispatch import Dispatcher
 from spadam.sweep.running.task import Task
 from spadam.sweep.search.propose import Seen, is_ready

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from spadam.spec import InputError
-from spadam.sweep.outcome.table import rows, status
+from spadam.sweep.outcome.status import status
+from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.task import Task
 from spadam.sweep.search.objective import UNMEASURED, objective_of
 from spadam.sweep.store.connection import open_file
@@ -209,14 +210,14 @@ def test_an_error_that_does_not_come_again_is_a_retry(bench: Bench) -> None:
     assert "failed (bug): ArithmeticError" in bench.told.getvalue()
 
 
-def test_three_different_errors_stop(bench: Bench) -> None:
-    kinds = [TypeError("1"), KeyError("2"), ZeroDivisionError("3")]
+def test_four_different_errors_stop(bench: Bench) -> None:
+    kinds = [TypeError("1"), KeyError("2"), OSError("3"), ZeroDivisionError("4")]
 
     def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         raise kinds[task.attempt]
 
     assert bench.run(train) == 1
-    assert "3 attempts have failed (ZeroDivisionError: 3)" in bench.told.getvalue()
+    assert "4 attempts have failed (ZeroDivisionError: 4)" in bench.told.getvalue()
 
 
 def test_a_full_disk_is_no_bug_and_costs_no_budget(bench: Bench) -> None:
@@ -231,7 +232,12 @@ def test_a_full_disk_is_no_bug_and_costs_no_budget(bench: Bench) -> None:
     bench.write({"name": "other"})
     always: list[Task] = []
     assert bench.run(lambda task, progress: always.append(task) or full(task)) == 1
-    assert len(always) == 3
+    assert len(always) == 4
+    counts = status(*bench.read())
+    assert counts["variants"]["adam"]["failed"] == 1
+    assert [one["given_up"] for one in counts["failures"]] == ["4 attempts have failed"]
+    assert bench.run(lambda task, progress: always.append(task) or full(task), retries=0) == 1
+    assert len(always) == 5, "each call has its own retries"
 
 
 def test_wrong_input_found_in_a_training_stops(bench: Bench) -> None:

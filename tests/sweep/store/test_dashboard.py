@@ -116,7 +116,8 @@ def test_what_is_no_sweep_is_refused_and_stays_as_it_is(finished: Bench, tmp_pat
         (None, None, "shows one storage", "runs/quickstart"),
         (finished.folder, "sqlite:///x.db", "two are given", "--storage"),
         (None, f"sqlite:///{tmp_path / 'x.db'}", "the file must be there", "check the path"),
-        (None, "postgresql+psycopg://me:secret@127.0.0.1:1/x", "it must answer", "check address"),
+        (None, "postgresql+psycopg://me:secret@127.0.0.1:1/x", "list of processes", "leave it out"),
+        (None, "postgresql+psycopg://me@127.0.0.1:1/x", "it must answer", "check address"),
     ):
         with pytest.raises(InputError) as refused, open_storage(folder, url):
             pass

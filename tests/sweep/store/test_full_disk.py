@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from spadam.spec import InputError
-from spadam.sweep.outcome.table import rows, status
+from spadam.sweep.outcome.status import status
+from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.task import Task
 from spadam.sweep.store.connection import open_file
 from spadam.training.progress import Progress

@@ -14,14 +14,15 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState, create_trial
 
 from spadam.spec import InputError
-from spadam.sweep.outcome.outcome import in_folder
+from spadam.sweep.outcome.finding import in_folder
 from spadam.sweep.outcome.table import rows
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import Attempt, Reader
 from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.opening import open_to_read
-from spadam.sweep.store.sqlite_reader import FileReader, UnknownLayout, read_file
+from spadam.sweep.store.sqlite_reader import read_file
 from spadam.sweep.store.studies import StorageReader, attempt_of
+from spadam.sweep.store.tables import TableReader, UnknownLayout
 from support.sweep_bench import Bench
 
 STATES = [TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
@@ -89,7 +90,7 @@ def through_optuna(path: Path) -> tuple[dict[str, list[Attempt]], dict[str, dict
         return attempts, {name: study.user_attrs for name, study in studies.items()}
 
 
-def check_equal(path: Path) -> FileReader:
+def check_equal(path: Path) -> TableReader:
     """Both ways of reading give the same attempts, with the same types, and the same records."""
     reader = read_file(path)
     attempts, described = through_optuna(path)
@@ -221,7 +222,7 @@ def test_optuna_reads_it_then(bench: Bench, statement: str) -> None:
             return type(reader)
 
     path = bench.folder / "sweep.db"
-    assert kind(path) is FileReader
+    assert kind(path) is TableReader
     change(path, statement)
     assert kind(path) is StorageReader
     assert rows(*bench.read()) == before
