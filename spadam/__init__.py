@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spadam.config import RunConfig
     from spadam.models.autoencoder import SparseAutoencoder
     from spadam.sweep.outcome.outcome import Outcome
+    from spadam.sweep.running.means import Cluster
     from spadam.sweep.running.watcher import Watcher
     from spadam.training.module import AutoencoderModule
     from spadam.training.progress import Progress
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AutoencoderModule",
+    "Cluster",
     "RunConfig",
     "RunResult",
     "SparseAutoencoder",
@@ -42,6 +44,7 @@ __all__ = [
 
 _HOMES = {
     "AutoencoderModule": "spadam.training.module",
+    "Cluster": "spadam.sweep.running.means",
     "RunConfig": "spadam.config",
     "RunResult": "spadam.training.result",
     "SparseAutoencoder": "spadam.models.autoencoder",
@@ -97,25 +100,37 @@ def run_sweep(
     variants: Sequence[str] | None = None,
     *,
     workers: int | None = None,
+    crew: Cluster | Literal["local", "ray"] = "local",
+    storage: str | None = None,
+    storage_patience: float = 600.0,
+    retries: int = 3,
+    stall: float = 1800.0,
     watcher: Watcher | None = None,
 ) -> Outcome:
     """Run the sweep in the YAML file ``spec`` below the folder ``out``, or go on with it, as `spadam sweep run` does.
 
     ``variants`` runs only those. ``workers`` is the number of worker processes, by default one a GPU, else one a core,
-    at most 4; 0 trains in this process. No result depends on it. ``watcher`` hears of every training while it runs; by
+    at most 4; 0 trains in this process. ``crew`` is `ray`, or a :class:`Cluster` that says more, to train on the nodes
+    of a Ray cluster. ``storage`` is the address of a PostgreSQL server that keeps the sweep, by default SPADAM_STORAGE,
+    else a file beside the runs; it may be away for ``storage_patience`` seconds. A training whose worker dies, or whose
+    disk fails, is begun again ``retries`` times, and a worker not heard of for ``stall`` seconds is replaced. No result
+    depends on any of it. ``watcher`` hears of every training while it runs; by
     default what a person should know is logged. At the end trials.csv and report.html stand in the sweep's folder.
 
     The outcome's ``trouble`` says why, when a training failed again and again and the sweep was given up; then no page
     is written, and the same call goes on. Raises :class:`spadam.spec.InputError`, before anything is trained wherever
-    that can be known, and KeyboardInterrupt when it is interrupted; the same call then goes on.
+    that can be known, :class:`spadam.sweep.store.trouble.StorageTrouble` when another agent works on the sweep or the
+    server stays away, and KeyboardInterrupt when it is interrupted; the same call then goes on.
     """
     import logging
 
     from spadam.report import write
     from spadam.sweep.running.agent import run_sweep
-    from spadam.sweep.running.means import Means
+    from spadam.sweep.running.means import Cluster, Means
 
-    outcome = run_sweep(spec, out, variants, means=Means(workers), watcher=watcher)
+    cluster = Cluster() if crew == "ray" else None if crew == "local" else crew
+    means = Means(workers, cluster, storage, storage_patience, stall, retries)
+    outcome = run_sweep(spec, out, variants, means=means, watcher=watcher)
     if outcome.trouble is None:
         try:
             write(outcome)
@@ -124,16 +139,18 @@ def run_sweep(
     return outcome
 
 
-def load(folder: str | os.PathLike[str]) -> Outcome:
+def load(folder: str | os.PathLike[str], storage: str | None = None) -> Outcome:
     """What is known of the sweep in ``folder``, such as ``runs/quickstart``; also while it runs, at any time.
 
-    Nothing is locked or changed, and nothing is looked up again: load it anew to see what has come since. Raises
-    :class:`spadam.spec.InputError` when the folder holds no sweep.
+    With the address of a server's ``storage`` the folder need not be there: its name is that of the sweep. Nothing is
+    locked or changed, and nothing is looked up again: load it anew to see what has come since. Raises
+    :class:`spadam.spec.InputError` when no sweep is there.
     """
     from spadam.spec import at_home
-    from spadam.sweep.outcome.finding import in_folder
+    from spadam.sweep.outcome.finding import in_folder, in_storage
 
-    return in_folder(at_home(folder, "folder"))
+    place = at_home(folder, "folder")
+    return in_storage(storage, place.name) if storage and not place.exists() else in_folder(place, storage=storage)
 
 
 def __getattr__(name: str) -> Any:
