@@ -140,14 +140,16 @@ class LatestCheckpoint(pl.Callback):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         new = self.folder / checkpoint_files.name_of(trainer.global_step)
+        if new not in self._kept:
+            checkpoint_files.remove(new)  # what was passed over: a folder would be in the way
         trainer.save_checkpoint(new)
         self._prove(new)
 
     def _prove(self, new: Path) -> None:
         """Read ``new`` again, and delete all but it and the one before when it is whole.
 
-        That costs as much as hashing it once more: @MEASURE@. What the system would give from memory proves
-        nothing, so it is asked to forget it first.
+        What the system would give from memory proves nothing, so it is asked to forget it first. Of 308 MB (16384
+        latents, Adam) that took 0.25-0.37 s beside the 1.5 s of writing them: who finds it too much saves less often.
         """
         assert self.folder is not None
         checkpoint_files.forget_cached(new)

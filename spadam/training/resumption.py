@@ -1,13 +1,14 @@
 """What a run goes on from: the newest checkpoint that can be gone on from, and a record of those that cannot.
 
 A checkpoint is believed when its digest is right, when it can be read without executing anything, when it is of this
-very training, and when the ledger begins with the rows that it had then. Otherwise it is passed over for the one before,
-and without any the run starts anew. Either way its result says so, and one warning.
+very training, and when the ledger begins with the rows that it had then. Otherwise it is passed over for the one
+before, and without any the run starts anew. Either way one warning says so, and the result's `provenance.resumed`.
 """
 
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,7 +68,8 @@ def _read(path: Path, ledger: Ledger, weights: Mapping[str, Any]) -> tuple[dict[
     if (said := checkpoint_files.damage(path)) is not None:
         return said
     try:
-        content = AtomicCheckpointIO().load_checkpoint(path)
+        with warnings.catch_warnings(action="ignore"):  # torch wonders at what is none
+            content = AtomicCheckpointIO().load_checkpoint(path)
         if missing := _PARTS - content.keys():
             return f"it lacks {', '.join(sorted(missing))}"
         if content["global_step"] != checkpoint_files.step_of(path):

@@ -234,7 +234,11 @@ class _Training:
     def _open_recorder(self, who: Identity) -> Recorder:
         assert self.out is not None
         ledger = Ledger(self.out / "metrics.jsonl")
-        self.resumption = resume(self.out / checkpoint_files.FOLDER, ledger, self.module.state_dict())
+        try:
+            self.resumption = resume(self.out / checkpoint_files.FOLDER, ledger, self.module.state_dict())
+        except BaseException:
+            ledger.close()
+            raise
         tracker = open_run(
             self.config.tracking,
             folder=self.out,

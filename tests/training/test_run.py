@@ -238,16 +238,6 @@ def test_a_killed_process_loses_nothing(finished: tuple[Path, RunResult], tmp_pa
     assert rows(out) == rows(finished[0])
 
 
-def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    wanted = config(trainer={"checkpoint_every": 5})
-    with pytest.raises(Stop):
-        run(wanted, tmp_path / "out", progress=stop_at(12))
-    (saved,) = (tmp_path / "out" / "checkpoints").glob("*.ckpt")
-    saved.write_bytes(saved.read_bytes()[:-100])
-    assert checkpoint_files.latest(tmp_path / "out" / "checkpoints") is None
-    assert same(run(wanted, tmp_path / "out"), run(wanted))
-
-
 def test_weights_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = config().model.begin(config().data.load(), config().seed)
     save_weights(model, tmp_path)
