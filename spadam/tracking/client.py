@@ -43,13 +43,19 @@ _TAKEN_AS_THEY_ARE = {"WANDB_API_KEY", "WANDB_ENTITY", "WANDB_ERROR_REPORTING"}
 class WandbTracker:
     """Shows a run through wandb's client, which hands everything to a process of its own.
 
-    With ``first_row``, the number of the row that is recorded next, what the server has of the run already is not
-    shown again: rows are counted from 0, and the pictures stand behind the last. Without it rows follow those there.
+    With ``before``, the rows that the run has recorded already, every row is shown once: those of them that are not
+    there (the server has not heard of them, or the run is kept offline, in a folder anew) are shown now, and what the
+    server has of those that follow is left out. Rows are counted from 0, and the pictures stand behind the last.
+    Without it rows follow those there.
     """
 
-    def __init__(self, run: wandb.Run, first_row: int | None = None) -> None:
+    def __init__(self, run: wandb.Run, before: Sequence[Mapping[str, Any]] | None = None) -> None:
         self._run = run
-        self._left_out = 0 if first_row is None else max(0, run.starting_step - first_row)
+        there, self._left_out = run.starting_step, 0
+        if before is not None:
+            for row in before[there:]:
+                self.record(row)
+            self._left_out = max(0, there - len(before))
 
     @property
     def address(self) -> str | None:
@@ -107,7 +113,11 @@ class WandbTracker:
 
 
 def start(
-    spec: TrackingSpec, who: Identity, folder: Path, first_row: int | None = None, patience: float = 60.0
+    spec: TrackingSpec,
+    who: Identity,
+    folder: Path,
+    before: Sequence[Mapping[str, Any]] | None = None,
+    patience: float = 60.0,
 ) -> WandbTracker:
     """A tracker for the run ``who``, in the mode of ``spec``; raises whatever the client does.
 
@@ -115,7 +125,7 @@ def start(
     ``WANDB_FINISH_TIMEOUT`` is set.
     """
     try:
-        return WandbTracker(_init(spec, who, folder, patience), first_row)
+        return WandbTracker(_init(spec, who, folder, patience), before)
     except Exception:
         _drop_client()
         raise

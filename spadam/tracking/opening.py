@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,13 @@ def open_run(
     job_type: str | None = None,
     tags: tuple[str, ...] = (),
     name: str | None = None,
-    first_row: int | None = None,
+    before: Sequence[Mapping[str, Any]] | None = None,
 ) -> Tracker:
     """A tracker for one training; any number of them may follow one another in a process.
 
     ``run_id`` names the run for ever (see :func:`plain_id`); online, a run that is there already goes on. ``group`` is
-    its sweep, ``job_type`` its phase there. With ``first_row``, how many rows it has recorded before, the server gets
-    no row again that it has. The client writes into ``folder/wandb``, and its own log into the user's cache folder
+    its sweep, ``job_type`` its phase there. ``before`` are the rows that it has recorded already: with them
+    every row is shown once, in order, whatever an attempt that was killed has shown. The client writes into ``folder/wandb``, and its own log into the user's cache folder
     (``WANDB_CACHE_DIR``). The address is ``WANDB_BASE_URL``, or what `wandb login` stored, or
     :data:`spadam.tracking.PUBLIC_ADDRESS`; the client finds the key by itself, it never passes through here.
 
@@ -48,7 +48,7 @@ def open_run(
         return NoTracker()
     who = Identity(run_id, name or "", job_type or "", config, group, tags)
     try:
-        return client.start(spec.model_copy(update={"mode": mode}), who, folder, first_row)
+        return client.start(spec.model_copy(update={"mode": mode}), who, folder, before)
     except Exception as error:
         if mode == "online":
             _given_up.add(mode)

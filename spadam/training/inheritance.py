@@ -6,17 +6,19 @@ checkpoints, with the configuration that they belong to. Neither torch nor Light
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from spadam.config import RunConfig
 from spadam.files import hold, holder, replacing, sync, write_atomic
 from spadam.spec import InputError, load, validate
 from spadam.training.checkpoint_files import FOLDER, damage, digest_path, latest, remove_all, saved, step_of
+from spadam.training.result import read_result
 
-LEDGER, CONFIG = "metrics.jsonl", "config.yaml"
+LEDGER, WEIGHTS, CONFIG, RESULT = "metrics.jsonl", "model.safetensors", "config.yaml", "result.json"
 
 
 def best_left(folders: Iterable[Path], config: RunConfig) -> Path | None:
@@ -36,26 +38,49 @@ def inherit(config: RunConfig, earlier: Iterable[Path], out: Path) -> Path | Non
     """Have the training of ``config`` in ``out`` go on from the best that ``earlier`` attempts have left, if anything.
 
     Gives the folder that it was taken from; None when ``out`` has a whole checkpoint or a result of its own, or nothing
-    was left. A kill at any moment loses nothing: ledger first, then links to the checkpoints, and only when these are on
-    the disk are they taken out of the earlier folders, where they would stay for ever. The rest of those stays: it is
-    what tells how they failed. A folder in which somebody is still at work is left alone. Raises OSError when ``out``
-    cannot be written, and :class:`InputError` when somebody is at work in it.
+    was left. An attempt that was killed between its result and whoever waited for it has left that: the training is
+    done. A kill at any moment loses nothing: what is taken over has a second name first, and only when that is on the
+    disk are checkpoints taken out of the earlier folders. A folder in which somebody is still at work is left alone.
+    Raises OSError when ``out`` cannot be written, and :class:`InputError` when somebody is at work in it.
     """
-    mine = [folder for folder in earlier if folder != out and _is_of(folder, config) and holder(folder) is None]
-    if not mine or (out / "result.json").exists():
+    mine = [folder for folder in earlier if _is_of(folder, config) and holder(folder) is None]
+    if not mine or (out / RESULT).exists():
         return None
     with hold(out):
-        source = None if latest(out / FOLDER) is not None else best_left(mine, config)
-        if source is not None:
+        if (source := _finished(mine, config)) is not None:
+            for name in (LEDGER, WEIGHTS, CONFIG, RESULT):  # the result last: it says that the others are there
+                _link(source / name, out / name)
+            sync(out)
+            return source
+        if latest(out / FOLDER) is None and (source := best_left(mine, config)) is not None:
             _take_over(source, out)
-        if source is not None or latest(out / FOLDER) is not None:
-            for folder in mine:
+        return source
+
+
+def forget(earlier: Iterable[Path]) -> None:
+    """Delete the checkpoints of attempts that were superseded: they would stay for ever.
+
+    The rest of their folders stays, because it tells how they failed. What cannot be deleted is no trouble of the
+    attempt that has succeeded.
+    """
+    for folder in earlier:
+        if holder(folder) is None:
+            with contextlib.suppress(OSError):
                 remove_all(folder / FOLDER)
-    return source
+
+
+def _finished(folders: Sequence[Path], config: RunConfig) -> Path | None:
+    """The last of ``folders`` that holds a whole result."""
+    for folder in reversed(folders):
+        with contextlib.suppress(InputError):
+            if read_result(config, folder) is not None and (folder / WEIGHTS).is_file() and (folder / LEDGER).is_file():
+                return folder
+    return None
 
 
 def _take_over(source: Path, out: Path) -> None:
     remove_all(out / FOLDER)  # nothing there is whole
+    write_atomic(out / CONFIG, (source / CONFIG).read_bytes())  # it says to the next one whose they are
     write_atomic(out / LEDGER, (source / LEDGER).read_bytes() if (source / LEDGER).is_file() else b"")
     folder = out / FOLDER
     folder.mkdir(exist_ok=True)
@@ -65,10 +90,12 @@ def _take_over(source: Path, out: Path) -> None:
                 _link(each, folder / each.name)
     sync(folder)
     sync(out)
+    remove_all(source / FOLDER)
 
 
 def _link(path: Path, target: Path) -> None:
     """Have ``path`` under another name too; a copy where the file system has no second names."""
+    target.unlink(missing_ok=True)  # of an attempt that was killed here
     try:
         os.link(path, target)
     except OSError:
@@ -82,6 +109,3 @@ def _is_of(folder: Path, config: RunConfig) -> bool:
         return validate(RunConfig, load(folder / CONFIG)).identity() == config.identity()
     except (InputError, OSError):
         return False
-
-
-

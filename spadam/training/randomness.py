@@ -42,7 +42,9 @@ class Generators(pl.Callback):
         self._loaded: Mapping[str, Any] | None = None
 
     @override
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         if self._loaded is not None:  # what is made ready before the first step may have drawn something
             _restore(self._loaded, self._device)
             self._loaded = None

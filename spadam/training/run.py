@@ -30,7 +30,7 @@ from spadam.tracking import Identity, open_run
 from spadam.training import checkpoint_files
 from spadam.training.checkpoint import AtomicCheckpointIO, LatestCheckpoint
 from spadam.training.curve import Pruning
-from spadam.training.ledger import Ledger, Mark, Recorder
+from spadam.training.ledger import Ledger, Mark, Recorder, rows
 from spadam.training.lightning import DirectStrategy, NoProfiler, interruptible, quiet
 from spadam.training.limits import Cutter, Limits
 from spadam.training.module import TaskModule
@@ -248,7 +248,7 @@ class _Training:
             job_type=who.job_type,
             tags=who.tags,
             name=who.name,
-            first_row=ledger.mark.rows,
+            before=rows(ledger.path),
         )
         return Recorder(ledger, tracker)
 

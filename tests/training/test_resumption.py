@@ -245,7 +245,9 @@ def test_evaluations_are_on_the_disk_at_once_and_all_rows_of_a_checkpoint(
     monkeypatch.setattr(ledger.Ledger, "record", recorded)
     monkeypatch.setattr(ledger.Ledger, "sync", lambda self: (events.append("sync"), sync(self))[1])
     monkeypatch.setattr(
-        AtomicCheckpointIO, "save_checkpoint", lambda self, *a, **b: (events.append("checkpoint"), save(self, *a, **b))[1]
+        AtomicCheckpointIO,
+        "save_checkpoint",
+        lambda self, *a, **b: (events.append("checkpoint"), save(self, *a, **b))[1],
     )
     monkeypatch.setattr("spadam.training.telemetry.LOOK_EVERY", 4)
     run(config(trainer={"checkpoint_every": 10}, probe=None), tmp_path / "out")

@@ -11,7 +11,7 @@ from spadam.sweep.definition.spec import ObjectiveSpec
 from spadam.sweep.search.slots import Slot
 from spadam.tracking import Identity
 from spadam.training.curve import Pruning
-from spadam.training.inheritance import inherit
+from spadam.training.inheritance import forget, inherit
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
@@ -48,7 +48,7 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
     slot = task.slot
     # A search trial fits the probe's regression only when it is searched for.
     refit = True if slot.phase == "search" and task.config.task.metrics[task.objective.metric].refit else None
-    return run(
+    result = run(
         task.config,
         task.out,
         phase=slot.phase,
@@ -57,6 +57,8 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         origin=identity_of(task.sweep, slot, task.config),
         progress=progress,
     )
+    forget(task.earlier)
+    return result
 
 
 def identity_of(sweep: str, slot: Slot, config: RunConfig) -> Identity:

@@ -1,0 +1,89 @@
+"""Trainings that workers import by name, and that are killed at a moment that their slot and attempt decide.
+
+Every training notes the steps that it makes in a file, so that what a kill has cost can be counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spadam.sweep.running.task import Task
+from spadam.sweep.running.task import train as train_task
+from spadam.training import telemetry
+from spadam.training.progress import Progress
+from spadam.training.result import RunResult
+
+STEPS, EVERY = 12, 2
+KILLED_AT = ((5, 9), (1, 12), (11, None))
+"""After which step attempts 0 and 1 of a slot are killed, by the slot's number."""
+EVENTS = (7, 24, 39, 58, 81)
+"""The call that changes the disk, counted from 0, at which attempt 0 of a slot is killed; attempt 1 at half of it."""
+
+
+def at_a_step(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+    """Killed after steps, once a worker has told of them."""
+    wanted = (*KILLED_AT[task.slot.number % len(KILLED_AT)], None)[min(task.attempt, 2)]
+
+    def watch(said: Progress) -> None:
+        if said.doing == "training":
+            note(task, said.step)
+            if said.step == wanted:
+                os.kill(os.getpid(), signal.SIGKILL)
+        progress(said)
+
+    return _train(task, watch)
+
+
+def in_the_middle_of_writing(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+    """Killed before or within a call that changes what is on the disk."""
+    if task.attempt < 2:
+        _kill_at(EVENTS[task.slot.number % len(EVENTS)] // (task.attempt + 1))
+
+    def watch(said: Progress) -> None:
+        if said.doing == "training":
+            note(task, said.step)
+        progress(said)
+
+    return _train(task, watch)
+
+
+def _train(task: Task, watch: Callable[[Progress], None]) -> RunResult:
+    telemetry._PROGRESS_SECONDS = 0.0  # every step is told
+    task.out.mkdir(parents=True, exist_ok=True)
+    return train_task(task, watch)
+
+
+def note(task: Task, step: int) -> None:
+    with (task.out.parent / "steps").open("a") as file:
+        file.write(json.dumps([task.attempt, step]) + "\n")
+
+
+def steps(slot: Path) -> list[tuple[int, int]]:
+    """Which attempt made which step, in order."""
+    return [tuple(json.loads(line)) for line in (slot / "steps").read_text().splitlines()]
+
+
+def _kill_at(number: int) -> None:
+    calls = -1
+
+    def counted(act: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return act(*given, **named)
+
+        return call
+
+    for place, names in (
+        (os, ("fsync", "link", "truncate")),
+        (Path, ("replace", "unlink", "mkdir", "rmdir", "touch", "write_bytes")),
+    ):
+        for name in names:
+            setattr(place, name, counted(getattr(place, name)))
