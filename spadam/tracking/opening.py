@@ -33,10 +33,11 @@ def open_run(
     """A tracker for one training; any number of them may follow one another in a process.
 
     ``run_id`` names the run for ever (see :func:`plain_id`); online, a run that is there already goes on. ``group`` is
-    its sweep, ``job_type`` its phase there. ``before`` are the rows that it has recorded already: with them
-    every row is shown once, in order, whatever an attempt that was killed has shown. The client writes into ``folder/wandb``, and its own log into the user's cache folder
-    (``WANDB_CACHE_DIR``). The address is ``WANDB_BASE_URL``, or what `wandb login` stored, or
-    :data:`spadam.tracking.PUBLIC_ADDRESS`; the client finds the key by itself, it never passes through here.
+    its sweep, ``job_type`` its phase there. ``before`` are the rows that it has recorded already: with them every row
+    is shown once, in order, whatever an attempt that was killed has shown. The client writes into ``folder/wandb``, and
+    its own log into the user's cache folder (``WANDB_CACHE_DIR``). The address is ``WANDB_BASE_URL``, or what `wandb
+    login` stored, or :data:`spadam.tracking.PUBLIC_ADDRESS`; the client finds the key by itself, it never passes
+    through here.
 
     A tracker that cannot start (``WANDB_INIT_TIMEOUT``, 20 seconds unless set, is the longest wait for a server) is
     told as one warning, and what is returned does nothing. Online is then not tried again in this process. At the end

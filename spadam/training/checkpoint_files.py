@@ -1,4 +1,4 @@
-"""The files of checkpoints: their names, their digests, and whether one is whole. Neither torch nor Lightning is needed.
+"""The files of checkpoints: their names, their digests, and whether one is whole. Neither torch nor Lightning is used.
 
 A checkpoint is `step-<n>.ckpt`, with its SHA-256 in `step-<n>.ckpt.sha256` beside it. It is *whole* when it is a file
 whose content has that digest. Whatever else stands there, be it cut short, changed, unreadable or a folder, is damaged:

@@ -22,10 +22,10 @@ LEDGER, WEIGHTS, CONFIG, RESULT = "metrics.jsonl", "model.safetensors", "config.
 
 
 def best_left(folders: Iterable[Path], config: RunConfig) -> Path | None:
-    """The one of ``folders`` whose whole checkpoint of a training of ``config`` is the newest; None where there is none.
+    """The one of ``folders`` that has the newest whole checkpoint of a training of ``config``; None where none has one.
 
-    Of several with the same step it is the last. Whoever ships it elsewhere needs its `checkpoints`, `metrics.jsonl` and
-    `config.yaml`. Nothing in it is believed that has no right digest, and what cannot be read is passed over.
+    Of several with the same step it is the last. Whoever ships it elsewhere needs its `checkpoints`, `metrics.jsonl`
+    and `config.yaml`. Nothing in it is believed that has no right digest, and what cannot be read is passed over.
     """
     candidates = ((saved(folder / FOLDER), folder) for folder in folders if _is_of(folder, config))
     steps = [(path, folder) for paths, folder in candidates for path in paths]

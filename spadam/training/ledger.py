@@ -38,8 +38,8 @@ class Ledger:
     """The file of rows at ``path``, open for appending; a line that a kill left unfinished is mended on opening.
 
     One process writes at a time. A row is handed to the operating system as soon as it is recorded, so it outlives the
-    process; :meth:`sync` and :meth:`close` also put it on the disk, so that it outlives a power cut. Raises OSError when
-    the file cannot be written.
+    process; :meth:`sync` and :meth:`close` also put it on the disk, so that it outlives a power cut. Raises OSError
+    when the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:

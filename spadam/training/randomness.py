@@ -1,9 +1,9 @@
 """The global random generators of a process: torch's (CPU and GPU), NumPy's, Python's own.
 
-What is ours draws from generators of its own, made anew from the seed and a purpose (:func:`spadam.data.splits.seeded`),
-so that nothing it draws depends on what was drawn before. A task or an optimizer of your own may draw from the global
-ones, as torch's layers do when they are made, and dropout in every step. A training seeds them, saves where they stand
-in its checkpoints, and leaves them to its caller as they were.
+What is ours draws from generators of its own, made anew from the seed and a purpose
+(:func:`spadam.data.splits.seeded`), so that nothing it draws depends on what was drawn before. A task or an optimizer
+of your own may draw from the global ones, as torch's layers do when they are made, and dropout in every step. A
+training seeds them, saves where they stand in its checkpoints, and leaves them to its caller as they were.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from spadam.data.splits import seeded
 
 @contextlib.contextmanager
 def generators(seed: int, device: torch.device) -> Iterator[None]:
-    """The global generators as a training with ``seed`` on ``device`` finds them; after the block they are as before."""
+    """The global generators as a training with ``seed`` on ``device`` finds them; after it they are as before."""
     before, number = _states(device), seeded("generators", seed).initial_seed()
     torch.manual_seed(number)
     np.random.seed(number)  # noqa: NPY002 # the global one is what others draw from

@@ -87,3 +87,21 @@ def _kill_at(number: int) -> None:
     ):
         for name in names:
             setattr(place, name, counted(getattr(place, name)))
+
+
+def main() -> None:
+    """The command `spadam sweep run` with one worker, which trains as :func:`at_a_step` does: ``SPEC OUT``."""
+    import functools
+    import sys
+
+    from spadam.cli import program
+    from spadam.sweep.running import agent
+    from support import killed_training  # workers know it by this name
+
+    agent.run_sweep = functools.partial(agent.run_sweep, train=killed_training.at_a_step)
+    sys.argv[1:] = ["sweep", "run", sys.argv[1], "--out", sys.argv[2], "--workers", "1"]
+    program()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
-"""A run goes on from its last two checkpoints, whatever has become of them: the same bits, nothing executed, recorded."""
+"""A run goes on from its last two checkpoints, whatever has become of them: same bits, nothing executed, recorded."""
 
 import hashlib
+import itertools
 import json
 import logging
 import random
@@ -44,9 +45,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunResult]:
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stopped") / "out"
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spadam.training.telemetry._PROGRESS_SECONDS", 0.0)
-        run(short(), folder, progress=stop_at(28))
+        with pytest.raises(Stop):
+            run(short(), folder, progress=stop_at(28))
     return folder
 
 
@@ -251,7 +253,7 @@ def test_evaluations_are_on_the_disk_at_once_and_all_rows_of_a_checkpoint(
     )
     monkeypatch.setattr("spadam.training.telemetry.LOOK_EVERY", 4)
     run(config(trainer={"checkpoint_every": 10}, probe=None), tmp_path / "out")
-    follows = list(zip(events, events[1:], strict=False))
+    follows = list(itertools.pairwise(events))
     assert {after for event, after in follows if event == "evaluation"} == {"sync"}
     assert "sync" not in {after for event, after in follows if event == "look"} - {"sync"}
     assert {before for before, event in follows if event == "checkpoint"} == {"sync"}

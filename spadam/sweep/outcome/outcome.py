@@ -16,6 +16,7 @@ from spadam.files import Holder, check_folder, holder, last_sign
 from spadam.spec import InputError
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.damage import told_if_damaged
 from spadam.sweep.outcome.places import lies_elsewhere, no_sweep
 from spadam.sweep.outcome.progress import Search, read, recall, value_of
 from spadam.sweep.outcome.summary import StudySummary, summarise
@@ -179,7 +180,10 @@ def in_folder(folder: Path, name: str | None = None) -> Outcome:
     if not os.path.isfile(path):
         raise no_sweep(folder)
     agent = holder(folder)
-    with open_to_read(path) as reader:
+    with told_if_damaged(path), open_to_read(path) as reader:
+        if not reader.sweeps():
+            rule = "it must hold a sweep, and holds nothing"
+            raise InputError(str(path), None, rule, "bring back a copy of it, or move it away and begin anew")
         found = recall(reader, name or _only_name(reader, folder), attended=agent is not None)
         return Outcome(*found, folder, agent=agent)
 

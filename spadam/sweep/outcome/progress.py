@@ -13,6 +13,7 @@ from spadam.spec import Document, InputError
 from spadam.sweep.definition.extension import check_extends
 from spadam.sweep.definition.reading import check
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.damage import told_if_damaged
 from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
 from spadam.sweep.store.attempts import Attempt, Reader, Record, Stored, kept
 from spadam.sweep.store.opening import open_to_read
@@ -82,7 +83,7 @@ def read(sweep: Sweep, out: Path, attended: bool = True) -> tuple[list[Search], 
     path = database(sweep, out)
     if not path.exists():
         return survey(sweep, None), {}
-    with open_to_read(path) as reader:
+    with told_if_damaged(path), open_to_read(path) as reader:
         stored: Stored = reader.sweep(sweep.name)
         if not attended:
             stored = Unattended(stored)

@@ -52,9 +52,8 @@ def check(bench: Bench, undisturbed: Bench) -> None:
         assert recorded(mine) == recorded(theirs), "every row once, in order"
         results = [json.loads((folder / "result.json").read_text()) for folder in (mine, theirs)]
         assert results[0]["arrays"] == results[1]["arrays"]
-        assert [list(map(timeless, result["evaluations"])) for result in results][0] == list(
-            map(timeless, results[1]["evaluations"])
-        )
+        mine_seen, theirs_seen = (list(map(timeless, result["evaluations"])) for result in results)
+        assert mine_seen == theirs_seen
         assert not list(slot.glob("*/checkpoints")), "they would stay for ever"
 
 
