@@ -8,6 +8,7 @@ whatever becomes of the service that shows it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -49,7 +50,7 @@ class Ledger:
         self._open()
 
     def _open(self) -> None:
-        self._file = self.path.open("ab")
+        self._file = self.path.open("ab", buffering=0)  # what could not be written must not be tried again on closing
         content = self.path.read_bytes()
         self._rows, self._bytes, self._digest = content.count(b"\n"), len(content), hashlib.sha256(content)
 
@@ -57,9 +58,12 @@ class Ledger:
         """Append one row. Nothing is written when the row cannot be written as JSON (TypeError)."""
         line = strict_json(row).encode() + b"\n"
         try:
-            self._file.write(line)
-            self._file.flush()
+            written = 0
+            while written < len(line):  # on a disk that fills up the first call takes what fits
+                written += self._file.write(line[written:])
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._bytes)
             raise at(self.path, error) from None
         self._rows, self._bytes = self._rows + 1, self._bytes + len(line)
         self._digest.update(line)
@@ -108,7 +112,7 @@ class Ledger:
         if self._file.closed:
             return
         with self._file:
-            os.fsync(self._file.fileno())
+            self.sync()
         sync(self.path.parent)
 
     def __enter__(self) -> Self:
