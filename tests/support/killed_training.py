@@ -41,8 +41,17 @@ def at_a_step(task: Task, progress: Callable[[Progress], None]) -> RunResult:
 
 def in_the_middle_of_writing(task: Task, progress: Callable[[Progress], None]) -> RunResult:
     """Killed before or within a call that changes what is on the disk."""
+    return _killed_at_call(task, progress, EVENTS[task.slot.number % len(EVENTS)])
+
+
+def every_other(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+    """The same at every other call, for a sweep of as many trials as one likes."""
+    return _killed_at_call(task, progress, 2 * task.slot.number)
+
+
+def _killed_at_call(task: Task, progress: Callable[[Progress], None], number: int) -> RunResult:
     if task.attempt < 2:
-        _kill_at(EVENTS[task.slot.number % len(EVENTS)] // (task.attempt + 1))
+        _kill_at(number // (task.attempt + 1))
 
     def watch(said: Progress) -> None:
         if said.doing == "training":
