@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from spadam.tracking import environment
 from spadam.tracking.identity import Identity, plain_id
 from spadam.tracking.spec import TrackingSpec
-from spadam.tracking.tracker import Draw
+from spadam.tracking.tracker import Draw, Rows
 
 if TYPE_CHECKING:
     import wandb
@@ -43,15 +43,13 @@ _TAKEN_AS_THEY_ARE = {"WANDB_API_KEY", "WANDB_ENTITY", "WANDB_ERROR_REPORTING"}
 class WandbTracker:
     """Shows a run through wandb's client, which hands everything to a process of its own.
 
-    With ``before``, the rows that the run has recorded already, every row is shown once: those of them that are not
-    there (the server has not heard of them, or the run is kept offline, in a folder anew) are shown now, and what the
-    server has of those that follow is left out. Rows are counted from 0, and the pictures stand behind the last.
-    Without it rows follow those there.
+    With ``before``, the rows that the run has recorded already, every row is shown once: those of them are shown now of
+    which the server has not heard (offline: all), and what it has of those that follow is left out. Rows are counted
+    from 0, and the pictures stand behind the last. Without it rows follow those there.
     """
 
-    def __init__(self, run: wandb.Run, before: Sequence[Mapping[str, Any]] | None = None) -> None:
-        self._run = run
-        there, self._left_out = run.starting_step, 0
+    def __init__(self, run: wandb.Run, before: Rows | None = None) -> None:
+        self._run, self._left_out, there = run, 0, run.starting_step
         if before is not None:
             for row in before[there:]:
                 self.record(row)
@@ -106,18 +104,13 @@ class WandbTracker:
             raise
 
     def _is_there(self) -> bool:
-        if self._left_out == 0:
-            return False
-        self._left_out -= 1
-        return True
+        there = self._left_out > 0
+        self._left_out -= there
+        return there
 
 
 def start(
-    spec: TrackingSpec,
-    who: Identity,
-    folder: Path,
-    before: Sequence[Mapping[str, Any]] | None = None,
-    patience: float = 60.0,
+    spec: TrackingSpec, who: Identity, folder: Path, before: Rows | None = None, patience: float = 60.0
 ) -> WandbTracker:
     """A tracker for the run ``who``, in the mode of ``spec``; raises whatever the client does.
 

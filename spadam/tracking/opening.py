@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from spadam.tracking import client, environment
 from spadam.tracking.identity import Identity
 from spadam.tracking.spec import TrackingSpec
-from spadam.tracking.tracker import NoTracker, Tracker
+from spadam.tracking.tracker import NoTracker, Rows, Tracker
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def open_run(
     job_type: str | None = None,
     tags: tuple[str, ...] = (),
     name: str | None = None,
-    before: Sequence[Mapping[str, Any]] | None = None,
+    before: Rows | None = None,
 ) -> Tracker:
     """A tracker for one training; any number of them may follow one another in a process.
 
