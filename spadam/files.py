@@ -230,6 +230,8 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        raise at(path, error) from None
     finally:
         os.close(descriptor)
 

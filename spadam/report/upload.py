@@ -79,7 +79,8 @@ def training_pieces(outcome: Outcome, below: Path) -> Collected:
             if (result := record.result) is None:
                 unfinished += record not in search.superseded
                 continue
-            folder = next((path.parent for path in sorted(place.glob("attempt-*/result.json"), reverse=True)), None)
+            ended = {path.parent.name: path.parent for path in place.glob("attempt-*/result.json")}
+            folder = ended[max(ended, key=lambda name: (len(name), name))] if ended else None  # 10 comes after 9
             if folder is None:
                 lost.append(f"{place} holds no training any more")
                 continue

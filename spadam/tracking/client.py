@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from spadam.tracking import environment
 from spadam.tracking.identity import Identity, plain_id
 from spadam.tracking.spec import TrackingSpec
-from spadam.tracking.tracker import Draw
+from spadam.tracking.tracker import Draw, Rows
 
 if TYPE_CHECKING:
     import wandb
@@ -43,13 +43,17 @@ _TAKEN_AS_THEY_ARE = {"WANDB_API_KEY", "WANDB_ENTITY", "WANDB_ERROR_REPORTING"}
 class WandbTracker:
     """Shows a run through wandb's client, which hands everything to a process of its own.
 
-    With ``first_row``, the number of the row that is recorded next, what the server has of the run already is not
-    shown again: rows are counted from 0, and the pictures stand behind the last. Without it rows follow those there.
+    With ``before``, the rows that the run has recorded already, every row is shown once: those of them are shown now of
+    which the server has not heard (offline: all), and what it has of those that follow is left out. Rows are counted
+    from 0, and the pictures stand behind the last. Without it rows follow those there.
     """
 
-    def __init__(self, run: wandb.Run, first_row: int | None = None) -> None:
-        self._run = run
-        self._left_out = 0 if first_row is None else max(0, run.starting_step - first_row)
+    def __init__(self, run: wandb.Run, before: Rows | None = None) -> None:
+        self._run, self._left_out, there = run, 0, run.starting_step
+        if before is not None:
+            for row in before[there:]:
+                self.record(row)
+            self._left_out = max(0, there - len(before))
 
     @property
     def address(self) -> str | None:
@@ -100,14 +104,13 @@ class WandbTracker:
             raise
 
     def _is_there(self) -> bool:
-        if self._left_out == 0:
-            return False
-        self._left_out -= 1
-        return True
+        there = self._left_out > 0
+        self._left_out -= there
+        return there
 
 
 def start(
-    spec: TrackingSpec, who: Identity, folder: Path, first_row: int | None = None, patience: float = 60.0
+    spec: TrackingSpec, who: Identity, folder: Path, before: Rows | None = None, patience: float = 60.0
 ) -> WandbTracker:
     """A tracker for the run ``who``, in the mode of ``spec``; raises whatever the client does.
 
@@ -115,7 +118,7 @@ def start(
     ``WANDB_FINISH_TIMEOUT`` is set.
     """
     try:
-        return WandbTracker(_init(spec, who, folder, patience), first_row)
+        return WandbTracker(_init(spec, who, folder, patience), before)
     except Exception:
         _drop_client()
         raise

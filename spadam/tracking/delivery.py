@@ -57,7 +57,7 @@ def upload(spec: TrackingSpec, who: Identity, show: Callable[[WandbTracker], Non
         with tempfile.TemporaryDirectory(prefix="spadam-sync-") as folder:
             try:
                 online = spec.model_copy(update={"mode": "online"})
-                tracker = client.start(online, who, Path(folder), first_row=0, patience=_PATIENCE)
+                tracker = client.start(online, who, Path(folder), before=(), patience=_PATIENCE)
             except Exception as error:
                 raise UploadFailed(client.reason(error)) from None
             try:

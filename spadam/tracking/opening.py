@@ -10,7 +10,7 @@ from typing import Any
 from spadam.tracking import client, environment
 from spadam.tracking.identity import Identity
 from spadam.tracking.spec import TrackingSpec
-from spadam.tracking.tracker import NoTracker, Tracker
+from spadam.tracking.tracker import NoTracker, Rows, Tracker
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +28,16 @@ def open_run(
     job_type: str | None = None,
     tags: tuple[str, ...] = (),
     name: str | None = None,
-    first_row: int | None = None,
+    before: Rows | None = None,
 ) -> Tracker:
     """A tracker for one training; any number of them may follow one another in a process.
 
     ``run_id`` names the run for ever (see :func:`plain_id`); online, a run that is there already goes on. ``group`` is
-    its sweep, ``job_type`` its phase there. With ``first_row``, how many rows it has recorded before, the server gets
-    no row again that it has. The client writes into ``folder/wandb``, and its own log into the user's cache folder
-    (``WANDB_CACHE_DIR``). The address is ``WANDB_BASE_URL``, or what `wandb login` stored, or
-    :data:`spadam.tracking.PUBLIC_ADDRESS`; the client finds the key by itself, it never passes through here.
+    its sweep, ``job_type`` its phase there. ``before`` are the rows that it has recorded already: with them every row
+    is shown once, in order, whatever an attempt that was killed has shown. The client writes into ``folder/wandb``, and
+    its own log into the user's cache folder (``WANDB_CACHE_DIR``). The address is ``WANDB_BASE_URL``, or what `wandb
+    login` stored, or :data:`spadam.tracking.PUBLIC_ADDRESS`; the client finds the key by itself, it never passes
+    through here.
 
     A tracker that cannot start (``WANDB_INIT_TIMEOUT``, 20 seconds unless set, is the longest wait for a server) is
     told as one warning, and what is returned does nothing. Online is then not tried again in this process. At the end
@@ -48,7 +49,7 @@ def open_run(
         return NoTracker()
     who = Identity(run_id, name or "", job_type or "", config, group, tags)
     try:
-        return client.start(spec.model_copy(update={"mode": mode}), who, folder, first_row)
+        return client.start(spec.model_copy(update={"mode": mode}), who, folder, before)
     except Exception as error:
         if mode == "online":
             _given_up.add(mode)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 Draw = Callable[[], "Mapping[str, NDArray[np.uint8]]"]
 """Draws pictures when it is called: by name, uint8 arrays (height, width) of greys or (height, width, 3) of colours."""
+
+
+Rows = Sequence[Mapping[str, Any]]
+"""Rows of a ledger, in order."""
 
 
 class Tracker(Protocol):

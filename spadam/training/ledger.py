@@ -8,13 +8,15 @@ whatever becomes of the service that shows it.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from spadam.files import at, strict_json, sync, write_atomic
 from spadam.tracking import Draw, Tracker
@@ -22,33 +24,79 @@ from spadam.tracking import Draw, Tracker
 log = logging.getLogger(__name__)
 
 
+class Mark(NamedTuple):
+    """How far a ledger was: a checkpoint holds it, and so knows the rows that came before it."""
+
+    rows: int
+    """So many there were; the one that follows has this number, for W&B too."""
+    bytes: int
+    """Their length in the file."""
+    sha256: str
+    """Of those bytes."""
+
+
 class Ledger:
     """The file of rows at ``path``, open for appending; a line that a kill left unfinished is mended on opening.
 
     One process writes at a time. A row is handed to the operating system as soon as it is recorded, so it outlives the
-    process; :meth:`close` also puts it on the disk. Raises OSError when the file cannot be written.
+    process; :meth:`sync` and :meth:`close` also put it on the disk, so that it outlives a power cut. Raises OSError
+    when the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         if path.exists():
             _mend(path)
-        self._file = path.open("ab")
+        self._open()
+
+    def _open(self) -> None:
+        self._file = self.path.open("ab", buffering=0)  # what could not be written must not be tried again on closing
+        content = self.path.read_bytes()
+        self._rows, self._bytes, self._digest = content.count(b"\n"), len(content), hashlib.sha256(content)
 
     def record(self, row: Mapping[str, Any]) -> None:
         """Append one row. Nothing is written when the row cannot be written as JSON (TypeError)."""
         line = strict_json(row).encode() + b"\n"
         try:
-            self._file.write(line)
-            self._file.flush()
+            written = 0
+            while written < len(line):  # on a disk that fills up the first call takes what fits
+                written += self._file.write(line[written:])
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._bytes)
+            raise at(self.path, error) from None
+        self._rows, self._bytes = self._rows + 1, self._bytes + len(line)
+        self._digest.update(line)
+
+    def sync(self) -> None:
+        """Put what was recorded on the disk."""
+        try:
+            os.fsync(self._file.fileno())
         except OSError as error:
             raise at(self.path, error) from None
+
+    @property
+    def mark(self) -> Mark:
+        """How far it is now."""
+        return Mark(self._rows, self._bytes, self._digest.hexdigest())
+
+    def holds(self, mark: Mark) -> bool:
+        """Whether it begins with the very rows that it had at ``mark``."""
+        return hashlib.sha256(self.path.read_bytes()[: mark.bytes]).hexdigest() == mark.sha256
+
+    def rewind(self, mark: Mark | None) -> None:
+        """Drop what was recorded after ``mark``, which it :meth:`holds`; all of it, whatever it is, without a mark."""
+        if mark is None or self._bytes > mark.bytes:
+            kept = b"" if mark is None else self.path.read_bytes()[: mark.bytes]
+            self._file.close()
+            write_atomic(self.path, kept)
+            self._open()
 
     def truncate(self, after_step: int) -> int:
         """Drop the rows whose ``step`` is greater than ``after_step``, and say how many there were.
 
-        A run that goes on from a checkpoint of that step records the later ones again; one that starts anew records all
-        (-1). Rows without a step stay. Raises ValueError as :func:`rows` does.
+        It is how a run goes on whose checkpoint an older release has written, without a :class:`Mark`. Rows without a
+        step stay. Raises ValueError as :func:`rows` does.
         """
         found = rows(self.path)
         self._file.close()
@@ -56,7 +104,7 @@ class Ledger:
         kept = [line for line, row in zip(lines, found, strict=True) if not _is_after(row, after_step)]
         if len(kept) < len(lines):
             write_atomic(self.path, b"".join(kept))
-        self._file = self.path.open("ab")
+        self._open()
         return len(lines) - len(kept)
 
     def close(self) -> None:
@@ -64,7 +112,7 @@ class Ledger:
         if self._file.closed:
             return
         with self._file:
-            os.fsync(self._file.fileno())
+            self.sync()
         sync(self.path.parent)
 
     def __enter__(self) -> Self:
@@ -111,6 +159,10 @@ class Recorder:
         """Append ``row`` to the ledger and show it to the tracker."""
         self.ledger.record(row)
         self._attempt(lambda: self._tracker.record(row))
+
+    def sync(self) -> None:
+        """Have every row so far outlive a power cut: evaluations do, before anything is built on them."""
+        self.ledger.sync()
 
     def show(self, draw: Draw, step: int) -> None:
         """Show the tracker the pictures that ``draw`` makes of what was trained until ``step``; they are no record."""

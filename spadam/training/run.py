@@ -27,14 +27,17 @@ from spadam.kernels.arithmetic import arithmetic
 from spadam.spec import InputError, dump
 from spadam.tasks.task import build_task
 from spadam.tracking import Identity, open_run
-from spadam.training import checkpoint
+from spadam.training import checkpoint_files
+from spadam.training.checkpoint import AtomicCheckpointIO, LatestCheckpoint
 from spadam.training.curve import Pruning
-from spadam.training.ledger import Ledger, Recorder, rows
+from spadam.training.ledger import Ledger, Mark, Recorder, rows
 from spadam.training.lightning import DirectStrategy, NoProfiler, interruptible, quiet
 from spadam.training.limits import Cutter, Limits
 from spadam.training.module import TaskModule
 from spadam.training.progress import COMPILING, Progress
+from spadam.training.randomness import Generators, generators
 from spadam.training.result import RunResult, Status, read_result, versions, write_result
+from spadam.training.resumption import Resumption, resume
 from spadam.training.room import check_room
 from spadam.training.telemetry import Telemetry
 from spadam.training.view import identity_of, outcome_of
@@ -74,6 +77,7 @@ def run(
         hold(out) if out is not None else contextlib.nullcontext(),
         kernels.use(config.trainer.kernels),
         arithmetic(config.trainer.threads),
+        generators(config.seed, device),
         quiet(),
     ):
         if out is not None:
@@ -106,16 +110,18 @@ class _Training:
         if out is not None:
             check_room(self.task.model, out)
         self.batches = Batches(self.dataset, self.dataset.train, config.data.batch_size, config.seed)
-        self.resume = checkpoint.latest(out / "checkpoints") if out is not None else None
+        self.limits = Limits(config.trainer, len(self.batches))
+        self.module = TaskModule(self.task, config.optimizer, self.limits.total_steps)
+        self.resumption = Resumption(None, None, [])
         self.recorder = self._open_recorder(origin or identity_of(config)) if out is not None else None
         self.refit = self._wants_refit(refit)
-        self.limits = Limits(config.trainer, len(self.batches))
         self.telemetry = Telemetry(
             self.task,
             self.dataset,
             device,
             moves_untouched=config.optimizer.moves_untouched,
             record=self.recorder.record if self.recorder else None,
+            keep=self.recorder.sync if self.recorder else None,
             progress=progress,
             total_steps=self.limits.total_steps,
         )
@@ -137,10 +143,12 @@ class _Training:
 
     def _fit(self) -> None:
         trainer_spec = self.config.trainer
-        callbacks: list[pl.Callback] = [self.telemetry, self.limits, self.cutter]
-        folder = None if self.out is None else self.out / "checkpoints"
-        if trainer_spec.checkpoint_every is not None:
-            callbacks.append(checkpoint.LatestCheckpoint(folder, trainer_spec.checkpoint_every))
+        callbacks: list[pl.Callback] = [Generators(self.device), self.telemetry, self.limits, self.cutter]
+        folder = None if self.out is None else self.out / checkpoint_files.FOLDER
+        path, content, history = self.resumption
+        if (every := trainer_spec.checkpoint_every) is not None:
+            mark = None if self.recorder is None else self._mark
+            callbacks.append(LatestCheckpoint(folder, every, mark, history, path))
         trainer = pl.Trainer(
             accelerator="gpu" if self.device.type == "cuda" else "cpu",
             devices=1,
@@ -149,16 +157,15 @@ class _Training:
             max_epochs=trainer_spec.epochs or -1,
             gradient_clip_val=trainer_spec.clip_norm,
             callbacks=callbacks,
-            plugins=[checkpoint.AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(content)],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        module = TaskModule(self.task, self.config.optimizer, self.limits.total_steps)
         with interruptible():
-            trainer.fit(module, self.batches, ckpt_path=self.resume, weights_only=True)
+            trainer.fit(self.module, self.batches, ckpt_path=path, weights_only=True)
         for optimizer in trainer.optimizers:
             optimizer.state.clear()  # the trainer is a ring of references: its moments would stay until it is collected
         self.task.model.to(self.device).eval().zero_grad()
@@ -202,12 +209,13 @@ class _Training:
             "data": self.loaded.content_hash(),
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 3),
+            **({"resumed": self.resumption.history} if self.resumption.history else {}),
         }
 
     def _save(self, out: Path, result: RunResult) -> None:
         save_weights(self.task.model, out)
         write_result(result, out)
-        checkpoint.remove_all(out / "checkpoints")
+        checkpoint_files.remove_all(out / checkpoint_files.FOLDER)
         (out / LOCK).unlink()  # a finished folder needs none: who comes now finds the result
 
     def _track(self, recorder: Recorder, result: RunResult) -> None:
@@ -217,10 +225,20 @@ class _Training:
             recorder.show(lambda: self.task.pictures(self.dataset), step)
         recorder.finish(summary=outcome_of(result))
 
+    def _mark(self) -> Mark:
+        """How far the ledger is, once that is on the disk: no checkpoint may know rows that a power cut can take."""
+        assert self.recorder is not None
+        self.recorder.sync()
+        return self.recorder.ledger.mark
+
     def _open_recorder(self, who: Identity) -> Recorder:
         assert self.out is not None
         ledger = Ledger(self.out / "metrics.jsonl")
-        ledger.truncate(-1 if self.resume is None else checkpoint.step_of(self.resume))
+        try:
+            self.resumption = resume(self.out / checkpoint_files.FOLDER, ledger, self.module.state_dict())
+        except BaseException:
+            ledger.close()
+            raise
         tracker = open_run(
             self.config.tracking,
             folder=self.out,
@@ -230,7 +248,7 @@ class _Training:
             job_type=who.job_type,
             tags=who.tags,
             name=who.name,
-            first_row=len(rows(ledger.path)),
+            before=rows(ledger.path),
         )
         return Recorder(ledger, tracker)
 

@@ -36,7 +36,8 @@ class Telemetry(pl.Callback):
     """Measures ``task`` while it is trained on ``dataset``, on ``device``.
 
     ``moves_untouched`` says that the optimizer may move rows that a step does not touch. ``record`` takes every row,
-    ``progress`` is told where the training stands; ``total_steps`` is its length, if known. ``evaluations`` are the
+    ``keep`` is called after each full one, which must not be lost any more; ``progress`` is told where the training
+    stands; ``total_steps`` is its length, if known. ``evaluations`` are the
     full rows so far, ``arrays`` what is more than one number. What has been seen is part of the checkpoint, so a
     resumed run reports the same.
     """
@@ -49,13 +50,15 @@ class Telemetry(pl.Callback):
         *,
         moves_untouched: bool,
         record: Callable[[Mapping[str, Any]], None] | None = None,
+        keep: Callable[[], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
         total_steps: int | None = None,
     ) -> None:
         self.evaluations: list[dict[str, Any]] = []
         self.arrays: dict[str, Any] = {}
         self._task, self._dataset = task, dataset
-        self._record, self._progress, self._total_steps = record, progress, total_steps
+        self._record, self._keep = record, keep
+        self._progress, self._total_steps = progress, total_steps
         self._diagnostics: list[Diagnostic] = [member() for member in registry.DIAGNOSTICS]
         for diagnostic in self._diagnostics:
             diagnostic.begin(Setting(task.tables, device, moves_untouched))
@@ -134,6 +137,8 @@ class Telemetry(pl.Callback):
         self.arrays = arrays
         self.evaluations.append(row)
         self._note(row | arrays)
+        if self._keep is not None:
+            self._keep()
 
     def _report(self, *, full: bool) -> dict[str, float]:
         """What diagnostics have seen since the last evaluation; of those that stream only, unless ``full``."""

@@ -33,7 +33,7 @@ def train(run: dict[str, Any]) -> None:
         job_type=run.get("job_type"),
         tags=tuple(run.get("tags", ())),
         name=run.get("name"),
-        first_row=run.get("first_row"),
+        before=run.get("before"),
     )
     recorder = Recorder(Ledger(folder / "metrics.jsonl"), tracker)
     for n, row in enumerate(run["rows"]):

@@ -18,7 +18,7 @@ from spadam.sweep.definition.reading import load
 from spadam.sweep.forecast.costs import configure
 from spadam.sweep.forecast.rehearsal import rehearse
 from spadam.sweep.outcome.finding import in_folder
-from spadam.training import checkpoint
+from spadam.training import checkpoint_files
 from spadam.training.gradient_scale import gradient_rms
 from spadam.training.ledger import rows
 from spadam.training.progress import Progress
@@ -126,7 +126,7 @@ def test_it_resumes_to_the_last_bit(stop: int, base: dict[str, Any], tmp_path: P
 
     with pytest.raises(Stop):
         run(config, tmp_path / "out", progress=watch)
-    assert checkpoint.latest(tmp_path / "out" / "checkpoints") is not None
+    assert checkpoint_files.latest(tmp_path / "out" / "checkpoints") is not None
     resumed = run(config, tmp_path / "out")
     assert timeless(resumed.metrics) == timeless(whole.metrics)
     ledgers = [[timeless(row) for row in rows(tmp_path / name / "metrics.jsonl")] for name in ("out", "whole")]

@@ -140,3 +140,12 @@ def test_when_the_client_dies_the_training_goes_on_and_the_next_run_is_tracked(d
     assert f"; every row is in {first}" in done.warnings[0]
     assert rows(first / "metrics.jsonl") == rows(second / "metrics.jsonl") == logged
     assert len(history(inspect(desk, second))) == len(logged)
+
+
+def test_a_run_that_goes_on_is_whole_in_its_last_folder(desk: Desk) -> None:
+    logged = [{"step": n, "a": n / 2} for n in range(30)]
+    shared = {"id": "r", "spec": OFFLINE}
+    killed = shared | {"folder": str(desk.root / "runs" / "first"), "rows": logged[:20], "before": []}
+    resumed = shared | {"folder": str(desk.root / "runs" / "second"), "rows": logged[10:], "before": logged[:10]}
+    assert desk.run(killed, resumed).code == 0
+    assert history(inspect(desk, desk.root / "runs" / "second")) == [{STEP: r["step"], "a": r["a"]} for r in logged]

@@ -122,16 +122,25 @@ def test_a_run_that_is_there_already_goes_on(desk: Desk, server: WandbServer) ->
 def test_what_the_server_has_of_a_retried_run_is_not_sent_again(desk: Desk, server: WandbServer) -> None:
     """An attempt that was killed, another from the start, and one from a checkpoint: every row once, in order."""
     drawn = {"pictures/decoder": [[1, 2], [3, 4]]}
-    killed = a_run(desk, "r", rows=LOGGED[:20], first_row=0)
-    anew = a_run(desk, "r", rows=LOGGED[:40], first_row=0)
-    resumed = a_run(desk, "r", rows=LOGGED[30:], first_row=30, pictures=drawn)
-    again = a_run(desk, "r", rows=LOGGED, first_row=0, pictures=drawn, summary={"status": "complete"})
+    killed = a_run(desk, "r", rows=LOGGED[:20], before=[])
+    anew = a_run(desk, "r", rows=LOGGED[:40], before=[])
+    resumed = a_run(desk, "r", rows=LOGGED[30:], before=LOGGED[:30], pictures=drawn)
+    again = a_run(desk, "r", rows=LOGGED, before=[], pictures=drawn, summary={"status": "complete"})
     done = desk.online(server.address, killed, anew, resumed, again)
     assert (done.code, done.warnings) == (0, [])
     *measured, pictured = arrived(server, "r")
     assert measured == LOGGED
     assert set(pictured) == {"step", *drawn}
     assert server.runs["r"].summary["status"] == "complete"
+
+
+def test_what_a_killed_run_could_not_send_any_more_is_sent_when_it_goes_on(desk: Desk, server: WandbServer) -> None:
+    """The client streams behind the training: a checkpoint may know rows of which the server has not heard."""
+    killed = a_run(desk, "r", rows=LOGGED[:10], before=[])
+    resumed = a_run(desk, "r", rows=LOGGED[30:], before=LOGGED[:30])
+    done = desk.online(server.address, killed, resumed)
+    assert (done.code, done.warnings) == (0, [])
+    assert arrived(server, "r") == LOGGED
 
 
 def test_a_server_that_fails_for_a_while_ends_in_the_same_state(desk: Desk, server: WandbServer) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from spadam.training import checkpoint
+from spadam.training import checkpoint, checkpoint_files
 from spadam.training.checkpoint import AtomicCheckpointIO
 
 
@@ -26,17 +26,17 @@ def test_what_is_saved_is_loaded_and_its_digest_is_that_of_the_file(tmp_path: Pa
     assert torch.equal(loaded["again"], weight[2:])
     assert loaded["nothing"].shape == (0, 4)
     assert (tmp_path / f"{path.name}.sha256").read_text() == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert checkpoint.latest(tmp_path) == path
+    assert checkpoint_files.latest(tmp_path) == path
     assert len(list(tmp_path.iterdir())) == 2, "no temporary file is left"
 
 
 def test_the_newest_whole_one_counts(tmp_path: Path) -> None:
     old, new = save(tmp_path, 3), save(tmp_path, 12)
-    assert checkpoint.latest(tmp_path) == new
+    assert checkpoint_files.latest(tmp_path) == new
     new.write_bytes(new.read_bytes()[:-1] + b"?")
-    assert checkpoint.latest(tmp_path) == old
+    assert checkpoint_files.latest(tmp_path) == old
     (tmp_path / f"{old.name}.sha256").unlink()
-    assert checkpoint.latest(tmp_path) is None
+    assert checkpoint_files.latest(tmp_path) is None
 
 
 def test_a_digest_is_there_before_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ def test_a_failure_leaves_the_old_one_and_nothing_else(tmp_path: Path, monkeypat
         with pytest.raises(OSError, match="No space left"):
             save(tmp_path, 1, value=2)
     assert AtomicCheckpointIO().load_checkpoint(path)["value"] == 1
-    assert checkpoint.latest(tmp_path) == path
+    assert checkpoint_files.latest(tmp_path) == path
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -91,9 +91,9 @@ def test_removing_all_takes_what_a_kill_left_too(tmp_path: Path) -> None:
     save(folder, 1)
     (folder / ".step-000000002.ckpt.0123456789ab").write_bytes(b"half")
     (folder / ".step-000000002.ckpt.sha256.0123456789ab").write_bytes(b"")
-    checkpoint.remove_all(folder)
+    checkpoint_files.remove_all(folder)
     assert not folder.exists()
     folder.mkdir()
     (folder / "mine").touch()
-    checkpoint.remove_all(folder)
+    checkpoint_files.remove_all(folder)
     assert folder.exists(), "another's file is kept"

@@ -9,7 +9,7 @@ import torch
 
 from spadam.config import RunConfig
 from spadam.spec import Document, validate
-from spadam.training import checkpoint
+from spadam.training import checkpoint_files
 from spadam.training.ledger import rows
 from spadam.training.old_checkpoints import modernise
 from spadam.training.progress import Progress
@@ -68,7 +68,7 @@ def test_it_resumes_to_the_last_bit(tied: bool, tmp_path: Path, monkeypatch: pyt
 
     with pytest.raises(Stop):
         run(config(tied), tmp_path / "out", progress=stop)
-    saved = checkpoint.latest(tmp_path / "out" / "checkpoints")
+    saved = checkpoint_files.latest(tmp_path / "out" / "checkpoints")
     assert saved is not None
     old = as_before(torch.load(saved, weights_only=True))
     assert "diagnostics" not in old["callbacks"]["Telemetry"]

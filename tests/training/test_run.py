@@ -19,7 +19,7 @@ from spadam.models.autoencoder import SparseAutoencoder
 from spadam.models.probe import LinearProbe
 from spadam.optim import LazyAdam
 from spadam.spec import InputError, dump
-from spadam.training import checkpoint, ledger
+from spadam.training import checkpoint_files, ledger
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from spadam.training.run import run, save_weights
@@ -185,7 +185,7 @@ def test_an_interrupted_run_resumes_to_the_last_bit(every: str | int, stop: int,
     with pytest.raises(Stop):
         run(wanted, tmp_path / "out", progress=stop_at(stop))
     assert not (tmp_path / "out" / "result.json").exists()
-    kept = checkpoint.latest(tmp_path / "out" / "checkpoints")
+    kept = checkpoint_files.latest(tmp_path / "out" / "checkpoints")
     assert (kept is None) == (every == "epoch" and stop <= STEPS)
     resumed = run(wanted, tmp_path / "out")
     assert same(resumed, whole)
@@ -231,21 +231,11 @@ def test_a_killed_process_loses_nothing(finished: tuple[Path, RunResult], tmp_pa
     out = tmp_path / "out"
     process = subprocess.run([sys.executable, short_training.__file__, str(out)], check=False)
     assert process.returncode == -signal.SIGKILL
-    assert checkpoint.latest(out / "checkpoints") is not None
+    assert checkpoint_files.latest(out / "checkpoints") is not None
     assert not (out / "result.json").exists()
     assert fresh_process(tmp_path, out, "trainer.checkpoint_every=1").wait() == 0
     assert weights(out) == weights(finished[0])
     assert rows(out) == rows(finished[0])
-
-
-def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    wanted = config(trainer={"checkpoint_every": 5})
-    with pytest.raises(Stop):
-        run(wanted, tmp_path / "out", progress=stop_at(12))
-    (saved,) = (tmp_path / "out" / "checkpoints").glob("*.ckpt")
-    saved.write_bytes(saved.read_bytes()[:-100])
-    assert checkpoint.latest(tmp_path / "out" / "checkpoints") is None
-    assert same(run(wanted, tmp_path / "out"), run(wanted))
 
 
 def test_weights_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

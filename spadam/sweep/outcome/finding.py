@@ -12,6 +12,7 @@ from spadam.files import Holder, check_folder, holder
 from spadam.spec import InputError
 from spadam.sweep.definition.extension import check_extends
 from spadam.sweep.definition.reading import load
+from spadam.sweep.outcome.damage import told_if_damaged
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.places import lies_elsewhere, no_sweep
 from spadam.sweep.outcome.progress import recall, survey
@@ -80,6 +81,10 @@ def in_folder(folder: Path, name: str | None = None, storage: str | None = None)
         raise no_sweep(folder)
     with _open(folder, storage) as there:
         assert there is not None
+        if told is None and not storage and not there.reader.sweeps():
+            rule = "it must hold a sweep, and holds nothing"
+            remedy = "bring back a copy of it, or move it away and begin anew"
+            raise InputError(str(folder / FILE), None, rule, remedy)
         name = name or (told[1] if told else _only_name(there.reader, folder))
         return _recall(there, name, folder)
 
@@ -112,7 +117,7 @@ def _open(folder: Path, storage: str | None) -> Iterator[_There | None]:
         yield None
     elif isinstance(place, Path):
         agent = holder(place.parent)
-        with open_to_read(place) as reader:
+        with told_if_damaged(place), open_to_read(place) as reader:
             yield _There(reader, {}, agent)
     else:
         with open_server(place) as (reader, agents):

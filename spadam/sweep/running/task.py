@@ -11,6 +11,7 @@ from spadam.sweep.definition.spec import ObjectiveSpec
 from spadam.sweep.search.slots import Slot
 from spadam.tracking import Identity
 from spadam.training.curve import Pruning
+from spadam.training.inheritance import forget, inherit
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
@@ -37,15 +38,17 @@ Train = Callable[[Task, Callable[[Progress], None]], RunResult]
 
 
 def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
-    """Train ``task`` in this process, as a training of its sweep. Raises what :func:`spadam.training.run.run`
-    raises.
+    """Train ``task`` in this process, as a training of its sweep: from the last checkpoint of its earlier attempts.
+
+    Raises what :func:`spadam.training.run.run` raises.
     """
     from spadam.training.run import run  # here, because it takes seconds to import
 
+    inherit(task.config, task.earlier, task.out)
     slot = task.slot
     # A search trial fits the probe's regression only when it is searched for.
     refit = True if slot.phase == "search" and task.config.task.metrics[task.objective.metric].refit else None
-    return run(
+    result = run(
         task.config,
         task.out,
         phase=slot.phase,
@@ -54,6 +57,8 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         origin=identity_of(task.sweep, slot, task.config),
         progress=progress,
     )
+    forget(task.earlier)
+    return result
 
 
 def identity_of(sweep: str, slot: Slot, config: RunConfig) -> Identity:

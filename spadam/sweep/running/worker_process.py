@@ -25,6 +25,7 @@ from typing_extensions import override
 from spadam.spec import InputError
 from spadam.sweep.running.task import Task, Train
 from spadam.training.interruption import SIGNALS
+from spadam.training.memory import ran_out
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
@@ -50,14 +51,21 @@ Message = Progress | str | RunResult | Trouble
 
 
 def attempt(task: Task, train: Train, progress: Callable[[Progress], None]) -> RunResult | Trouble:
-    """Train ``task``; whatever goes wrong is told, but for an interruption."""
+    """Train ``task``; whatever goes wrong is told, but for an interruption.
+
+    A disk that is full or gone is `infra`, and so is memory that ran out: how much there is depends on who else trains
+    on this machine, or on this GPU, at the time, and no configuration is worse for it. The slot is tried again from its
+    last checkpoint. Where it never fits, the sweep says so after the attempts that such a failure has.
+    """
     try:
         return train(task, progress)
     except InputError as error:
         return Trouble("input", str(error), error=error)
-    except OSError as error:  # a disk is full or gone
+    except OSError as error:
         return _trouble("infra", error)
     except Exception as error:
+        if ran_out(error):
+            return _out_of_memory(error)
         return _trouble("bug", error)
 
 
@@ -137,6 +145,13 @@ def _leave_at_the_end_of(line: Connection) -> None:
         util._run_finalizers(0)  # type: ignore[attr-defined]
         weakref.finalize._exitfunc()  # type: ignore[attr-defined]
     os._exit(0)
+
+
+def _out_of_memory(error: Exception) -> Trouble:
+    """Trouble that holds none of what the training had: the next attempt in this process needs the room."""
+    found = _trouble("infra", error)
+    traceback.clear_frames(error.__traceback__)
+    return found._replace(said=f"out of memory ({found.said}); fewer workers at a time leave more for each")
 
 
 def _trouble(failure: Literal["infra", "bug"], error: Exception) -> Trouble:
