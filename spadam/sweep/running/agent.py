@@ -23,6 +23,7 @@ from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import database, survey
 from spadam.sweep.outcome.table import CSV, write_csv
+from spadam.sweep.running.cluster.installed import check_installed
 from spadam.sweep.running.crew import Alone, Crew
 from spadam.sweep.running.dispatch import Dispatcher, WorkFailed
 from spadam.sweep.running.local import Workers, default_workers, visible_devices, warm_up
@@ -72,7 +73,9 @@ def run_sweep(
 def _run_sweep(
     spec: Path, out: Path, variants: Sequence[str] | None, means: Means, watcher: Watcher, train: Train
 ) -> Outcome:
-    if means.workers != 0 and means.cluster is None:
+    if means.cluster is not None:
+        check_installed()
+    elif means.workers != 0:
         warm_up()
     sweep = load(spec)
     chosen = choose(sweep, variants)
@@ -81,7 +84,7 @@ def _run_sweep(
     path = database(sweep, out)
     with Interruption() as interruption, hold(path.parent) as held, open_file(path) as storage:
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
-        place = _open(sweep, studies, data, watcher)
+        place = _open(sweep, studies, data, means, watcher)
         trouble = None
         try:
             settlement = Settlement(sweep, place, watcher)
@@ -91,7 +94,7 @@ def _run_sweep(
                 kernels.prepare(_CPU)  # once, and not by every worker at the same time
             if scales:
                 studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
-            crew = _crew(sweep, place.accelerator, means, train)
+            crew = _crew(sweep, settlement, place.accelerator, means, train)
             watcher.open(sweep.spec.objective.metric, crew.size)
             Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher, interruption, held.beat).work()
         except WorkFailed as error:
@@ -103,8 +106,12 @@ def _run_sweep(
     return outcome
 
 
-def _crew(sweep: Sweep, accelerator: str, means: Means, train: Train) -> Crew:
-    """Who trains: so many worker processes as were asked for, or as the machine bears."""
+def _crew(sweep: Sweep, settlement: Settlement, accelerator: str, means: Means, train: Train) -> Crew:
+    """Who trains: so many worker processes as were asked for, or as the machine bears; or a cluster."""
+    if means.cluster is not None:
+        from spadam.sweep.running.cluster.opening import open_crew  # here, because Ray takes a second to import
+
+        return open_crew(means, map(settlement, sweep.corners), train)
     if means.workers == 0:
         return Alone(train)
     devices = visible_devices() if accelerator == "gpu" else []
@@ -182,14 +189,14 @@ def choose(sweep: Sweep, variants: Sequence[str] | None) -> list[str]:
     return [name for name in sweep.variants if variants is None or name in variants]
 
 
-def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], watcher: Watcher) -> Place:
+def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], means: Means, watcher: Watcher) -> Place:
     """Create the sweep in its storage, or make sure that this is the sweep that was; where its trainings run.
 
     Raises :class:`InputError` when the file has changed in what determines results, or the data has.
     """
     there = studies.attributes()
     if "plan" not in there:  # it is written last
-        place = _resolve()
+        place = _resolve(means)
         plan: dict[str, Any] = {"facts": facts(sweep), **place._asdict()}
         studies.describe({"spec": sweep.document.data, "versions": _versions(), "data": data, "plan": plan})
         return place
@@ -206,9 +213,10 @@ def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], watcher: W
     return Place(plan["accelerator"], plan["kernels"])
 
 
-def _resolve() -> Place:
-    """What `auto` means on this machine."""
-    return Place("gpu" if torch.cuda.is_available() else "cpu", kernels.name(_CPU))
+def _resolve(means: Means) -> Place:
+    """What `auto` means: on a GPU where this machine has one, or where trainings have of their nodes in a cluster."""
+    on_gpu = means.cluster.gpus > 0 if means.cluster is not None else torch.cuda.is_available()
+    return Place("gpu" if on_gpu else "cpu", kernels.name(_CPU))
 
 
 def _versions() -> dict[str, Any]:
