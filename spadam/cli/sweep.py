@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spadam.cli.crew import CheckpointHome, Crew, KeepHome, PerTrial, RayAddress, cluster_of
 from spadam.cli.options import (
     Json,
     Out,
@@ -41,12 +42,18 @@ def run(
     out: Out = Path("runs"),
     workers: Workers = None,
     variants: Annotated[str | None, typer.Option(metavar="A,B", help="Run only these variants.")] = None,
+    crew: Crew = "local",
+    ray_address: RayAddress = None,
+    per_trial: PerTrial = None,
+    keep: KeepHome = None,
+    checkpoint_home: CheckpointHome = None,
 ) -> None:
     """Run a sweep, or go on with it; ends with a table, report.html and trials.csv.
 
     Stop it at any time: the same command goes on from there. More trials, studies, seeds or variants in the file extend
     a finished sweep.
     """
+    cluster = cluster_of(crew, workers, ray_address, per_trial, keep, checkpoint_home)
     with error_console.status("starting"):  # torch takes its time to import
         from spadam import report
         from spadam.report.upload import show_streamed
@@ -56,7 +63,7 @@ def run(
 
     chosen = _names(variants)
     with watch(error_console) as view:
-        outcome = run_sweep(spec, out, chosen, means=Means(workers), watcher=view)
+        outcome = run_sweep(spec, out, chosen, means=Means(workers, cluster), watcher=view)
     if outcome.trouble is not None:
         error_console.print(outcome.trouble, markup=False, soft_wrap=True)
         raise typer.Exit(1)

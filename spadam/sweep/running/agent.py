@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
@@ -39,6 +40,9 @@ from spadam.training.home import cache
 from spadam.training.interruption import Interruption
 from spadam.training.progress import COMPILING
 from spadam.training.result import versions
+
+if TYPE_CHECKING:
+    from spadam.sweep.running.cluster.opening import Hire
 
 _CPU = torch.device("cpu")
 
@@ -82,7 +86,12 @@ def _run_sweep(
     data = hash_data(sweep, chosen)
     scales = measure_scales(sweep, chosen)
     path = database(sweep, out)
-    with Interruption() as interruption, hold(path.parent) as held, open_file(path) as storage:
+    with (
+        Interruption() as interruption,
+        hold(path.parent) as held,
+        _cluster(means) as hire,
+        open_file(path) as storage,
+    ):
         studies = Studies(storage, sweep.name, sweep.spec.objective.direction)
         place = _open(sweep, studies, data, means, watcher)
         trouble = None
@@ -94,7 +103,11 @@ def _run_sweep(
                 kernels.prepare(_CPU)  # once, and not by every worker at the same time
             if scales:
                 studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
-            crew = _crew(sweep, settlement, place.accelerator, means, train)
+            crew = (
+                hire(map(settlement, sweep.corners), train)
+                if hire is not None
+                else _crew(sweep, place.accelerator, means, train)
+            )
             watcher.open(sweep.spec.objective.metric, crew.size)
             Dispatcher(sweep, studies, path.parent, chosen, settlement, crew, watcher, interruption, held.beat).work()
         except WorkFailed as error:
@@ -106,12 +119,20 @@ def _run_sweep(
     return outcome
 
 
-def _crew(sweep: Sweep, settlement: Settlement, accelerator: str, means: Means, train: Train) -> Crew:
-    """Who trains: so many worker processes as were asked for, or as the machine bears; or a cluster."""
-    if means.cluster is not None:
-        from spadam.sweep.running.cluster.opening import open_crew  # here, because Ray takes a second to import
+@contextlib.contextmanager
+def _cluster(means: Means) -> Iterator[Hire | None]:
+    """What makes a crew on a cluster, to which this process is connected for the block; None without one."""
+    if means.cluster is None:
+        yield None
+        return
+    from spadam.sweep.running.cluster.opening import hiring  # here, because Ray takes a second to import
 
-        return open_crew(means, map(settlement, sweep.corners), train)
+    with hiring(means) as hire:
+        yield hire
+
+
+def _crew(sweep: Sweep, accelerator: str, means: Means, train: Train) -> Crew:
+    """Who trains on this machine: so many worker processes as were asked for, or as it bears."""
     if means.workers == 0:
         return Alone(train)
     devices = visible_devices() if accelerator == "gpu" else []

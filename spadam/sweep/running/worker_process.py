@@ -101,6 +101,7 @@ class Ticker:
         self._send, self._last = send, 0.0
 
     def tick(self, progress: Progress) -> None:
+        """Send ``progress``, unless something was sent just now."""
         now = time.monotonic()
         if now - self._last >= TICK_SECONDS:
             self._last = now

@@ -82,10 +82,10 @@ def put_home(parcel: Parcel, out: Path) -> None:
 
 def forget(folders: Iterable[Path]) -> None:
     """Delete the checkpoints in ``folders``: nothing goes on from them any more."""
-    from spadam.training import checkpoint  # here, because Lightning takes seconds to import
-
     for folder in folders:
         if any(_named(folder)):
+            from spadam.training import checkpoint  # here, because Lightning takes seconds to import
+
             checkpoint.remove_all(folder / CHECKPOINTS)
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray._private import worker as ray_worker  # for `_keep_quiet`
@@ -29,41 +29,41 @@ HERE = "local"
 _REACH_SECONDS = 10.0
 
 
-class Connection:
-    """A cluster that this process works with; made by :func:`connect`."""
+class Connection(NamedTuple):
+    """A cluster that this process works with."""
 
-    def __init__(self, address: str, started: bool, joined: bool) -> None:
-        self.address = address
-        self.started = started
-        """Whether it was started here."""
-        self._joined = joined
-
-    def close(self) -> None:
-        """Leave it, and end it if it was started here; a connection that was there before stays."""
-        if self._joined:
-            ray.shutdown()
+    address: str
+    """Of its head."""
+    started: bool
+    """Whether it was started here."""
 
 
-def connect(address: str | None) -> Connection:
-    """Connect this process to the cluster at ``address``: by default that of RAY_ADDRESS, else one started here.
+@contextlib.contextmanager
+def connected(address: str | None) -> Iterator[Connection]:
+    """Have this process be connected to the cluster at ``address``: by default that of RAY_ADDRESS, else a new one.
 
-    A connection that this process has already is used. Raises :class:`InputError` when there is no such cluster.
+    A new one is on this machine, and ends with the block. A connection that this process has already is used, and
+    stays. Raises :class:`InputError` when there is no such cluster.
     """
     if ray.is_initialized():
-        return Connection(_head(), started=False, joined=False)
+        yield Connection(_head(), started=False)
+        return
     wanted = address or os.environ.get(ADDRESS) or HERE
     argument = "--ray-address" if address else ADDRESS
     _check(argument, wanted)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
     here: dict[str, Any] = {"num_cpus": machine.cores(), "include_dashboard": False} if wanted == HERE else {}
-    with _undisturbed(), _at_the_root():
-        try:
-            ray.init(wanted, log_to_driver=False, logging_level=logging.CRITICAL, **here)
-        except Exception as error:  # of many kinds
+    try:
+        with _undisturbed(), _at_the_root():
+            try:
+                ray.init(wanted, log_to_driver=False, logging_level=logging.CRITICAL, **here)
+            except Exception as error:  # of many kinds
+                raise _refused(argument, wanted, error) from error
+            _keep_quiet()
+        yield Connection(_head(), started=wanted == HERE)
+    finally:
+        with _undisturbed():
             ray.shutdown()
-            raise _refused(argument, wanted, error) from error
-        _keep_quiet()
-    return Connection(_head(), started=wanted == HERE, joined=True)
 
 
 def environment() -> dict[str, Any]:
@@ -88,9 +88,7 @@ def _check(argument: str, address: str) -> None:
     host, colon, port = address.rpartition(":")
     if "://" in address or not colon or not port.isdecimal():
         rule = "it must be the address of a cluster's head, host:port, or auto"
-        raise InputError(
-            argument, address, rule, "take what `ray start --head` has printed; its port is 6379 by default"
-        )
+        raise InputError(argument, address, rule, "take what `ray start --head` printed; its port is 6379 by default")
     try:
         socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS).close()
     except (OSError, OverflowError) as error:
@@ -102,13 +100,11 @@ def _check(argument: str, address: str) -> None:
 def _refused(argument: str, address: str, error: Exception) -> InputError:
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
     if address == HERE:
-        return InputError(
-            "--crew", "ray", f"a Ray cluster must start on this machine ({said})", "see ~/.ray and /tmp/ray"
-        )
+        rule, remedy = f"a Ray cluster must start on this machine ({said})", "look into /tmp/ray/session_latest/logs"
+        return InputError("--crew", "ray", rule, remedy)
     rule = f"this machine must be able to join the cluster ({said})"
-    return InputError(
-        argument, address, rule, "run this on a machine of the cluster, with the cluster's token in ~/.ray"
-    )
+    remedy = "run this on a machine of the cluster, with the cluster's token in ~/.ray/auth_token"
+    return InputError(argument, address, rule, remedy)
 
 
 @contextlib.contextmanager

@@ -109,12 +109,11 @@ class RayCrew:
         return next((member.name for member in mine), place_name(None))
 
     def close(self) -> None:
-        """Let everybody go at once, and leave the cluster; one that was started here ends."""
+        """Let everybody go at once."""
         for member in self._members:
             member.dismiss()
         self._members.clear()
         self._roll.close()
-        self._connection.close()
 
     def _follow(self) -> None:
         """Have a worker for every share of the nodes that there are, and none elsewhere."""

@@ -66,7 +66,7 @@ def receive(spec: DatasetSpec, expected: str, shipped: Shipped | None) -> None:
         with warnings.catch_warnings():
             # They cannot be written to, which nobody does: see `Samples`.
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-            tensors = {n: None if shipped[n] is None else torch.from_numpy(shipped[n]) for n in _TENSORS}
+            tensors: Shipped = {n: None if shipped[n] is None else torch.from_numpy(shipped[n]) for n in _TENSORS}
         give(spec, Samples(**tensors, **{name: shipped[name] for name in _PLAIN}))
         _received.add(spec.whole)
     try:

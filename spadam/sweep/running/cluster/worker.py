@@ -107,14 +107,13 @@ class Worker:
 
     def train(self, order: Order, inheritance: Parcel | None, samples: Shipped | None) -> Iterator[Word]:
         """Train the task of ``order``; ``inheritance`` is the checkpoint that it goes on from."""
-        with tempfile.TemporaryDirectory(prefix=_ROOM) as room:
-            with (Path(room) / ".lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                out = Path(room) / "run"
-                training = self._pool.submit(self._attempt, order, out, inheritance, samples)
-                yield from self._follow(training, Homing(out, order.home_seconds))
-                outcome = training.result()
-                yield Done(outcome, _pack(out, order, outcome))
+        with tempfile.TemporaryDirectory(prefix=_ROOM) as room, (Path(room) / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            out = Path(room) / "run"
+            training = self._pool.submit(self._attempt, order, out, inheritance, samples)
+            yield from self._follow(training, Homing(out, order.home_seconds))
+            outcome = training.result()
+            yield Done(outcome, _pack(out, order, outcome))
 
     def _attempt(
         self, order: Order, out: Path, inheritance: Parcel | None, samples: Shipped | None
