@@ -100,7 +100,7 @@ class RayCrew:
             if member.task is not None and (ending := self._hear(member, moved, noted)) is not None
         ]
         endings += self._take_lost() + self._give_up_stalled()
-        self._count(noted)
+        self._count(noted, bool(endings))
         return endings
 
     def where(self, slot: Slot) -> str:
@@ -134,7 +134,7 @@ class RayCrew:
             mine = sum(member.node.id == node.id for member in self._members)
             room = self._share.times_in(node.cpus, node.gpus) - mine
             if self._limit is not None:
-                room = min(room, self._limit - len(self._members))
+                room = min(room, self._limit - sum(not member.is_kept_waiting for member in self._members))
             for _ in range(room if self._refused is None else 0):
                 self._members.append(Member(node, self._share, self._environment, *self._how))
 
@@ -184,8 +184,8 @@ class RayCrew:
                 endings.append(Ending(member.task, Trouble("infra", said, said, said)))
         return endings
 
-    def _count(self, noted: Callable[[str], None]) -> None:
-        """See who is ready, and how many train at a time from now on."""
+    def _count(self, noted: Callable[[str], None], ended: bool) -> None:
+        """See who is ready, and how many train at a time from now on; ``ended`` says that there is an ending to tell."""
         ready, passing = 0, {node.id for node in self._roll.last.nodes if self._refused is None and self._passes(node)}
         for member in list(self._members):
             try:
@@ -196,9 +196,12 @@ class RayCrew:
             if met and (member.task is not None or member.node.id in passing):
                 self._failures[member.node.id] = 0
                 ready += 1
+        if ready == self._limit:  # who is still kept waiting by the cluster is not needed
+            for member in [member for member in self._members if member.joined is None]:
+                self._lose(member, "not needed")
         busy = len(self._lost) + sum(member.task is not None for member in self._members)
         if self._refused is not None:
-            if not busy:
+            if not busy and not ended:
                 raise self._refused
             self.size = busy
             return

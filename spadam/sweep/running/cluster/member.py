@@ -40,6 +40,7 @@ class Member:
         self._actor: Any = ray.remote(**options)(Worker).remote(train, folder, compiled)
         self._joining: Any = self._actor.join.remote()
         self._stream: Any = None
+        self._since = time.monotonic()
         self.joined: Joined | None = None
         self.task: Task | None = None
         self.heard = 0.0
@@ -48,6 +49,11 @@ class Member:
     def awaited(self) -> Any | None:
         """What something is to be heard from."""
         return self._joining if self.joined is None else None if self.task is None else self._stream
+
+    @property
+    def is_kept_waiting(self) -> bool:
+        """Whether its node has no room for it, as it seems: others may use the cluster, too."""
+        return self.joined is None and time.monotonic() - self._since > _PATIENCE_SECONDS
 
     @property
     def name(self) -> str:
@@ -87,6 +93,9 @@ class Member:
         with contextlib.suppress(Exception):  # it, or its whole cluster, may be gone
             ray.kill(self._actor)
 
+
+_PATIENCE_SECONDS = 30.0
+"""A worker that is not ready after so long is not counted on."""
 
 _FETCH_SECONDS = 120.0
 """What has been announced must be here by then."""
