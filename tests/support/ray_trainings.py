@@ -90,7 +90,8 @@ def main() -> None:
     crew._SILENCE_SECONDS = 4.0
     agent.run_sweep = functools.partial(agent.run_sweep, train=ray_trainings.noted)
     spec, out, address = sys.argv[1:]
-    sys.argv[1:] = ["sweep", "run", spec, "--out", out, "--crew", "ray", "--ray-address", address]
+    options = ["--variants", "adam", "--crew", "ray", "--ray-address", address]
+    sys.argv[1:] = ["sweep", "run", spec, "--out", out, *options]
     program()
 
 

@@ -18,7 +18,7 @@ from spadam.sweep.running.cluster.gate import Gate
 from spadam.sweep.running.cluster.member import Lost, Member
 from spadam.sweep.running.cluster.parcel import ForeignParcel, Parcel, unpack
 from spadam.sweep.running.cluster.resources import Share
-from spadam.sweep.running.cluster.roll import Roll
+from spadam.sweep.running.cluster.roll import Node, Roll
 from spadam.sweep.running.cluster.samples import Shelf
 from spadam.sweep.running.cluster.worker import Done, Order, Saved
 from spadam.sweep.running.crew import Ending, place_name
@@ -120,17 +120,12 @@ class RayCrew:
         if self._roll.silence > _SILENCE_SECONDS:
             said = f"the Ray cluster at {self._connection.address} does not answer any more; is its head gone?"
             raise WorkFailed(f"{said} The same command goes on, on a new cluster.")
-        nodes = self._roll.last.nodes
-        there = {node.id for node in nodes}
+        there = {node.id for node in self._roll.last.nodes}
         for member in list(self._members):
             if member.node.id not in there:
                 self._lose(member, "its node is gone")
-        for node in nodes:
-            try:
-                self._gate.passes(node)
-            except InputError as error:
-                self._refused = self._refused or error
-                continue
+        for node in self._nodes():
+            self._passes(node)  # asks it, so that it answers while its workers import
             mine = sum(member.node.id == node.id for member in self._members)
             room = self._share.times_in(node.cpus, node.gpus) - mine
             if self._limit is not None:
@@ -185,8 +180,8 @@ class RayCrew:
         return endings
 
     def _count(self, noted: Callable[[str], None], ended: bool) -> None:
-        """See who is ready, and how many train at a time from now on; ``ended`` says that there is an ending to tell."""
-        ready, passing = 0, {node.id for node in self._roll.last.nodes if self._refused is None and self._passes(node)}
+        """See who is ready, and how many train at a time from now on; ``ended``: there is an ending to tell."""
+        ready, passing = 0, {node.id for node in self._nodes() if self._passes(node)}
         for member in list(self._members):
             try:
                 met = member.meet()
@@ -208,11 +203,16 @@ class RayCrew:
         self.size = ready + len(self._lost)
         self._tell_nobody(noted)
 
-    def _passes(self, node: Any) -> bool:
+    def _nodes(self) -> list[Node]:
+        """The nodes on which something can be trained: others may have what software they like."""
+        return [node for node in self._roll.last.nodes if self._share.times_in(node.cpus, node.gpus)]
+
+    def _passes(self, node: Node) -> bool:
+        """Whether ``node`` may train; where it may never, that is remembered, and nothing more is begun."""
         try:
             return self._gate.passes(node)
         except InputError as error:
-            self._refused = error
+            self._refused = self._refused or error
             return False
 
     def _mourn(self, member: Member, error: Lost) -> None:
@@ -229,10 +229,8 @@ class RayCrew:
             self._nobody_since, self._told_nobody = now, False
         elif now - self._nobody_since > _WAIT_SECONDS and not self._told_nobody:
             self._told_nobody = True
-            nodes = self._roll.last.nodes
-            fits = any(self._share.times_in(node.cpus, node.gpus) for node in nodes)
-            why = "no worker is ready yet" if fits else f"none has {self._share} for a training"
-            noted(f"waiting for a node of the cluster: of {len(nodes)} there, {why}")
+            why = "no worker is ready yet" if self._nodes() else f"none has {self._share} for a training"
+            noted(f"waiting for a node of the cluster: of {len(self._roll.last.nodes)} there, {why}")
 
 
 def _bring_home(task: Task, outcome: Any, parcel: Parcel) -> Any:

@@ -72,7 +72,7 @@ def test_an_interruption_puts_the_slots_back_and_ends_the_cluster(
 
 
 def test_a_cluster_that_loses_its_head_ends_the_work_and_keeps_what_was_told(bench: Bench) -> None:
-    bench.write({"repeat": {"seeds": 0}, "search": {"trials": 2}, "variants": {"lazy": None}})
+    bench.write({"repeat": {"seeds": 0}, "search": {"trials": 2}})
     with ray_cluster() as cluster:
         program = Program(bench, 2, "support.ray_trainings", str(bench.spec), str(bench.out), cluster.address)
         begun = time.monotonic()
@@ -86,7 +86,8 @@ def test_a_cluster_that_loses_its_head_ends_the_work_and_keeps_what_was_told(ben
         "The same command goes on, on a new cluster."
     )
     assert "Traceback" not in told + printed
-    found = {row["slot"]: row["status"] for row in bench.outcome().trials()}
+    mine = [row for row in bench.outcome().trials() if row["variant"] == "adam"]
+    found = {row["slot"]: row["status"] for row in mine}
     assert found == {0: "complete", 1: "waiting"}
 
 
@@ -127,7 +128,7 @@ def test_without_ray_the_crew_is_refused(
         (["--crew", "ray", "--ray-address", "127.0.0.1:1"], "--ray-address", "a Ray cluster must answer there"),
         (["--crew", "ray", "--ray-address", "ray://head:10001"], "--ray-address", "it must be the address of a"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_options_that_do_not_serve_are_refused(
     options: list[str],
