@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tarfile
 import time
@@ -15,7 +16,7 @@ from spadam.spec import InputError
 from spadam.sweep.running.cluster.checkpoints import forget, pack_inheritance, put_home
 from spadam.sweep.running.cluster.connection import Connection, environment
 from spadam.sweep.running.cluster.gate import Gate
-from spadam.sweep.running.cluster.member import Lost, Member
+from spadam.sweep.running.cluster.member import Lost, Member, kind_of_worker
 from spadam.sweep.running.cluster.parcel import ForeignParcel, Parcel, unpack
 from spadam.sweep.running.cluster.resources import Share
 from spadam.sweep.running.cluster.roll import Node, Roll
@@ -30,6 +31,9 @@ from spadam.sweep.search.slots import Slot
 from spadam.training.progress import Progress
 
 _LISTEN_SECONDS = 1.0
+
+_LEAVE_SECONDS = 2.0
+"""So long may Ray take to hear that nobody is needed any more."""
 
 _SILENCE_SECONDS = 15.0
 """A cluster that says nothing for so long has lost its head."""
@@ -64,14 +68,15 @@ class RayCrew:
         self.size = 0
         self._connection, self._means, self._limit, self._stall_seconds = connection, means, limit, stall_seconds
         self._share = Share(means.cpus, means.gpus)
-        self._environment = environment()
-        self._how = (train, os.getcwd(), compiled)
+        needs = environment()
+        self._how = (kind_of_worker(self._share, needs), train, os.getcwd(), compiled)
         self._roll = Roll()
-        self._gate = Gate(expected, self._environment)
+        self._gate = Gate(expected, needs)
         self._shelf = Shelf()
         self._members: list[Member] = []
         self._lost: list[tuple[float, Ending]] = []
         """What was lost, and when; it is told once the cluster has answered after that."""
+        self._lost_at = -math.inf
         self._failures: Counter[str] = Counter()
         self._refused: InputError | None = None
         self._nobody_since = time.monotonic()
@@ -110,10 +115,12 @@ class RayCrew:
 
     def close(self) -> None:
         """Let everybody go at once."""
-        for member in self._members:
-            member.dismiss()
+        dismissals = [member.dismiss() for member in self._members]
         self._members.clear()
         self._roll.close()
+        end = time.monotonic() + _LEAVE_SECONDS
+        for dismissal in dismissals:
+            dismissal.join(max(0.0, end - time.monotonic()))
 
     def _follow(self) -> None:
         """Have a worker for every share of the nodes that there are, and none elsewhere."""
@@ -124,6 +131,8 @@ class RayCrew:
         for member in list(self._members):
             if member.node.id not in there:
                 self._lose(member, "its node is gone")
+        if self._roll.last.asked < self._lost_at:  # the head may be what was lost, and to be asked would take a minute
+            return
         for node in self._nodes():
             self._passes(node)  # asks it, so that it answers while its workers import
             mine = sum(member.node.id == node.id for member in self._members)
@@ -131,7 +140,7 @@ class RayCrew:
             if self._limit is not None:
                 room = min(room, self._limit - sum(not member.is_kept_waiting for member in self._members))
             for _ in range(room if self._refused is None else 0):
-                self._members.append(Member(node, self._share, self._environment, *self._how))
+                self._members.append(Member(node, *self._how))
 
     def _hear(
         self, member: Member, moved: Callable[[Slot, Progress], None], noted: Callable[[str], None]
@@ -159,8 +168,9 @@ class RayCrew:
         """Do without ``member``; what it was at is lost."""
         self._members.remove(member)
         member.dismiss()
+        self._lost_at = time.monotonic()
         if member.task is not None:
-            self._lost.append((time.monotonic(), Ending(member.task, Trouble("infra", said, detail or said, "lost"))))
+            self._lost.append((self._lost_at, Ending(member.task, Trouble("infra", said, detail or said, "lost"))))
 
     def _take_lost(self) -> list[Ending]:
         """What was lost while the cluster as a whole is there: otherwise no slot is to blame."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import Any
 
@@ -21,23 +22,24 @@ class Lost(Exception):
     """A worker is gone; the text is what Ray says of it."""
 
 
+def kind_of_worker(share: Share, environment: dict[str, Any]) -> Any:
+    """Workers with ``share`` of their node, to Ray; made once, because the head must be asked for it.
+
+    Nothing is tried again behind the agent's back: retries are attempts of a slot.
+    """
+    return ray.remote(
+        num_cpus=share.cpus, num_gpus=share.gpus, runtime_env=environment, max_restarts=0, max_task_retries=0
+    )(Worker)
+
+
 class Member:
     """One worker: its node, and what it is at."""
 
-    def __init__(
-        self, node: Node, share: Share, environment: dict[str, Any], train: Train, folder: str, compiled: bool
-    ) -> None:
+    def __init__(self, node: Node, kind: Any, train: Train, folder: str, compiled: bool) -> None:
+        """``kind`` is what :func:`kind_of_worker` makes."""
         self.node = node
-        options = {
-            "num_cpus": share.cpus,
-            "num_gpus": share.gpus,
-            "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False),
-            "runtime_env": environment,
-            # nothing is tried again behind the agent's back: retries are attempts of a slot
-            "max_restarts": 0,
-            "max_task_retries": 0,
-        }
-        self._actor: Any = ray.remote(**options)(Worker).remote(train, folder, compiled)
+        here = NodeAffinitySchedulingStrategy(node.id, soft=False)
+        self._actor: Any = kind.options(scheduling_strategy=here).remote(train, folder, compiled)
         self._joining: Any = self._actor.join.remote()
         self._stream: Any = None
         self._since = time.monotonic()
@@ -88,8 +90,16 @@ class Member:
         self.heard = time.monotonic()
         return word
 
-    def dismiss(self) -> None:
-        """Let it go at once, whatever it is at; nothing that it says later is heard."""
+    def dismiss(self) -> threading.Thread:
+        """Let it go at once, whatever it is at; nothing that it says later is heard.
+
+        Ray is told in a thread, which is returned: a cluster whose head is gone gives no answer for a minute.
+        """
+        thread = threading.Thread(target=self._kill, name="dismissal", daemon=True)
+        thread.start()
+        return thread
+
+    def _kill(self) -> None:
         with contextlib.suppress(Exception):  # it, or its whole cluster, may be gone
             ray.kill(self._actor)
 

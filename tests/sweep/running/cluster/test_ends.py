@@ -71,10 +71,14 @@ def test_an_interruption_puts_the_slots_back_and_ends_the_cluster(
     assert all(state["running"] == 0 and state["failed"] == 0 for state in states)
 
 
-def test_a_cluster_that_loses_its_head_ends_the_work_and_keeps_what_was_told(bench: Bench) -> None:
+def test_a_cluster_that_loses_its_head_ends_the_work_and_keeps_what_was_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench.write({"repeat": {"seeds": 0}, "search": {"trials": 2}})
+    monkeypatch.setenv("SWEEP_PIDS", str(bench.spec.parent / "pids"))  # workers inherit it from their node
     with ray_cluster() as cluster:
-        program = Program(bench, 2, "support.ray_trainings", str(bench.spec), str(bench.out), cluster.address)
+        address = cluster.address
+        program = Program(bench, 2, "support.ray_trainings", str(bench.spec), str(bench.out), address)
         begun = time.monotonic()
         cluster.head_node.kill_gcs_server(check_alive=False)
         cluster.head_node.kill_raylet(check_alive=False)
@@ -82,7 +86,7 @@ def test_a_cluster_that_loses_its_head_ends_the_work_and_keeps_what_was_told(ben
         assert time.monotonic() - begun < 60
     assert program.process.returncode == 1, told
     assert told.splitlines()[-1] == (
-        f"the Ray cluster at {cluster.address} does not answer any more; is its head gone? "
+        f"the Ray cluster at {address} does not answer any more; is its head gone? "
         "The same command goes on, on a new cluster."
     )
     assert "Traceback" not in told + printed
