@@ -32,6 +32,7 @@ WALLS = {
     "lightning_fabric": {"spadam/training/checkpoint.py"},
     "rich": {"spadam/terminal/", "spadam/cli/"},
     "typer": {"spadam/cli/"},
+    "ray": {"spadam/sweep/running/cluster/"},
     "torchvision": {"spadam/data/", "spadam/bench/baseline.py"},
     "numba": {"spadam/kernels/cpu/"},
     "llvmlite": {"spadam/kernels/cpu/"},

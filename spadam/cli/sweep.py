@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spadam.cli.crew import CheckpointHome, Crew, KeepHome, PerTrial, RayAddress, cluster_of
 from spadam.cli.options import (
     Json,
     Out,
@@ -54,12 +55,18 @@ def run(
     stall: Annotated[
         float, typer.Option(metavar="SECONDS", min=1.0, help="A worker not heard of for so long is replaced.")
     ] = 1800.0,
+    crew: Crew = "local",
+    ray_address: RayAddress = None,
+    per_trial: PerTrial = None,
+    keep: KeepHome = None,
+    checkpoint_home: CheckpointHome = None,
 ) -> None:
     """Run a sweep, or go on with it; ends with a table, report.html and trials.csv.
 
     Stop it at any time: the same command goes on from there. More trials, studies, seeds or variants in the file extend
     a finished sweep.
     """
+    cluster = cluster_of(crew, workers, ray_address, per_trial, keep, checkpoint_home)
     with error_console.status("starting"):  # torch takes its time to import
         from spadam import report
         from spadam.report.upload import show_streamed
@@ -69,7 +76,9 @@ def run(
         from spadam.terminal.sweep import show, watch
 
     chosen = _names(variants)
-    means = Means(workers, storage=storage, patience_seconds=storage_patience, stall_seconds=stall, retries=retries)
+    means = Means(
+        workers, cluster, storage=storage, patience_seconds=storage_patience, stall_seconds=stall, retries=retries
+    )
     try:
         with watch(error_console) as view:
             outcome = run_sweep(spec, out, chosen, means=means, watcher=view)

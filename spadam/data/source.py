@@ -49,9 +49,8 @@ class BaseDatasetSpec(Spec, ABC):
         """
         from spadam.data.dataset import Dataset  # here, because torch takes seconds to import
 
-        whole = {name: BaseDatasetSpec.model_fields[name].default for name in _SPLITTING}
-        stamps = tuple(_stamp(path) for path in self.files())
-        samples = _read(self.model_copy(update=whole), stamps)
+        whole = self.whole
+        samples = _given.get(whole) or _read(whole, tuple(_stamp(path) for path in self.files()))
         pool = len(samples.x) - samples.official_test
         return Dataset(samples, draw(pool, self.fit_sizes(pool), samples.official_test, self.split_seed))
 
@@ -61,6 +60,11 @@ class BaseDatasetSpec(Spec, ABC):
         sizes = fit(pool, self.train_size, validation if self.validation_size is None else self.validation_size, test)
         count_batches(sizes.train, self.batch_size)
         return sizes
+
+    @property
+    def whole(self) -> BaseDatasetSpec:
+        """What is read: the same for all that only split or batch it differently."""
+        return self.model_copy(update={name: BaseDatasetSpec.model_fields[name].default for name in _SPLITTING})
 
     @abstractmethod
     def files(self) -> tuple[Path, ...]:
@@ -108,6 +112,14 @@ def _stamp(path: Path) -> _Stamp:
     except OSError as error:
         raise InputError(str(path), None, f"the file must be readable ({error.strerror})", "check data.root") from None
     return _Stamp(path.resolve(), status.st_size, status.st_mtime_ns)
+
+
+_given: dict[BaseDatasetSpec, Samples] = {}
+
+
+def give(spec: BaseDatasetSpec, samples: Samples) -> None:
+    """Have this process load ``samples``, which came from another, wherever ``spec`` names the set; no file is read."""
+    _given[spec.whole] = samples
 
 
 @lru_cache(maxsize=2)

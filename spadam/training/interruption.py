@@ -119,6 +119,8 @@ class Interruption:
         self._winding_down = True
         for number, before in self._before.items():
             signal.signal(number, before)
+        if kind is KeyboardInterrupt and self._number is not None:  # some library has made its own of ours
+            raise Interrupted(self._number) from error
 
     def _notice(self, number: int, frame: FrameType | None) -> None:
         self._number = self._number or number

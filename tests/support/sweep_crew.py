@@ -65,7 +65,7 @@ def noted(task: Task, progress: Callable[[Progress], None]) -> RunResult:
 
 
 def main() -> None:
-    """The command `spadam sweep run` with two workers, which train as :func:`noted` does: ``SPEC OUT``."""
+    """The command `spadam sweep run`, trained as :func:`noted` does: ``SPEC OUT`` and options, else two workers."""
     import functools
     import sys
 
@@ -74,7 +74,7 @@ def main() -> None:
     from support import sweep_crew  # workers know it by this name
 
     agent.run_sweep = functools.partial(agent.run_sweep, train=sweep_crew.noted)
-    sys.argv[1:] = ["sweep", "run", sys.argv[1], "--out", sys.argv[2], "--workers", "2"]
+    sys.argv[1:] = ["sweep", "run", sys.argv[1], "--out", sys.argv[2], *(sys.argv[3:] or ["--workers", "2"])]
     program()
 
 

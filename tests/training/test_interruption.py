@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from spadam.sweep.outcome.status import status
-from spadam.training.interruption import Interruption
+from spadam.training.interruption import Interrupted, Interruption
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
 from support.sweep_bench import Bench
@@ -30,6 +30,19 @@ def test_it_is_raised_at_once_and_the_handler_put_back() -> None:
     with pytest.raises(KeyboardInterrupt), Interruption():
         interrupt()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_a_library_makes_of_it_is_still_what_it_was() -> None:
+    """Ray raises a KeyboardInterrupt of its own, whatever the signal was."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(Interrupted) as caught, Interruption():  # noqa: PT012
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
+            raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.number == signal.SIGTERM
 
 
 def test_one_that_was_swallowed_is_raised_at_the_next_check() -> None:

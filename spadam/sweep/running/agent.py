@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
@@ -24,6 +24,7 @@ from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import survey
 from spadam.sweep.outcome.table import CSV, write_csv
+from spadam.sweep.running.cluster.installed import check_installed
 from spadam.sweep.running.crew import Alone, Crew
 from spadam.sweep.running.dispatch import Dispatcher, Upkeep
 from spadam.sweep.running.failures import WorkFailed
@@ -42,6 +43,9 @@ from spadam.training.home import cache
 from spadam.training.interruption import Interruption
 from spadam.training.progress import COMPILING
 from spadam.training.result import versions
+
+if TYPE_CHECKING:
+    from spadam.sweep.running.cluster.opening import Hire
 
 _CPU = torch.device("cpu")
 
@@ -77,7 +81,9 @@ def run_sweep(
 def _run_sweep(
     spec: Path, out: Path, variants: Sequence[str] | None, means: Means, watcher: Watcher, train: Train
 ) -> Outcome:
-    if means.workers != 0 and means.cluster is None:
+    if means.cluster is not None:
+        check_installed()
+    elif means.workers != 0:
         warm_up()
     sweep = load(spec)
     chosen = choose(sweep, variants)
@@ -89,9 +95,10 @@ def _run_sweep(
     with (
         Interruption() as interruption,
         _hold(folder) as held,
+        _cluster(means) as hire,
         open_studies(folder, sweep.name, direction, server, patience) as studies,
     ):
-        place = _open(sweep, studies, data, watcher)
+        place = _open(sweep, studies, data, means, watcher)
         trouble = None
         try:
             settlement = Settlement(sweep, place, watcher)
@@ -101,7 +108,11 @@ def _run_sweep(
                 kernels.prepare(_CPU)  # once, and not by every worker at the same time
             if scales:
                 studies.describe({"gradient_rms": {**scales, **studies.attributes().get("gradient_rms", {})}})
-            crew = _crew(sweep, place.accelerator, means, train)
+            crew = (
+                hire(map(settlement, sweep.corners), train)
+                if hire is not None
+                else _crew(sweep, place.accelerator, means, train)
+            )
             watcher.open(sweep.spec.objective.metric, crew.size)
             upkeep = Upkeep(interruption, patience, held.beat, means.retries)
             Dispatcher(sweep, studies, folder, chosen, settlement, crew, watcher, upkeep).work()
@@ -127,8 +138,20 @@ def _hold(folder: Path) -> Iterator[Hold]:
         raise SweepTaken(f"another agent works in {folder}: {who}. It goes on by itself.") from None
 
 
+@contextlib.contextmanager
+def _cluster(means: Means) -> Iterator[Hire | None]:
+    """What makes a crew on a cluster, to which this process is connected for the block; None without one."""
+    if means.cluster is None:
+        yield None
+        return
+    from spadam.sweep.running.cluster.opening import hiring  # here, because Ray takes a second to import
+
+    with hiring(means) as hire:
+        yield hire
+
+
 def _crew(sweep: Sweep, accelerator: str, means: Means, train: Train) -> Crew:
-    """Who trains: so many worker processes as were asked for, or as the machine bears."""
+    """Who trains on this machine: so many worker processes as were asked for, or as it bears."""
     if means.workers == 0:
         return Alone(train)
     devices = visible_devices() if accelerator == "gpu" else []
@@ -206,14 +229,14 @@ def choose(sweep: Sweep, variants: Sequence[str] | None) -> list[str]:
     return [name for name in sweep.variants if variants is None or name in variants]
 
 
-def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], watcher: Watcher) -> Place:
+def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], means: Means, watcher: Watcher) -> Place:
     """Create the sweep in its storage, or make sure that this is the sweep that was; where its trainings run.
 
     Raises :class:`InputError` when the file has changed in what determines results, or the data has.
     """
     there = studies.attributes()
     if "plan" not in there:  # it is written last
-        place = _resolve()
+        place = _resolve(means)
         plan: dict[str, Any] = {"facts": facts(sweep), **place._asdict()}
         studies.describe({"spec": sweep.document.data, "versions": _versions(), "data": data, "plan": plan})
         return place
@@ -230,9 +253,10 @@ def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], watcher: W
     return Place(plan["accelerator"], plan["kernels"])
 
 
-def _resolve() -> Place:
-    """What `auto` means on this machine."""
-    return Place("gpu" if torch.cuda.is_available() else "cpu", kernels.name(_CPU))
+def _resolve(means: Means) -> Place:
+    """What `auto` means: on a GPU where this machine has one, or where trainings have of their nodes in a cluster."""
+    on_gpu = means.cluster.gpus > 0 if means.cluster is not None else torch.cuda.is_available()
+    return Place("gpu" if on_gpu else "cpu", kernels.name(_CPU))
 
 
 def _versions() -> dict[str, Any]:

@@ -136,8 +136,8 @@ class Dispatcher:
                 self._bulletin.begin(claim.task.slot, claim.task.attempt)
                 self.watcher.begin(claim.task.slot)
                 self.watcher.update(self.picture.tallies)
-            if not self._claims and (self._stop is not None or self.crew.size):
-                left = self.picture.left
+            left = self.picture.left
+            if not self._claims and (self._stop is not None or self.crew.size or not left):
                 assert self._stop or not left, f"nothing can begin, and {left} slots are not accepted"
                 return
             self._listen()

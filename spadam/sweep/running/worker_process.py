@@ -82,13 +82,13 @@ def serve(
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     outbox = _Outbox(connection)
-    logging.getLogger("spadam").addHandler(_Relay(outbox))
+    logging.getLogger("spadam").addHandler(Relay(outbox.send))
     while True:
         try:
             task: Task = connection.recv()
         except EOFError:
             return
-        outbox.send(attempt(task, train, _Ticker(outbox).tick))
+        outbox.send(attempt(task, train, Ticker(outbox.send).tick))
 
 
 class _Outbox:
@@ -102,29 +102,30 @@ class _Outbox:
             self._connection.send(message)
 
 
-class _Ticker:
+class Ticker:
     """Sends how far a training is, now and then."""
 
-    def __init__(self, outbox: _Outbox) -> None:
-        self._outbox, self._last = outbox, 0.0
+    def __init__(self, send: Callable[[Progress], None]) -> None:
+        self._send, self._last = send, 0.0
 
     def tick(self, progress: Progress) -> None:
+        """Send ``progress``, unless something was sent just now."""
         now = time.monotonic()
         if now - self._last >= TICK_SECONDS:
             self._last = now
-            self._outbox.send(progress)
+            self._send(progress)
 
 
-class _Relay(logging.Handler):
+class Relay(logging.Handler):
     """Sends warnings to the agent, whose terminal it is."""
 
-    def __init__(self, outbox: _Outbox) -> None:
+    def __init__(self, send: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
-        self._outbox = outbox
+        self._send = send
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        self._outbox.send(record.getMessage())
+        self._send(record.getMessage())
 
 
 def restore_variables(variables: Mapping[str, str | None]) -> None:

@@ -92,6 +92,7 @@ def _file(path: Path) -> Iterator[RDBStorage]:
 _DISK = {
     sqlite3.SQLITE_BUSY: errno.EAGAIN,
     sqlite3.SQLITE_CANTOPEN: errno.EIO,
+    sqlite3.SQLITE_CORRUPT: errno.EIO,
     sqlite3.SQLITE_FULL: errno.ENOSPC,
     sqlite3.SQLITE_IOERR: errno.EIO,
     sqlite3.SQLITE_READONLY: errno.EROFS,
