@@ -34,12 +34,17 @@ def test_it_is_raised_at_once_and_the_handler_put_back() -> None:
 
 def test_what_a_library_makes_of_it_is_still_what_it_was() -> None:
     """Ray raises a KeyboardInterrupt of its own, whatever the signal was."""
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
-    try:
-        with pytest.raises(Interrupted) as caught, Interruption():  # noqa: PT012
+
+    def remake() -> None:
+        with Interruption():
             with contextlib.suppress(KeyboardInterrupt):
                 signal.raise_signal(signal.SIGTERM)
             raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(Interrupted) as caught:
+            remake()
     finally:
         signal.signal(signal.SIGTERM, before)
     assert caught.value.number == signal.SIGTERM

@@ -12,7 +12,7 @@ from spadam.spec import InputError
 from spadam.sweep.running.cluster import samples
 from spadam.sweep.running.cluster.samples import receive, ship
 
-SPEC = SyntheticSpec(samples=50, features=4, atoms=8, active=2, batch_size=10)
+SPEC = SyntheticSpec(samples=50, features=4, atoms=16, active=2, batch_size=10)
 
 
 @pytest.fixture(autouse=True)
