@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -21,6 +22,7 @@ from spadam.sweep.definition.measurable import Available, check_data
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.relative_axes import scale_key
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.damage import told_if_damaged
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import survey
 from spadam.sweep.outcome.table import CSV, write_csv
@@ -33,7 +35,7 @@ from spadam.sweep.running.means import Means
 from spadam.sweep.running.task import Train
 from spadam.sweep.running.task import train as train_task
 from spadam.sweep.running.watcher import Quiet, Watcher
-from spadam.sweep.store.home import open_studies, server_of
+from spadam.sweep.store.home import FILE, open_studies, server_of
 from spadam.sweep.store.patience import Patience
 from spadam.sweep.store.studies import Studies
 from spadam.sweep.store.trouble import SweepTaken
@@ -92,13 +94,15 @@ def _run_sweep(
     data = hash_data(sweep, chosen)
     scales = measure_scales(sweep, chosen)
     patience = Patience(means.patience_seconds, watcher.note)
+    reading = contextlib.nullcontext if server is not None else partial(told_if_damaged, folder / FILE)
     with (
         Interruption() as interruption,
         _hold(folder) as held,
         _cluster(means) as hire,
         open_studies(folder, sweep.name, direction, server, patience) as studies,
     ):
-        place = _open(sweep, studies, data, means, watcher)
+        with reading():
+            place = _open(sweep, studies, data, means, watcher)
         trouble = None
         try:
             settlement = Settlement(sweep, place, watcher)
@@ -115,7 +119,9 @@ def _run_sweep(
             )
             watcher.open(sweep.spec.objective.metric, crew.size)
             upkeep = Upkeep(interruption, patience, held.beat, means.retries)
-            Dispatcher(sweep, studies, folder, chosen, settlement, crew, watcher, upkeep).work()
+            with reading():
+                dispatcher = Dispatcher(sweep, studies, folder, chosen, settlement, crew, watcher, upkeep)
+            dispatcher.work()
         except WorkFailed as error:
             trouble = str(error)
         finally:

@@ -94,6 +94,9 @@ class Dispatcher:
         self._failures = Failures(upkeep.retries)
         self._bulletin = Bulletin(studies, crew)
         self._stop: Exception | None = None
+        """Why nothing new is begun."""
+        self._spared: Exception | None = None
+        """Why a slot was given up, while others could go on."""
         self._begun: set[Slot] = set()
         self._scales: dict[str, float] = dict(studies.attributes().get("gradient_rms", {}))
         searches = survey(sweep, studies)
@@ -233,6 +236,7 @@ class Dispatcher:
     def _accept(self, claim: Claim, result: RunResult) -> None:
         objective = self.sweep.spec.objective
         told, pruned = objective_of(result, objective), result.status == "pruned"
+        self._failures.succeeded()
         self.studies.keep(claim.attempt, result)
         self.studies.tell(claim.attempt, told, pruned=pruned)
         attributes = {**claim.attempt.attributes, "result": result._asdict()}
@@ -269,8 +273,14 @@ class Dispatcher:
         slot = claim.task.slot
         self.watcher.end(slot, "failed", None)
         self.watcher.note(f"{slot.variant} {slot.label} failed ({trouble.failure}): {trouble.said}")
-        if reason is not None:
-            self._give_up(given_up(slot, trouble, reason))
+        if reason is None:
+            return
+        why = given_up(slot, trouble, reason)
+        if trouble.failure != "infra" or self._failures.all_fail:
+            self._give_up(why)
+        else:
+            self._spared = self._spared or why
+            self.watcher.note(f"{slot.variant} {slot.label} is given up, since {reason}; the others go on")
 
     def _give_up(self, why: Exception) -> None:
         self._stop = self._stop or why

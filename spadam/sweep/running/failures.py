@@ -10,6 +10,9 @@ from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import Record
 from spadam.text import count
 
+_MOST_IN_A_ROW = 2
+"""So many slots may be given up one after the other, and nothing succeed in between."""
+
 
 class WorkFailed(Exception):
     """The sweep cannot go on; the text says why and what to do."""
@@ -21,6 +24,16 @@ class Failures:
     def __init__(self, retries: int) -> None:
         self._retries = retries
         self._failed: Counter[Slot] = Counter()
+        self._in_a_row = 0
+
+    @property
+    def all_fail(self) -> bool:
+        """Whether what fails is not a slot but this machine, as far as one can tell."""
+        return self._in_a_row >= _MOST_IN_A_ROW
+
+    def succeeded(self) -> None:
+        """A training has given a result."""
+        self._in_a_row = 0
 
     def why_no_more(self, record: Record, trouble: Trouble) -> str | None:
         """Why nothing follows the last attempt of ``record``, which has ended in ``trouble``; None when one does.
@@ -34,6 +47,7 @@ class Failures:
         if trouble.failure == "bug" and trouble.signature in earlier:
             return "the same error came twice"
         if (failed := self._failed[record.slot]) > self._retries:
+            self._in_a_row += 1
             return f"{count(failed, 'attempt')} {'has' if failed == 1 else 'have'} failed"
         return None
 
