@@ -17,6 +17,7 @@ import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 from typing_extensions import override
 
+from spadam.faults import reach
 from spadam.files import replacing, write_atomic
 from spadam.training.old_checkpoints import modernise
 
@@ -63,6 +64,7 @@ class _Hashed:
 
     def write(self, data: bytes | memoryview) -> int:
         self.digest.update(data)
+        reach("worker: mid-checkpoint")
         try:
             return self._file.write(data)
         except OSError as error:
@@ -106,6 +108,7 @@ class LatestCheckpoint(pl.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         new = self.folder / f"step-{trainer.global_step:09d}.ckpt"
         trainer.save_checkpoint(new)
+        reach("worker: checkpoint published")
         for path in _saved(self.folder):
             if path != new:
                 trainer.strategy.remove_checkpoint(path)

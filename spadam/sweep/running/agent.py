@@ -13,6 +13,7 @@ import torch
 from spadam import kernels
 from spadam.config import RunConfig
 from spadam.data import DatasetSpec
+from spadam.faults import reach
 from spadam.files import hold
 from spadam.spec import InputError, at_home
 from spadam.sweep.definition.extension import check_extends, facts
@@ -99,6 +100,7 @@ def _run_sweep(
         finally:
             interruption.wind_down()
             outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), path.parent, trouble)
+            reach("agent: before the table")
             write_csv(path.parent / CSV, outcome.rows)
     return outcome
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spadam.config import RunConfig
+from spadam.faults import reach
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, scale_key
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep, Variant
@@ -107,6 +108,7 @@ class Dispatcher:
                 claim = self._claim(found)
                 self._claims[claim.task.slot] = claim
                 self.crew.begin(claim.task)
+                reach("agent: handed over")
                 self.watcher.begin(claim.task.slot)
                 self.watcher.update(self.picture.tallies)
             if not self._claims and (self._stop is not None or self.crew.size):
@@ -121,6 +123,7 @@ class Dispatcher:
             if self.crew.size != size:
                 self.watcher.resize(self.crew.size)
             for task, outcome in endings:
+                reach("agent: result heard")
                 claim = self._claims.pop(task.slot)
                 if isinstance(outcome, Trouble):
                     self._fail(claim, outcome)
@@ -178,7 +181,9 @@ class Dispatcher:
         objective = self.sweep.spec.objective
         told, pruned = objective_of(result, objective), result.status == "pruned"
         self.studies.keep(claim.attempt, result)
+        reach("agent: result kept")
         self.studies.tell(claim.attempt, told, pruned=pruned)
+        reach("agent: told")
         attributes = {**claim.attempt.attributes, "result": result._asdict()}
         state: State = "pruned" if pruned else "complete"
         accepted = _ended(claim.record, claim.attempt._replace(state=state, value=told, attributes=attributes))

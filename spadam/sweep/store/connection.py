@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from spadam.spec import InputError
+from spadam.sweep.store.half_written import die_half_written
 
 _PATIENCE_SECONDS = 60.0  # a reader in another terminal may hold SQLite's lock for a moment
 
@@ -146,6 +147,7 @@ def _refusal(error: BaseException | None) -> sqlite3.Error | None:
 
 @contextlib.contextmanager
 def _closing(storage: RDBStorage) -> Iterator[None]:
+    die_half_written(storage.engine)
     try:
         yield
     finally:
