@@ -1,8 +1,7 @@
 """What faults are held against: the same sweeps, to which nothing happens."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from spadam.files import strict_json
 from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.means import Means
 from support.chaos.ride import Place
+from support.chaos.warm import Warm
 
 Rows = list[dict[str, Any]]
 
@@ -30,14 +30,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str,
     return results
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Callable[..., Place]:
-    """A folder for a sweep."""
-
-    def make(spec: dict[str, Any], **more: Any) -> Place:
-        return Place(tmp_path, spec, **more)
-
-    return make
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Who begins commands without their imports."""
+    warm = Warm()
+    yield warm
+    warm.close()
 
 
 @pytest.fixture

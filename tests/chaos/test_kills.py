@@ -14,6 +14,7 @@ import pytest
 from support.chaos.checks import check
 from support.chaos.plan import SPEC, TPE
 from support.chaos.ride import Place, Ride, harass
+from support.chaos.warm import Warm
 
 KILLS = int(os.environ.get("SPADAM_CHAOS_KILLS", "50"))
 KILLS_OF_A_SEED = 5
@@ -29,11 +30,12 @@ def test_nothing_is_lost(
     tmp_path: Path,
     undisturbed: Callable[[dict[str, Any]], list[dict[str, Any]]],
     storage: Callable[[str], str | None],
+    warm: Warm,
     record_property: Callable[[str, object], None],
 ) -> None:
     crew, where = GROUNDS[seed % len(GROUNDS)]
-    spec = TPE if seed // len(GROUNDS) % 2 else SPEC
-    ride = Ride(Place(tmp_path, spec, storage(where), crew))
+    spec = TPE if seed // 2 % 2 else SPEC
+    ride = Ride(Place(tmp_path, spec, storage(where), crew, warm=warm if seed % 2 else None))
     harass(ride, KILLS_OF_A_SEED, random.Random(seed))
     record_property("kills", ride.kills)
     record_property("kills of workers", ride.worker_kills)

@@ -13,6 +13,7 @@ from spadam.sweep.running.means import Means
 from support.chaos.checks import check
 from support.chaos.plan import SMALL
 from support.chaos.ride import Place, Ride
+from support.chaos.warm import Warm
 
 WHERE = ["file"]
 
@@ -36,10 +37,10 @@ Results = Callable[[dict[str, Any]], list[dict[str, Any]]]
 @pytest.mark.parametrize("where", WHERE)
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_death_at_a_point_costs_nothing_that_was_there(
-    order: str, where: str, tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None]
+    order: str, where: str, tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None], warm: Warm
 ) -> None:
     size = 0 if any(name in order for name in NEEDS_NO_CREW) else 1
-    ride = Ride(Place(tmp_path, SMALL, storage(where), size=size))
+    ride = Ride(Place(tmp_path, SMALL, storage(where), size=size, warm=warm))
     die(ride, order)
     assert check(ride, undisturbed(SMALL)) == []
 
@@ -47,12 +48,12 @@ def test_a_death_at_a_point_costs_nothing_that_was_there(
 @pytest.mark.parametrize("where", WHERE)
 @pytest.mark.parametrize("order", ["agent: mid-extension", "agent: mid-extension#2"])
 def test_a_death_while_a_sweep_is_extended_leaves_the_old_one_or_the_new_one(
-    order: str, where: str, tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None]
+    order: str, where: str, tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None], warm: Warm
 ) -> None:
     url = storage(where)
     before = Place(tmp_path, SMALL, url)
     run_sweep(before.file, before.out, means=Means(workers=0, storage=url))
-    ride = Ride(Place(tmp_path, LONGER, url, size=0))
+    ride = Ride(Place(tmp_path, LONGER, url, size=0, warm=warm))
     ride.remember()
     die(ride, order)
     assert check(ride, undisturbed(LONGER)) == []

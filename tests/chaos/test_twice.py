@@ -10,6 +10,7 @@ import pytest
 from support.chaos.checks import check
 from support.chaos.plan import SMALL
 from support.chaos.ride import Place, Ride
+from support.chaos.warm import Warm
 
 Results = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
@@ -18,9 +19,9 @@ WHERE = ["file"]
 
 @pytest.mark.parametrize("where", WHERE)
 def test_of_two_in_one_folder_the_second_leaves(
-    where: str, tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None]
+    where: str, tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None], warm: Warm
 ) -> None:
-    place = Place(tmp_path, SMALL, storage(where))
+    place = Place(tmp_path, SMALL, storage(where), warm=warm)
     both = [Ride(place), Ride(place)]
     for ride in both:
         ride.start()
@@ -44,9 +45,9 @@ SERVERS: list[str] = []
 
 @pytest.mark.parametrize("where", SERVERS)
 def test_of_two_in_two_folders_with_one_server_the_second_leaves(
-    where: str, tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None]
+    where: str, tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None], warm: Warm
 ) -> None:
-    here = Place(tmp_path / "here", SMALL, storage(where))
+    here = Place(tmp_path / "here", SMALL, storage(where), warm=warm)
     both = [Ride(here), Ride(dataclasses.replace(here, folder=tmp_path / "there"))]
     for ride in both:
         ride.start()

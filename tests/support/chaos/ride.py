@@ -18,6 +18,7 @@ from support.chaos import processes, stored
 from support.chaos.stored import Stored
 from support.chaos.trained import LOG, Step
 from support.chaos.trained import read as read_log
+from support.chaos.warm import Begun, Warm
 from support.paths import ROOT, SUPPORT
 
 Crew = Literal["local", "ray"]
@@ -25,6 +26,8 @@ Crew = Literal["local", "ray"]
 RETRIES: tuple[str, ...] = ()
 """Words of `sweep run` by which a slot outlives any number of kills; without them three at one slot give it up, the
 command leaves with 1, and the same command tries again."""
+
+PROGRAM = [sys.executable, "-m", "support.chaos.command"]
 
 LONGEST_SECONDS = 240.0
 """No command takes so long here: one that does hangs."""
@@ -40,6 +43,8 @@ class Place:
     """Of a PostgreSQL server; None is a file beside the runs."""
     crew: Crew = "local"
     size: int = 2
+    warm: Warm | None = None
+    """Who begins the command; None is the system."""
 
     @property
     def out(self) -> Path:
@@ -68,8 +73,7 @@ class Place:
         who = [] if self.crew == "local" else ["--crew", self.crew]
         if command == "run":
             more = (*(["--workers", str(self.size)] if self.crew == "local" else who), *RETRIES, *more)
-        program = [sys.executable, "-m", "support.chaos.command"]
-        return [*program, "sweep", command, str(self.file), "--out", str(self.out), *there, *more]
+        return [*PROGRAM, "sweep", command, str(self.file), "--out", str(self.out), *there, *more]
 
     def environment(self, **more: str) -> dict[str, str]:
         known = {LOG: str(self.folder / "steps"), "PYTHONPATH": f"{ROOT}{os.pathsep}{SUPPORT}", "COLUMNS": "200"}
@@ -116,10 +120,10 @@ class Ride:
     """Attempts that were there before some fault."""
     kills: int = 0
     worker_kills: int = 0
-    _agent: subprocess.Popen[bytes] | None = None
+    _agent: subprocess.Popen[bytes] | Begun | None = None
 
     @property
-    def agent(self) -> subprocess.Popen[bytes]:
+    def agent(self) -> subprocess.Popen[bytes] | Begun:
         assert self._agent is not None
         return self._agent
 
@@ -132,19 +136,17 @@ class Ride:
     def steps(self) -> Iterator[Step]:
         return read_log(self.place.folder / "steps")
 
-    def start(self, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, **environment: str) -> None:
         """Give the command."""
-        words = self.place.words("run")  # makes the folder, too
-        with (self.place.folder / "said").open("ab") as said:
+        words, variables = self.place.words("run"), self.place.environment(**environment)  # makes the folder, too
+        path = self.place.folder / "said"
+        if self.place.warm is not None:
+            self._agent = self.place.warm.start(words[len(PROGRAM) :], variables, path)
+            return
+        with path.open("ab") as said:
             self._agent = subprocess.Popen(
-                words,
-                env=self.place.environment(**environment),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
+                words, env=variables, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
             )
-        return self._agent
 
     def wait_for_steps(self, many: int) -> None:
         """Wait until so many steps have been trained in all."""
