@@ -27,7 +27,7 @@ from spadam.spec.numbers import without_comma
 DEEPEST = 50
 """Values may lie in each other so deep."""
 
-_MOST_READ = 4_000  # two tenths of a second
+_MOST_READ = 3_000  # a tenth of a second
 _MOST_VALUES = 20_000
 _LARGEST = 2**64
 """Whole numbers stay below it: seeds are of 64 bits, and nothing else is larger."""

@@ -90,15 +90,15 @@ def by_hand() -> Iterator[Wrong]:
     yield Wrong("a million lines", b"a:\n" * 1_000_000, True)
     yield Wrong("large within bounds", b"name: [" + b"1," * 100_000 + b"]", False)
     yield Wrong("many keys", b"".join(b"key%d: 1\n" % number for number in range(15_000)))
-    yield Wrong("unknown keys", (GOOD + "".join(f"key{number}: 1\n" for number in range(1_900))).encode())
-    unknown = "".join(f"    key{number}: {number}\n" for number in range(1_900))
+    yield Wrong("unknown keys", (GOOD + "".join(f"key{number}: 1\n" for number in range(1_400))).encode())
+    unknown = "".join(f"    key{number}: {number}\n" for number in range(1_400))
     yield Wrong("unknown keys in base", GOOD.replace("    name: digits\n", f"    name: digits\n{unknown}").encode())
     variants = "".join(f"  v{number}: *v\n" for number in range(400))
     yield Wrong(
         "many variants",
         (GOOD[: GOOD.index("variants:")] + f"variants:\n  v: &v {{optimizer: {{name: x}}}}\n{variants}").encode(),
     )
-    yield Wrong("many choices", GOOD.replace("log: true", f"choices: [{', '.join(['[]'] * 3_000)}]").encode())
+    yield Wrong("many choices", GOOD.replace("log: true", f"choices: [{', '.join(['[]'] * 2_800)}]").encode())
     yield Wrong("a list", b"- 1\n- 2\n", True)
     yield Wrong("a text", b"sweep\n", True)
     yield Wrong("a number", b"3\n", True)
