@@ -106,7 +106,7 @@ def test_a_folder_and_what_is_not_there_are_refused(tmp_path: Path) -> None:
 
 def test_the_command_leaves_with_2_and_has_begun_nothing(tmp_path: Path, warm: Warm) -> None:
     dice = random.Random(0)
-    files = [*by_hand(), *dice.sample(list(exchanged()), 20), *damaged(dice, 5)]
+    files = [*dice.sample(list(by_hand()), 14), *dice.sample(list(exchanged()), 8), *damaged(dice, 2)]
     checked = 0
     for number, wrong in enumerate(files):
         place = Place(tmp_path / str(number), SPEC, size=0)
@@ -125,4 +125,4 @@ def test_the_command_leaves_with_2_and_has_begun_nothing(tmp_path: Path, warm: W
         assert "Traceback" not in said.read_text()
         assert str(file) in said.read_text()
         assert sorted(path.name for path in place.folder.iterdir()) == ["said", "sweep.yaml"], wrong.name
-    assert checked > 40
+    assert checked >= 20
