@@ -1,7 +1,10 @@
 """What faults are held against: the same sweeps, to which nothing happens."""
 
+import contextlib
+import functools
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from spadam.files import strict_json
 from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.means import Means
+from support.chaos.postgres import Postgres
 from support.chaos.ride import Place
 from support.chaos.warm import Warm
 
@@ -38,12 +42,22 @@ def warm() -> Iterator[Warm]:
     warm.close()
 
 
+@pytest.fixture(scope="session")
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Postgres]]:
+    """The server that all share who do nothing to it, started for the first of them."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(lambda: stack.enter_context(Postgres(tmp_path_factory.mktemp("postgres"))))
+
+
 @pytest.fixture
-def storage() -> Callable[[str], str | None]:
-    """The address of a new database for `server`, nothing for `file`."""
+def storage(_servers: Callable[[], Postgres]) -> Callable[[str], str | None]:
+    """The address of a new database on a `server`; nothing for a `file`."""
+    return lambda where: _servers().database() if where == "server" else None
 
-    def make(where: str) -> str | None:
-        assert where == "file"
-        return None
 
-    return make
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Postgres]:
+    """A server of one's own, to be killed."""
+    (tmp_path / "postgres").mkdir()
+    with Postgres(tmp_path / "postgres") as server:
+        yield server

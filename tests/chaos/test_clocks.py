@@ -11,10 +11,9 @@ import pytest
 
 from support.chaos.checks import check
 from support.chaos.command import CLOCK
+from support.chaos.grounds import WHERE
 from support.chaos.plan import SPEC
 from support.chaos.ride import Place, Ride
-
-WHERE = ["file"]
 
 EAST, WEST = "Pacific/Kiritimati", "America/Los_Angeles"
 """22 hours apart."""

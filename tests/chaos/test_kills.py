@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support.chaos.checks import check
+from support.chaos.grounds import GROUNDS
 from support.chaos.plan import SPEC, TPE
 from support.chaos.ride import Place, Ride, harass
 from support.chaos.warm import Warm
@@ -19,9 +20,6 @@ from support.chaos.warm import Warm
 KILLS = int(os.environ.get("SPADAM_CHAOS_KILLS", "50"))
 KILLS_OF_A_SEED = 5
 SEEDS = max(10, KILLS // KILLS_OF_A_SEED)
-
-GROUNDS = [("local", "file")]
-"""Who trains, and where it is stored; each seed has one of them in its turn."""
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -33,7 +31,7 @@ def test_nothing_is_lost(
     warm: Warm,
     record_property: Callable[[str, object], None],
 ) -> None:
-    crew, where = GROUNDS[seed % len(GROUNDS)]
+    crew, where = GROUNDS[seed % len(GROUNDS)]  # each in its turn
     spec = TPE if seed // 2 % 2 else SPEC
     ride = Ride(Place(tmp_path, spec, storage(where), crew, warm=warm if seed % 2 else None))
     harass(ride, KILLS_OF_A_SEED, random.Random(seed))

@@ -11,11 +11,10 @@ from spadam.spec import merge
 from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.means import Means
 from support.chaos.checks import check
+from support.chaos.grounds import WHERE
 from support.chaos.plan import SMALL
 from support.chaos.ride import Place, Ride
 from support.chaos.warm import Warm
-
-WHERE = ["file"]
 
 LONGER = merge(SMALL, {"search": {"trials": 4}, "repeat": {"seeds": 2}})
 """What SMALL is extended to."""

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from support.chaos.checks import check
+from support.chaos.grounds import WHERE
 from support.chaos.plan import SMALL
 from support.chaos.ride import Place, Ride
 from support.chaos.warm import Warm
 
 Results = Callable[[dict[str, Any]], list[dict[str, Any]]]
-
-WHERE = ["file"]
 
 
 @pytest.mark.parametrize("where", WHERE)
@@ -40,14 +39,11 @@ def held(ride: Ride, undisturbed: Results) -> None:
     assert len(begun) == len(ride.place.trials()) == 3
 
 
-SERVERS: list[str] = []
-
-
-@pytest.mark.parametrize("where", SERVERS)
+@pytest.mark.skipif("server" not in WHERE, reason="two folders share a server, and nothing else")
 def test_of_two_in_two_folders_with_one_server_the_second_leaves(
-    where: str, tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None], warm: Warm
+    tmp_path: Path, undisturbed: Results, storage: Callable[[str], str | None], warm: Warm
 ) -> None:
-    here = Place(tmp_path / "here", SMALL, storage(where), warm=warm)
+    here = Place(tmp_path / "here", SMALL, storage("server"), warm=warm)
     both = [Ride(here), Ride(dataclasses.replace(here, folder=tmp_path / "there"))]
     for ride in both:
         ride.start()

@@ -188,6 +188,8 @@ class Ride:
 
     def look(self, **environment: str) -> None:
         """Ask for the status, and hold the storage against it."""
+        if not self.place.home.exists():
+            return  # then it is asked for what is not there, and says so with 2
         before, lived = self.place.trials(), self.agent.poll() is None
         status = self.place.ask("status", **environment)
         after, lives = self.place.trials(), self.agent.poll() is None
