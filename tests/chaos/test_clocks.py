@@ -32,7 +32,7 @@ def test_nothing_is_given_up_for_a_wrong_clock_and_times_are_right(
     ride, turned = Ride(Place(tmp_path, SPEC, storage(where))), str(3600 * hours)
     agent, reader = {CLOCK: turned, "TZ": EAST}, {CLOCK: str(-3600 * hours), "TZ": WEST}
     ride.start(**agent)
-    ride.wait_for_steps(40)
+    assert ride.let_train(40), ride.said
     ride.look(**reader)
     (look,) = ride.looks
     since = datetime.fromisoformat(look.status["agent"]["since"]) - timedelta(hours=hours)

@@ -24,7 +24,7 @@ def test_a_server_that_comes_again_costs_no_trial(
     ride = Ride(Place(tmp_path / "sweep", SPEC, server.database()))
     ride.start()
     for down in DOWN_SECONDS:
-        ride.wait_for_steps(sum(1 for _ in ride.steps) + dice.randrange(20, 120))
+        assert ride.let_train(dice.randrange(20, 120)), ride.said
         ride.remember()
         server.kill()
         time.sleep(down)

@@ -31,7 +31,7 @@ def test_a_late_result_is_refused_or_accepted_once(
 ) -> None:
     ride = Ride(Place(tmp_path, SPEC, storage(where)))
     ride.start(**{STALL: str(STALL_SECONDS)})
-    ride.wait_for_steps(40)
+    assert ride.let_train(40), ride.said
     ride.remember()
     found = processes.workers(ride.agent.pid)
     assert found

@@ -148,13 +148,16 @@ class Ride:
                 words, env=variables, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
             )
 
-    def wait_for_steps(self, many: int) -> None:
-        """Wait until so many steps have been trained in all."""
+    def let_train(self, steps: int) -> bool:
+        """Wait until so many more steps have been trained; false when the command ends before."""
+        many = steps + sum(1 for _ in self.steps)
         end = time.monotonic() + LONGEST_SECONDS
         while sum(1 for _ in self.steps) < many:
-            assert self.agent.poll() is None, self.said[-3000:]
+            if self.agent.poll() is not None:
+                return False
             assert time.monotonic() < end, self.said[-3000:]
             time.sleep(0.05)
+        return True
 
     def wait(self, seconds: float = LONGEST_SECONDS) -> int:
         """Wait for the agent's end."""
@@ -207,16 +210,18 @@ class Ride:
             self.codes.append((self.agent.returncode, self.place.trials()))
 
 
-def harass(ride: Ride, kills: int, dice: random.Random, pause: tuple[float, float] = (1.0, 3.0)) -> None:
-    """Kill the agent or a worker of it, ``kills`` times; give the same command whenever it has ended.
+def harass(ride: Ride, kills: int, dice: random.Random) -> None:
+    """Kill the agent, its workers or their server, ``kills`` times; give the same command whenever it has ended.
 
-    A sweep that has come to its end earlier is left alone.
+    Mostly there are some steps of training between two kills, on an idle machine a second or two of it; sometimes only
+    time, which on any machine falls within a beginning. A sweep that has come to its end earlier is left alone.
     """
     ride.start()
     while ride.kills < kills:
-        end = time.monotonic() + dice.uniform(*pause)
-        while time.monotonic() < end and ride.agent.poll() is None:
-            time.sleep(0.05)
+        if dice.random() < 0.85:
+            ride.let_train(dice.randint(10, 250))
+        else:
+            time.sleep(dice.uniform(0.0, 3.0))
         if ride.agent.poll() is not None:
             if ride.wait() == 0:
                 break
