@@ -75,12 +75,10 @@ def serve(
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     outbox = _Outbox(connection)
     logging.getLogger("spadam").addHandler(_Relay(outbox))
-    while True:
-        try:
+    with contextlib.suppress(EOFError, ConnectionError):  # its agent is gone, and with it whoever wanted to know
+        while True:
             task: Task = connection.recv()
-        except EOFError:
-            return
-        outbox.send(attempt(task, train, _Ticker(outbox).tick))
+            outbox.send(attempt(task, train, _Ticker(outbox).tick))
 
 
 class _Outbox:
