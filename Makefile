@@ -1,4 +1,5 @@
 # Two commands: `make demo` shows what spadam does, `make test` runs every check. Both make .venv first if it is not there.
+# `make test-chaos` kills, stops and damages small sweeps for some minutes, `make chaos-long` for hours: KILLS of them.
 # `make site` builds the documents as pages, `make docs` writes anew those of them that are made from the code.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -9,11 +10,13 @@ FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
 CHROMIUM ?= $(shell command -v chromium)
 export SPADAM_FASHION_MNIST := $(FASHION_MNIST)
 # Three tests at once keep two cores busy, for many wait for a process or a browser; threads that wait must not spin.
-test: export OMP_WAIT_POLICY := PASSIVE
+test test-chaos chaos-long: export OMP_WAIT_POLICY := PASSIVE
 LEFT_OUT := $(strip $(if $(wildcard $(FASHION_MNIST)),,fashion) $(if $(CHROMIUM),,browser))
 space := $(subst ,, )
 
-.PHONY: demo test site docs clean
+KILLS ?= 500
+
+.PHONY: demo test test-chaos chaos-long site docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/spadam sweep run sweeps/quickstart.yaml
@@ -23,6 +26,14 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/python tests/support/compile_loops.py & compiling=$$!; $(BIN)/mypy && wait $$compiling
 	$(BIN)/pytest -n 3 --dist worksteal $(if $(LEFT_OUT),-m "not ($(subst $(space), or ,$(LEFT_OUT)))")
+
+test-chaos: $(INSTALLED)
+	$(BIN)/python tests/support/compile_loops.py
+	$(BIN)/pytest -n 3 --dist worksteal tests/chaos
+
+chaos-long: $(INSTALLED)
+	$(BIN)/python tests/support/compile_loops.py
+	SPADAM_CHAOS_KILLS=$(KILLS) $(BIN)/pytest -n 3 --dist worksteal tests/chaos --junitxml=chaos.xml
 
 # Strict: a link into nothing, or a page that would load anything from another host, is an error.
 site: $(INSTALLED)
@@ -36,7 +47,7 @@ docs: $(INSTALLED)
 	$(BIN)/spadam schema sweep > docs/schema/sweep.json
 
 clean:
-	rm -rf .venv site .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv site chaos.xml .mypy_cache .pytest_cache .ruff_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spadam needs Python 3.11 or newer")'

@@ -39,7 +39,7 @@ WALLS = {
 }
 
 ROOMS = (
-    *("spec", "machine", "statistics", "files", "text"),
+    *("spec", "faults", "machine", "statistics", "files", "text"),
     *("kernels", "data", "optim", "sparsity", "encoding", "models", "tracking", "config"),
     *("diagnostics", "tasks", "training", "sweep", "schema", "doctor"),
     *("report", "bench", "terminal", "cli"),

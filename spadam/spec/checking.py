@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from spadam.spec.document import Document, Path_
-from spadam.spec.error import InputError, Mistakes, Written, line_of
+from spadam.spec.error import MOST_TOLD, InputError, Mistakes, Written, line_of
 from spadam.spec.keys import known_keys, name_remedy, null_remedy, unknown_remedy
 from spadam.spec.nodes import shown
 from spadam.spec.values import must_be, write_instead
@@ -33,7 +33,8 @@ def validate(model: type[S], document: Document, within: str = "") -> S:
     by_place: dict[Path_, list[ErrorDetails]] = {}
     for details in found:
         by_place.setdefault(_path_in(document.data, details), []).append(details)
-    told = {path: _explain(details, model, document, path, within) for path, details in by_place.items()}
+    places = sorted(by_place, key=lambda path: document.lines.get(path, 0))[: MOST_TOLD + 1]
+    told = {path: _explain(by_place[path], model, document, path, within) for path in places}
     for path, mistake in told.items():
         if not _follows(path, mistake, told.values()):
             mistakes.add(mistake)

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 _LONGEST = 60
 
+MOST_TOLD = 20
+"""So many mistakes are told at once: whoever has more has given another file, or made one mistake many times."""
+
 
 class Written(str):
     """A value as it stands in a file, shown without quotes."""
@@ -63,13 +66,18 @@ class Mistakes:
     def add(self, error: InputError) -> None:
         """Note ``error`` and the others that it tells of. What was noted already, at the same place, is left out."""
         for mistake in error.mistakes:
+            if len(self._found) > MOST_TOLD:
+                return
             if not any(_is_same(mistake, other) for other in self._found):
                 self._found.append(mistake)
 
     def tell(self, order: Callable[[InputError], int] = lambda _: 0) -> None:
         """Raise what was found as one :class:`InputError`, by ``order``; nothing where nothing was."""
         if self._found:
-            first, *others = sorted(self._found, key=order)
+            first, *others = sorted(self._found[:MOST_TOLD], key=order)
+            if len(self._found) > MOST_TOLD:
+                rule = f"there are more mistakes than these {MOST_TOLD}"
+                others.append(InputError("…", None, rule, "mend these first"))
             raise InputError(first.argument, first.value, first.rule, first.remedy, first.where, others) from None
 
 

@@ -24,7 +24,10 @@ from spadam.spec.document import Path_
 from spadam.spec.error import InputError, Mistakes, Written
 from spadam.spec.numbers import without_comma
 
-_DEEPEST = 50
+DEEPEST = 50
+"""Values may lie in each other so deep."""
+
+_MOST_READ = 3_000  # a tenth of a second
 _MOST_VALUES = 20_000
 _LARGEST = 2**64
 """Whole numbers stay below it: seeds are of 64 bits, and nothing else is larger."""
@@ -98,8 +101,8 @@ class Tree:
         if tag := getattr(event, "tag", None):
             self._note("tag", str(tag), "tags are not read", "write the plain value", event)
         self._read += 1
-        if depth > _DEEPEST:
-            raise self._refusal("YAML", None, f"at most {_DEEPEST} levels may lie in each other", "flatten it", event)
+        if depth > DEEPEST:
+            raise too_deep(self._where(_line(event)))
         if event.anchor:
             self._anchors[event.anchor] = None
         if isinstance(event, MappingStartEvent):
@@ -109,7 +112,9 @@ class Tree:
         else:
             assert isinstance(event, ScalarEvent)
             node = Node(self._scalar(event), _line(event))
-        if max(node.size, self._read) > _MOST_VALUES:
+        if self._read > _MOST_READ:
+            raise self._refusal("YAML", None, f"a file holds at most {_MOST_READ} values", "write fewer", event)
+        if node.size > _MOST_VALUES:
             rule = f"a file holds at most {_MOST_VALUES} values, what aliases repeat counted each time"
             raise self._refusal("YAML", None, rule, "write fewer", event)
         if event.anchor:
@@ -269,3 +274,8 @@ def _until(end: type[Event], events: Iterator[Event]) -> Iterator[NodeEvent]:
 
 def _line(event: Event) -> int:
     return int(event.start_mark.line) + 1
+
+
+def too_deep(where: str) -> InputError:
+    """Values of more than :data:`DEEPEST` levels."""
+    return InputError("YAML", None, f"at most {DEEPEST} levels may lie in each other", "flatten it", where)

@@ -12,11 +12,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scanner import Scanner
+from typing_extensions import override
 
 from spadam.spec.document import Document
 from spadam.spec.error import InputError, Mistakes, line_of
 from spadam.spec.keys import with_space
-from spadam.spec.nodes import Node, Tree
+from spadam.spec.nodes import DEEPEST, Node, Tree, too_deep
 from spadam.spec.source import MOST_BYTES, read_text, too_large
 from spadam.spec.syntax import syntax_error
 
@@ -41,7 +43,7 @@ def parse(text: str, name: str) -> Document:
             rule += ", and it is empty" if not text.strip() else ", and it holds nothing but comments"
         elif isinstance(data, str) and (meant := with_space(data.split("\n")[0])) is not None:
             remedy = f"write {meant}"
-        raise InputError(name, data, rule, remedy)
+        raise InputError(name, data, rule, remedy, f"{name}:{root.line}" if root else "")
     assert root is not None
     return Document(data, dict(root.places()), name)
 
@@ -57,17 +59,37 @@ def _read(text: str, where: Callable[[int], str]) -> Node | None:
     if len(text) > MOST_BYTES:
         raise too_large(where(0))
     yaml, mistakes = YAML(typ="safe", pure=True), Mistakes()
+    yaml.Scanner = _Scanner
     tree = Tree(where, mistakes, yaml.resolver, yaml.constructor)
     try:
         _refuse_version(text, where)
         root = tree.build(yaml.parse(text))
     except InputError as error:  # a bound: what stood before it may be nonsense
         raise error from None
+    except _TooDeep as error:
+        raise too_deep(where(error.line)) from None
     except YAMLError as error:
         mistakes.add(syntax_error(error, text, where))
         root = None
     mistakes.tell(line_of)
     return root
+
+
+class _TooDeep(Exception):
+    """More levels are opened than may lie in each other."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+
+class _Scanner(Scanner):
+    """The scanner, but that it stops at the deepest level: it reads ahead, and with every level more slowly."""
+
+    @override
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:
+        super().fetch_flow_collection_start(TokenClass, to_push)
+        if len(self.flow_context) > DEEPEST:
+            raise _TooDeep(self.reader.line + 1)
 
 
 def _refuse_version(text: str, where: Callable[[int], str]) -> None:

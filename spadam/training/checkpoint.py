@@ -19,6 +19,7 @@ import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 from typing_extensions import override
 
+from spadam.faults import reach
 from spadam.files import replacing, write_atomic
 from spadam.training import checkpoint_files
 from spadam.training.checkpoint_files import digest_path
@@ -79,6 +80,7 @@ class _Hashed:
 
     def write(self, data: bytes | memoryview) -> int:
         self.digest.update(data)
+        reach("worker: mid-checkpoint")
         try:
             return self._file.write(data)
         except OSError as error:
@@ -143,6 +145,7 @@ class LatestCheckpoint(pl.Callback):
         if new not in self._kept:
             checkpoint_files.remove(new)  # what was passed over: a folder would be in the way
         trainer.save_checkpoint(new)
+        reach("worker: checkpoint published")
         self._prove(new)
 
     def _prove(self, new: Path) -> None:

@@ -22,6 +22,7 @@ import torch
 from spadam import kernels
 from spadam.config import RunConfig, TrainerSpec
 from spadam.data import Batches, Dataset
+from spadam.faults import reach
 from spadam.files import LOCK, hold, replacing, strict_json, write_atomic
 from spadam.kernels.arithmetic import arithmetic
 from spadam.spec import InputError, dump
@@ -137,6 +138,7 @@ class _Training:
             if self.recorder is not None:
                 assert self.out is not None
                 self.recorder.ledger.close()
+                reach("worker: ledger synced")
                 self._save(self.out, result)
                 self._track(self.recorder, result)
         return result
@@ -214,7 +216,9 @@ class _Training:
 
     def _save(self, out: Path, result: RunResult) -> None:
         save_weights(self.task.model, out)
+        reach("worker: before the result")
         write_result(result, out)
+        reach("worker: result written")
         checkpoint_files.remove_all(out / checkpoint_files.FOLDER)
         (out / LOCK).unlink()  # a finished folder needs none: who comes now finds the result
 

@@ -22,6 +22,7 @@ from spadam.diagnostics.diagnostic import Diagnostic, Setting, Step
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN
 from spadam.diagnostics.warned import Warned
+from spadam.faults import reach
 from spadam.tasks.task import Task
 from spadam.training.module import TaskModule
 from spadam.training.progress import Progress
@@ -107,6 +108,7 @@ class Telemetry(pl.Callback):
         if self._looked_at and batch_idx and not trainer.is_last_batch:
             self._note({**self._place(trainer, trainer.current_epoch), **self._report(full=False)})
         self._tell(trainer, step.loss)
+        reach("worker: mid-epoch")
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

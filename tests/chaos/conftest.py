@@ -1,10 +1,67 @@
-"""What tests of the worst share."""
+"""What faults are held against: the same sweeps, to which nothing happens."""
 
+import contextlib
+import functools
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from spadam.cli import main
+from spadam.files import strict_json
+from spadam.sweep.running.agent import run_sweep
+from spadam.sweep.running.means import Means
+from support.chaos.postgres import Postgres
+from support.chaos.ride import Place
+from support.chaos.warm import Warm
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any]], Rows]:
+    """The results of a sweep that is trained here, by nobody but this process."""
+    known: dict[str, Rows] = {}
+
+    def results(spec: dict[str, Any]) -> Rows:
+        if (key := json.dumps(spec)) not in known:
+            place = Place(tmp_path_factory.mktemp("undisturbed"), spec)
+            rows = run_sweep(place.file, place.out, means=Means(workers=0)).rows
+            known[key] = json.loads(strict_json(rows))
+        return known[key]
+
+    return results
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Who begins commands without their imports."""
+    warm = Warm()
+    yield warm
+    warm.close()
+
+
+@pytest.fixture(scope="session")
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Postgres]]:
+    """The server that all share who do nothing to it, started for the first of them."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(lambda: stack.enter_context(Postgres(tmp_path_factory.mktemp("postgres"))))
+
+
+@pytest.fixture
+def storage(_servers: Callable[[], Postgres]) -> Callable[[str], str | None]:
+    """The address of a new database on a `server`; nothing for a `file`."""
+    return lambda where: _servers().database() if where == "server" else None
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Postgres]:
+    """A server of one's own, to be killed."""
+    (tmp_path / "postgres").mkdir()
+    with Postgres(tmp_path / "postgres") as server:
+        yield server
 
 
 class Ended(NamedTuple):

@@ -15,6 +15,7 @@ import torch
 from spadam import kernels
 from spadam.config import RunConfig
 from spadam.data import DatasetSpec
+from spadam.faults import reach
 from spadam.files import FolderTaken, Hold, hold
 from spadam.spec import InputError, at_home
 from spadam.sweep.definition.extension import check_extends, facts
@@ -128,6 +129,7 @@ def _run_sweep(
             interruption.wind_down()
             if not patience.over:
                 outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), folder, trouble)
+                reach("agent: before the table")
                 write_csv(folder / CSV, outcome.rows)
     return outcome
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spadam.config import RunConfig
+from spadam.faults import reach
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, scale_key
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep, Variant
@@ -136,16 +137,19 @@ class Dispatcher:
                 claim = self._claim(found)
                 self._claims[claim.task.slot] = claim
                 self.crew.begin(claim.task)
+                reach("agent: handed over")
                 self._bulletin.begin(claim.task.slot, claim.task.attempt)
                 self.watcher.begin(claim.task.slot)
                 self.watcher.update(self.picture.tallies)
             left = self.picture.left
             if not self._claims and (self._stop is not None or self.crew.size or not left):
+                self._stop = self._stop or self._spared
                 assert self._stop or not left, f"nothing can begin, and {left} slots are not accepted"
                 return
             self._listen()
             while self._ended:
                 task, outcome = self._ended.popleft()
+                reach("agent: result heard")
                 claim = self._claims.pop(task.slot)
                 self._bulletin.end(task.slot)
                 if isinstance(outcome, Trouble):
@@ -238,7 +242,9 @@ class Dispatcher:
         told, pruned = objective_of(result, objective), result.status == "pruned"
         self._failures.succeeded()
         self.studies.keep(claim.attempt, result)
+        reach("agent: result kept")
         self.studies.tell(claim.attempt, told, pruned=pruned)
+        reach("agent: told")
         attributes = {**claim.attempt.attributes, "result": result._asdict()}
         state: State = "pruned" if pruned else "complete"
         accepted = _ended(claim.record, claim.attempt._replace(state=state, value=told, attributes=attributes))

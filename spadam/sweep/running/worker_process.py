@@ -83,12 +83,10 @@ def serve(
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     outbox = _Outbox(connection)
     logging.getLogger("spadam").addHandler(Relay(outbox.send))
-    while True:
-        try:
+    with contextlib.suppress(EOFError, ConnectionError):  # its agent is gone, and with it whoever wanted to know
+        while True:
             task: Task = connection.recv()
-        except EOFError:
-            return
-        outbox.send(attempt(task, train, Ticker(outbox.send).tick))
+            outbox.send(attempt(task, train, Ticker(outbox.send).tick))
 
 
 class _Outbox:

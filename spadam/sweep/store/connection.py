@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 
 from spadam.spec import InputError
 from spadam.sweep.store.address import read_place
+from spadam.sweep.store.half_written import die_half_written
 from spadam.sweep.store.server import Server
 
 _PATIENCE_SECONDS = 60.0  # a reader in another terminal may hold SQLite's lock for a moment
@@ -121,6 +122,7 @@ def _refusal(error: BaseException | None) -> sqlite3.Error | None:
 
 @contextlib.contextmanager
 def _closing(storage: RDBStorage) -> Iterator[None]:
+    die_half_written(storage.engine)
     try:
         yield
     finally:

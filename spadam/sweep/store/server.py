@@ -78,6 +78,8 @@ class Server:
         import psycopg
         from sqlalchemy.exc import DatabaseError
 
+        from spadam.sweep.store.half_written import die_half_written
+
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         creator = {"creator": self.connect, "pool_pre_ping": True}
         try:
@@ -89,6 +91,7 @@ class Server:
             said = str(error).splitlines()[0]
             remedy = "see `optuna storage upgrade`, or give another database"
             raise InputError("--storage", self.shown, f"its tables must fit Optuna's ({said})", remedy) from None
+        die_half_written(storage.engine)
         try:
             yield optuna.storages.get_storage(storage)
         finally:

@@ -18,6 +18,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from spadam.faults import reach
 from spadam.sweep.definition.space import Value
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import Attempt, Record, State, gather, study_names
@@ -79,6 +80,7 @@ class Studies:
         for key, value in attributes.items():
             if key not in there or there[key] != value:
                 self.storage.set_study_user_attr(study, key, value)
+                reach("agent: mid-extension" if "plan" in there else "agent: sweep half created")
 
     def records(self, variant: str, studies: int) -> dict[str, Record]:
         """All slots of ``variant`` that have attempts, by slot id, in the order in which they were made."""
@@ -106,6 +108,7 @@ class Studies:
         )
         study = self._find_or_create(self._study_of(slot))
         id_ = self.storage.create_new_trial(study, template_trial=trial)
+        reach("agent: attempt created")
         return Attempt(id_, -1, "running", True, None, dict(params), {}, attributes)
 
     def claim(self, attempt: Attempt) -> bool:
@@ -129,6 +132,7 @@ class Studies:
             if name not in attempt.params:
                 value = distribution.to_internal_repr(params[name])
                 self.storage.set_trial_param(attempt.id, name, value, distribution)
+                reach("agent: parameters half written")
 
     def keep(self, attempt: Attempt, result: RunResult) -> None:
         """Store what a claimed attempt gave; after this a kill loses nothing."""
