@@ -42,8 +42,8 @@ _SILENCE_SECONDS = 15.0
 _MOST_FAILURES = 3
 """So many workers in a row may fail to begin on a node."""
 
-_WAIT_SECONDS = 20.0
-"""For so long may nobody be there to train before that is told."""
+_WAIT_SECONDS = 60.0
+"""For so long may nobody be there to train before that is told: on a busy machine a worker takes its time to import."""
 
 
 class RayCrew:

@@ -106,7 +106,7 @@ def test_it_says_how_far_a_training_is_and_where(crew: Crew) -> None:
     assert isinstance(result, RunResult)
     assert where == f"{os.uname().nodename}, process {result.metrics['val/fvu']:.0f}"
     assert crew.moved == [(task.slot, AT)]
-    assert crew.noted == ["W&B: gone"]
+    assert crew.noted[-1:] == ["W&B: gone"]  # on a busy machine it also says that it waits for its first worker
     assert json.loads((task.out / "result.json").read_text())["metrics"] == result.metrics
     assert [path.name for path in task.out.parent.iterdir()] == ["attempt-0"]
 
