@@ -10,13 +10,14 @@ FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
 CHROMIUM ?= $(shell command -v chromium)
 export SPADAM_FASHION_MNIST := $(FASHION_MNIST)
 # Three tests at once keep two cores busy, for many wait for a process or a browser; threads that wait must not spin.
-test test-chaos chaos-long: export OMP_WAIT_POLICY := PASSIVE
+test test-chaos test-nodes chaos-long: export OMP_WAIT_POLICY := PASSIVE
 LEFT_OUT := $(strip $(if $(wildcard $(FASHION_MNIST)),,fashion) $(if $(CHROMIUM),,browser))
 space := $(subst ,, )
 
 KILLS ?= 500
 
-.PHONY: demo test test-chaos chaos-long site docs clean
+# `make test-nodes` trains on real Ray clusters, whose nodes come and go.
+.PHONY: demo test test-chaos test-nodes chaos-long site docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/spadam sweep run sweeps/quickstart.yaml
@@ -30,6 +31,10 @@ test: $(INSTALLED)
 test-chaos: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py
 	$(BIN)/pytest -n 3 --dist worksteal tests/chaos
+
+test-nodes: $(INSTALLED)
+	$(BIN)/python tests/support/compile_loops.py
+	$(BIN)/pytest tests/nodes
 
 chaos-long: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py

@@ -8,10 +8,10 @@ from support.chaos.ride import Crew
 
 Where = Literal["file", "server"]
 
-WHERE: list[Where] = ["file"]
+WHERE: list[Where] = ["file", "server"]
 """Where a sweep is stored: `server` is PostgreSQL, for which `sweep run` must take `--storage`."""
 
-CREWS: list[Crew] = ["local"]
+CREWS: list[Crew] = ["local", "ray"]
 """Who trains: for `ray`, `sweep run` must take `--crew`."""
 
 GROUNDS = [(crew, where) for crew in CREWS for where in WHERE]
