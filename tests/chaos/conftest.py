@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,10 +45,10 @@ def warm() -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="session")
-def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Postgres]]:
+def _servers() -> Iterator[Callable[[], Postgres]]:
     """The server that all share who do nothing to it, started for the first of them."""
     with contextlib.ExitStack() as stack:
-        yield functools.cache(lambda: stack.enter_context(Postgres(tmp_path_factory.mktemp("postgres"))))
+        yield functools.cache(lambda: stack.enter_context(_server()))
 
 
 @pytest.fixture
@@ -56,11 +57,17 @@ def storage(_servers: Callable[[], Postgres]) -> Callable[[str], str | None]:
     return lambda where: _servers().database() if where == "server" else None
 
 
+@contextlib.contextmanager
+def _server() -> Iterator[Postgres]:
+    """A server, in no folder of pytest's, which keeps others out of them: as root it runs as another user."""
+    with tempfile.TemporaryDirectory(prefix="spadam-pg-") as folder, Postgres(Path(folder)) as server:
+        yield server
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Postgres]:
+def server() -> Iterator[Postgres]:
     """A server of one's own, to be killed."""
-    (tmp_path / "postgres").mkdir()
-    with Postgres(tmp_path / "postgres") as server:
+    with _server() as server:
         yield server
 
 

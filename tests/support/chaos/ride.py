@@ -23,9 +23,8 @@ from support.paths import ROOT, SUPPORT
 
 Crew = Literal["local", "ray"]
 
-RETRIES: tuple[str, ...] = ()
-"""Words of `sweep run` by which a slot outlives any number of kills; without them three at one slot give it up, the
-command leaves with 1, and the same command tries again."""
+RETRIES = ("--retries", "1000")
+"""Words of `sweep run` by which a slot outlives any number of kills."""
 
 PROGRAM = [sys.executable, "-m", "support.chaos.command"]
 
