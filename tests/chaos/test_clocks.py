@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from support.chaos.checks import check
-from support.chaos.command import CLOCK
 from support.chaos.grounds import WHERE
 from support.chaos.plan import SPEC
 from support.chaos.ride import Place, Ride
+from support.chaos.variables import CLOCK
 
 EAST, WEST = "Pacific/Kiritimati", "America/Los_Angeles"
 """22 hours apart."""

@@ -11,10 +11,10 @@ import pytest
 
 from support.chaos import processes
 from support.chaos.checks import check
-from support.chaos.command import STALL
 from support.chaos.grounds import WHERE
 from support.chaos.plan import SPEC
 from support.chaos.ride import Place, Ride
+from support.chaos.variables import STALL
 
 STALL_SECONDS, STOPPED_SECONDS = 10.0, 13.0
 """A worker that begins imports for some seconds, in which nothing is heard of it: on a busy machine up to eight."""

@@ -83,8 +83,8 @@ class Workers:
 
     def begin(self, task: Task) -> None:
         """Hand ``task`` to a worker that has none, or to a new one."""
-        idle = (member for member in self._members if member.task is None and member.process.is_alive())
-        member = next(idle, None) or self._hire()
+        self._bury()
+        member = next((member for member in self._members if member.task is None), None) or self._hire()
         member.task, member.heard = task, time.monotonic()
         with contextlib.suppress(OSError):  # it has just died: listen finds that out
             member.connection.send(task)
@@ -121,6 +121,12 @@ class Workers:
         for member in self._members:
             member.close(max(0.0, end - time.monotonic()))
         self._members.clear()
+
+    def _bury(self) -> None:
+        """Let go of those that have died while they had nothing to do: their places are free."""
+        for member in [m for m in self._members if m.task is None and not m.process.is_alive()]:
+            self._members.remove(member)
+            member.close()
 
     def _receive(self, member: _Member) -> Message | None:
         """The next message of a worker; when it has died, trouble with what it was at, or None."""

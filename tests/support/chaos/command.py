@@ -1,6 +1,6 @@
 """The command line as it is, but that trainings note their steps; and that a test may turn this process's clock.
 
-`python -m support.chaos.command sweep run …`. CHAOS_STALL and CHAOS_CLOCK are seconds.
+`python -m support.chaos.command sweep run …`; see :mod:`support.chaos.variables`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from support.chaos.trained import LOG
-
-STALL, CLOCK = "CHAOS_STALL", "CHAOS_CLOCK"
+from support.chaos.variables import CLOCK, LOG, STALL
 
 
 def turn_clock(seconds: float) -> None:

@@ -16,8 +16,9 @@ from typing import Any, Literal, NamedTuple
 from spadam.spec import dump
 from support.chaos import processes, stored
 from support.chaos.stored import Stored
-from support.chaos.trained import LOG, Step
+from support.chaos.trained import Step
 from support.chaos.trained import read as read_log
+from support.chaos.variables import LOG
 from support.chaos.warm import Begun, Warm
 from support.paths import ROOT, SUPPORT
 

@@ -11,8 +11,7 @@ from spadam.sweep.running import task as real
 from spadam.sweep.running.task import Task
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
-
-LOG = "CHAOS_LOG"
+from support.chaos.variables import LOG
 
 
 class Step(NamedTuple):

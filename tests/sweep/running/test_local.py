@@ -171,6 +171,21 @@ def test_workers_stay_and_say_how_far_they_are(make: Any) -> None:
     assert [(slot.number, progress) for slot, progress in crew.moved] == [(n, sweep_crew.AT) for n in range(3)]
 
 
+def test_one_that_dies_while_it_has_nothing_to_do_leaves_its_place(make: Any) -> None:
+    """Before anybody has heard of it: a sweep ended in a StopIteration, found by kills at random."""
+    crew = make(1, sweep_crew.speaks)
+    found = set()
+    for number in range(2):
+        crew.begin(number)
+        ((_, result),) = crew.wait(1)
+        assert isinstance(result, RunResult)
+        found.add(pid := int(result.metrics["val/fvu"] or 0))
+        os.kill(pid, signal.SIGKILL)
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(0.01)
+    assert len(found) == 2
+
+
 def test_each_worker_sees_one_device(make: Any) -> None:
     crew = make(3, sweep_crew.speaks, devices=["2", "GPU-7"])
     for number in range(3):
