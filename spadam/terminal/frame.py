@@ -6,6 +6,7 @@ What is done, the best, the time left and what runs have columns of a fixed widt
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -34,6 +35,8 @@ class State(NamedTuple):
     workers: int
     tallies: Sequence[Tally]
     running: Mapping[Slot, Progress | None]
+    hosts: Mapping[Slot, str] = MappingProxyType({})
+    """On which host each of them runs; they are shown where there are several."""
     over: bool = False
     """Whether nothing will change any more: then all is shown, however many lines it takes."""
 
@@ -62,18 +65,19 @@ def _lines(state: State, console: Console, width: int) -> Iterator[Text]:
     under_way = {slot: share for slot, at in state.running.items() if (share := _share(at)) is not None}
     left = seconds_left(state.tallies, state.workers, under_way)
     columns = _Columns.fit(state, width)
+    hosts = state.hosts if len(set(state.hosts.values())) > 1 else {}
     yield columns.heading(state.metric)
     shown = list(state.tallies) if state.over else _that_fit(state, console.height - 3)
     for tally in shown:
         mine = {slot: at for slot, at in state.running.items() if slot.variant == tally.variant}
         bar = _bar(console, tally.accepted, tally.slots, columns.bar)
-        running, failed = _running(mine, columns.running), str(tally.failures or "")
+        running, failed = _running(mine, hosts, columns.running), str(tally.failures or "")
         done = f"{tally.accepted}/{tally.slots}"
         yield columns.line(tally.variant, bar, done, number(tally.best), failed, left[tally.variant], running)
     if len(state.tallies) > 1:
         accepted, slots = (sum(getattr(t, name) for t in state.tallies) for name in ("accepted", "slots"))
         bar = _bar(console, accepted, slots, columns.bar)
-        busy = f"{len(state.running)} of {state.workers} workers" if state.workers > 1 and not state.over else ""
+        busy = _busy(state, len(set(hosts.values()))) if state.workers > 1 and not state.over else ""
         if hidden := len(state.tallies) - len(shown):
             yield Text(f"… and {count(hidden, 'more variant')}")
         yield columns.line("all", bar, f"{accepted}/{slots}", "", "", total(left), busy)
@@ -156,13 +160,21 @@ def _cut(text: str, width: int) -> str:
     return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
 
 
-def _running(trainings: Mapping[Slot, Progress | None], width: int) -> str:
+def _busy(state: State, hosts: int) -> str:
+    """How many of the workers train; on how many hosts, where there are several."""
+    many = f"{len(state.running)} of {state.workers}"
+    return f"{many} on {hosts} hosts" if hosts else f"{many} workers"
+
+
+def _running(trainings: Mapping[Slot, Progress | None], hosts: Mapping[Slot, str], width: int) -> str:
     """The trainings of a variant that run: that which is furthest, and how many there are beside it."""
     if not trainings:
         return ""
     slot, at = max(trainings.items(), key=lambda pair: _share(pair[1]) or -1.0)
     text = f"{slot.label} {_state(at, width)}"
-    if width >= _WIDE_RUNNING and at is not None and at.loss is not None and at.doing == "training":
+    if width >= _WIDE_RUNNING and slot in hosts:
+        text = f"{text} on {hosts[slot]}"
+    elif width >= _WIDE_RUNNING and at is not None and at.loss is not None and at.doing == "training":
         steps = f"step {at.step}" + (f" of {at.total}" if at.total else "")
         text = f"{slot.label}: {steps}, loss {number(at.loss)}"
     return text + (f" +{len(trainings) - 1}" if len(trainings) > 1 else "")

@@ -55,6 +55,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._frame = Frame()
         self._running: dict[Slot, Progress | None] = {}
+        self._hosts: dict[Slot, str] = {}
         self._ready = console.status("getting ready")
         self._live = _Steady(self._frame, console)
 
@@ -82,9 +83,10 @@ class LiveView:
         """Show the new numbers."""
         self._show(self._frame.state._replace(tallies=tallies))
 
-    def begin(self, slot: Slot) -> None:
+    def begin(self, slot: Slot, where: str = "") -> None:
         """Show it as running."""
         self._running[slot] = None
+        self._hosts[slot] = where.partition(",")[0]
         self._show(self._frame.state)
 
     def move(self, slot: Slot, progress: Progress) -> None:
@@ -95,6 +97,7 @@ class LiveView:
     def end(self, slot: Slot, status: str, value: float | None) -> None:
         """It runs no more."""
         self._running.pop(slot, None)
+        self._hosts.pop(slot, None)
         self._show(self._frame.state)
 
     def note(self, text: str) -> None:
@@ -103,4 +106,4 @@ class LiveView:
 
     def _show(self, state: State) -> None:
         """Have ``state`` drawn at the next refresh, which another thread does: it must not see half of a change."""
-        self._frame.state = state._replace(running=dict(self._running))
+        self._frame.state = state._replace(running=dict(self._running), hosts=dict(self._hosts))

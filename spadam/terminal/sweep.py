@@ -69,7 +69,7 @@ class LogView:
             self.note(f"{slot.variant} {slot.label}: {said}; {best}; {left} left")
         self._ended.clear()
 
-    def begin(self, slot: Slot) -> None:
+    def begin(self, slot: Slot, where: str = "") -> None:
         """Nothing to say yet."""
 
     def move(self, slot: Slot, progress: Progress) -> None:

@@ -139,7 +139,7 @@ def test_what_never_fits_ends_with_a_sentence_and_the_same_command_goes_on(bench
     write(bench, TWO)
     assert bench.run(hopeless.no_memory_ever, workers=1) == 1
     told = bench.told.getvalue()
-    assert "3 attempts have failed (out of memory (" in told
+    assert "4 attempts have failed (out of memory (" in told
     assert "fewer workers at a time leave more for each" in told
     assert "Traceback" not in told
     assert bench.run(train_task, workers=1) == 0, "when there is room"

@@ -11,11 +11,8 @@ import pytest
 
 from support.chaos import processes
 from support.chaos.checks import check
-from support.chaos.grounds import CREWS, WHERE
 from support.chaos.plan import SPEC
 from support.chaos.ride import Place, Ride
-
-pytestmark = pytest.mark.skipif("ray" not in CREWS, reason="there is no crew on Ray")
 
 ADDRESS = "RAY_ADDRESS"
 
@@ -46,7 +43,7 @@ def more_steps(ride: Ride, many: int = 60) -> None:
     ride.remember()
 
 
-@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("where", ["server"])
 def test_nodes_come_are_drained_and_die(where: str, tmp_path: Path, undisturbed: Results, storage: Storage) -> None:
     with cluster() as here:
         ride = Ride(Place(tmp_path, SPEC, storage(where), "ray"))
@@ -62,7 +59,7 @@ def test_nodes_come_are_drained_and_die(where: str, tmp_path: Path, undisturbed:
     assert check(ride, undisturbed(SPEC)) == []
 
 
-@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("where", ["file"])
 def test_after_the_head_has_died_the_command_goes_on_elsewhere(
     where: str, tmp_path: Path, undisturbed: Results, storage: Storage
 ) -> None:

@@ -5,10 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from support.chaos.checks import check
-from support.chaos.grounds import WHERE
 from support.chaos.plan import SPEC
 from support.chaos.postgres import Postgres
 from support.chaos.ride import Place, Ride
@@ -16,7 +13,6 @@ from support.chaos.ride import Place, Ride
 DOWN_SECONDS = [2.0, 20.0, 5.0, 3.0, 2.0]
 
 
-@pytest.mark.skipif("server" not in WHERE, reason="there is no server")
 def test_a_server_that_comes_again_costs_no_trial(
     server: Postgres, tmp_path: Any, undisturbed: Callable[[dict[str, Any]], list[dict[str, Any]]]
 ) -> None:

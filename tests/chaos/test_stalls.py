@@ -11,7 +11,6 @@ import pytest
 
 from support.chaos import processes
 from support.chaos.checks import check
-from support.chaos.grounds import WHERE
 from support.chaos.plan import SPEC
 from support.chaos.ride import Place, Ride
 from support.chaos.variables import STALL
@@ -20,8 +19,7 @@ STALL_SECONDS, STOPPED_SECONDS = 10.0, 13.0
 """A worker that begins imports for some seconds, in which nothing is heard of it: on a busy machine up to eight."""
 
 
-@pytest.mark.parametrize("where", WHERE)
-@pytest.mark.parametrize("who", ["worker", "agent"])
+@pytest.mark.parametrize(("who", "where"), [("worker", "file"), ("agent", "server")])
 def test_a_late_result_is_refused_or_accepted_once(
     who: str,
     where: str,

@@ -204,3 +204,15 @@ def test_a_whole_sweep(bench: Bench) -> None:
     last = window.lines()
     assert [line.split()[0] for line in last] == ["variant", "adam", "lazy", "all"]
     assert all("5/5" in line and line.endswith("0 s") for line in last[1:3])
+
+
+def test_where_trainings_run_on_several_hosts(width: int) -> None:
+    shown = Shown(Window(width, 24), [tally("adam", 3), tally("lazy_adam", 3)], workers=3)
+    shown.view.begin(slot("adam", 4), "node-b, process 12")
+    shown.view.begin(slot("lazy_adam", 5), "node-b, process 13")
+    assert "2 of 3 workers" in shown.lines()[-1]
+    shown.view.end(slot("lazy_adam", 5), "complete", 0.1)
+    shown.view.begin(slot("lazy_adam", 6), "node-a, process 14")
+    lines = shown.lines()
+    assert "2 of 3 on 2 hosts" in lines[-1]
+    assert ("search-4 starting on node-b" in lines[1]) == (width == 140)

@@ -84,11 +84,11 @@ def run_sweep(
 def _run_sweep(
     spec: Path, out: Path, variants: Sequence[str] | None, means: Means, watcher: Watcher, train: Train
 ) -> Outcome:
+    sweep = load(spec)
     if means.cluster is not None:
         check_installed()
     elif means.workers != 0:
-        warm_up()
-    sweep = load(spec)
+        warm_up()  # it imports for seconds, while this process reads the data
     chosen = choose(sweep, variants)
     folder, direction = out / sweep.name, sweep.spec.objective.direction
     server = server_of(folder, means.storage)

@@ -139,7 +139,7 @@ class Dispatcher:
                 self.crew.begin(claim.task)
                 reach("agent: handed over")
                 self._bulletin.begin(claim.task.slot, claim.task.attempt)
-                self.watcher.begin(claim.task.slot)
+                self.watcher.begin(claim.task.slot, self.crew.where(claim.task.slot))
                 self.watcher.update(self.picture.tallies)
             left = self.picture.left
             if not self._claims and (self._stop is not None or self.crew.size or not left):

@@ -28,8 +28,8 @@ class Watcher(Protocol):
     def update(self, tallies: Sequence[Tally]) -> None:
         """The variants in numbers, anew after every training."""
 
-    def begin(self, slot: Slot) -> None:
-        """A training begins."""
+    def begin(self, slot: Slot, where: str = "") -> None:
+        """A training begins; ``where`` is a host and a process there."""
 
     def move(self, slot: Slot, progress: Progress) -> None:
         """A training has come so far."""
@@ -53,7 +53,7 @@ class Quiet:
     def update(self, tallies: Sequence[Tally]) -> None:
         """Do nothing."""
 
-    def begin(self, slot: Slot) -> None:
+    def begin(self, slot: Slot, where: str = "") -> None:
         """Do nothing."""
 
     def move(self, slot: Slot, progress: Progress) -> None:
