@@ -104,7 +104,7 @@ def test_a_misspelt_key_is_not_missing_as_well() -> None:
         ("a: [1,\n", "expected the node content", "x.yaml:2"),
         ("a: &b [*b]\n", "must not contain itself", "x.yaml:1"),
         ("? [1, 2]\n: 3\n", "a key must be text", "x.yaml:1"),
-        ("- 1\n", "one mapping", ""),
+        ("- 1\n", "one mapping", "x.yaml:1"),
         ("", "one mapping", ""),
         ("\t- a", "token", "x.yaml:1"),
     ],

@@ -128,7 +128,8 @@ def _run_sweep(
         finally:
             interruption.wind_down()
             if not patience.over:
-                outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), folder, trouble)
+                with reading():
+                    outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), folder, trouble)
                 reach("agent: before the table")
                 write_csv(folder / CSV, outcome.rows)
     return outcome

@@ -232,12 +232,25 @@ def test_a_full_disk_is_no_bug_and_costs_no_budget(bench: Bench) -> None:
     bench.write({"name": "other"})
     always: list[Task] = []
     assert bench.run(lambda task, progress: always.append(task) or full(task)) == 1
-    assert len(always) == 4
+    assert len(always) == 2 * 4, "the others go on when a slot is given up, but not when a second one is"
     counts = status(*bench.read())
-    assert counts["variants"]["adam"]["failed"] == 1
-    assert [one["given_up"] for one in counts["failures"]] == ["4 attempts have failed"]
+    assert sum(counts["variants"][name]["failed"] for name in ("adam", "lazy")) == 2
+    assert [one["given_up"] for one in counts["failures"]] == ["4 attempts have failed"] * 2
     assert bench.run(lambda task, progress: always.append(task) or full(task), retries=0) == 1
-    assert len(always) == 5, "each call has its own retries"
+    assert len(always) == 2 * 4 + 2, "each call has its own retries"
+
+
+def test_a_slot_that_is_given_up_does_not_keep_the_others(bench: Bench) -> None:
+    def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+        if task.slot.id == "search-0/1" and task.slot.variant == "adam":
+            raise OSError(5, "Input/output error")
+        return quadratic.train(task, progress)
+
+    assert bench.run(train) == 1
+    assert "adam search-1 is given up, since 4 attempts have failed; the others go on" in bench.told.getvalue()
+    states = Counter(row["status"] for row in rows(*bench.read()))
+    assert states == {"complete": 7, "failed": 1, "waiting": 2}, "nothing is repeated before a search has ended"
+    assert bench.run() == 0
 
 
 def test_wrong_input_found_in_a_training_stops(bench: Bench) -> None:
