@@ -6,6 +6,7 @@ What is at work hears of each as a KeyboardInterrupt, puts things in order, and 
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import os
 import signal
@@ -53,11 +54,14 @@ def imports(frame: FrameType | None) -> bool:
 
 
 def puts_away(frame: FrameType | None) -> bool:
-    """Whether ``frame`` is within a destructor or a weak reference's callback.
+    """Whether ``frame`` is within a destructor, or a callback of a weak reference or of the garbage collector.
 
     What is raised there comes to nobody, and may leave half of the work undone: a second call then fails.
     """
-    return any(code.co_name == "__del__" or code.co_filename == weakref.__file__ for code in _codes(frame))
+    callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
+    return any(
+        code.co_name == "__del__" or code.co_filename == weakref.__file__ or code in callbacks for code in _codes(frame)
+    )
 
 
 def _codes(frame: FrameType | None) -> Iterator[CodeType]:

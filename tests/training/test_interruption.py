@@ -1,6 +1,7 @@
 """Ctrl-C is not lost, whoever swallows it."""
 
 import contextlib
+import gc
 import signal
 import threading
 
@@ -56,6 +57,29 @@ def test_one_that_was_swallowed_is_raised_at_the_next_check() -> None:
         Swallows()
         with pytest.raises(KeyboardInterrupt):
             interruption.check()
+
+
+def test_the_garbage_collector_swallows_none() -> None:
+    """What its callbacks raise is lost: it comes a moment later, or at the next check."""
+    heard: list[str] = []
+
+    def callback(phase: str, _: object) -> None:
+        if not heard:
+            heard.append(phase)
+            signal.raise_signal(signal.SIGINT)
+
+    def interrupted() -> None:
+        with Interruption() as interruption:
+            gc.collect()
+            interruption.check()
+
+    gc.callbacks.append(callback)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        gc.callbacks.remove(callback)
+    assert heard == ["start"]
 
 
 def test_a_thread_leaves_signals_alone() -> None:
