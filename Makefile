@@ -1,5 +1,6 @@
 # Two commands: `make demo` shows what spadam does, `make test` runs every check. Both make .venv first if it is not there.
 # `make test-chaos` kills, stops and damages small sweeps for some minutes, `make chaos-long` for hours: KILLS of them.
+# `make test-nodes` trains on real Ray clusters, whose nodes come and go; it takes some minutes, too.
 # `make site` builds the documents as pages, `make docs` writes anew those of them that are made from the code.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -16,7 +17,6 @@ space := $(subst ,, )
 
 KILLS ?= 500
 
-# `make test-nodes` trains on real Ray clusters, whose nodes come and go.
 .PHONY: demo test test-chaos test-nodes chaos-long site docs clean
 
 demo: $(INSTALLED)
@@ -34,11 +34,11 @@ test-chaos: $(INSTALLED)
 
 test-nodes: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py
-	$(BIN)/pytest tests/nodes
+	$(BIN)/pytest tests/nodes tests/chaos/nodes
 
 chaos-long: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py
-	SPADAM_CHAOS_KILLS=$(KILLS) $(BIN)/pytest -n 3 --dist worksteal tests/chaos --junitxml=chaos.xml
+	SPADAM_CHAOS_CREWS=all SPADAM_CHAOS_KILLS=$(KILLS) $(BIN)/pytest -n 3 --dist worksteal tests/chaos --junitxml=chaos.xml
 
 # Strict: a link into nothing, or a page that would load anything from another host, is an error.
 site: $(INSTALLED)

@@ -127,7 +127,7 @@ def test_a_retry_goes_on_from_the_checkpoint_that_came_home_and_ends_with_the_sa
     changes = {"base": {"trainer": {"epochs": 3, "steps": None, "checkpoint_every": 1}}}
     first = crew.begin(trainings.RESUMES, changes=changes)
     assert crew.end().failure == "infra"
-    (home,) = (first.out / "checkpoints").glob("*.ckpt")
+    home = max((first.out / "checkpoints").glob("*.ckpt"))
     assert 1 <= int(home.stem.removeprefix("step-")) <= trainings.DIES_AT
     assert sorted(path.name for path in first.out.parent.iterdir()) == ["attempt-0"]
     second = crew.begin(trainings.RESUMES, attempt=1, changes=changes)

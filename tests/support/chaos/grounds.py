@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 from support.chaos.ride import Crew
@@ -11,7 +12,7 @@ Where = Literal["file", "server"]
 WHERE: list[Where] = ["file", "server"]
 """Where a sweep is stored: `server` is PostgreSQL, for which `sweep run` must take `--storage`."""
 
-CREWS: list[Crew] = ["local", "ray"]
-"""Who trains: for `ray`, `sweep run` must take `--crew`."""
+CREWS: list[Crew] = ["local", "ray"] if os.environ.get("SPADAM_CHAOS_CREWS") == "all" else ["local"]
+"""Who trains. A cluster takes its time to begin with: only those who have it try it, too."""
 
 GROUNDS = [(crew, where) for crew in CREWS for where in WHERE]

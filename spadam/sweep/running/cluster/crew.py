@@ -88,8 +88,8 @@ class RayCrew:
         """Hand ``task`` to a worker that has none."""
         member = next(m for m in self._members if m.joined is not None and m.task is None)
         lot = self._shelf.lot(task.config.data)
-        inherit(task.config, task.earlier, task.out)
-        parcel = pack_legacy(task.out)
+        inherited = inherit(task.config, task.earlier, task.out) is not None
+        parcel = pack_legacy(task.out) if inherited else None
         order = Order(task, lot.expected, self._means.keep, self._means.checkpoint_home_seconds)
         member.begin(order, None if parcel is None else ray.put(parcel), lot.samples)
 
