@@ -26,7 +26,7 @@ SPEC: dict[str, Any] = {
 
 LAZY = {"variants": {"lazy": SPEC["variants"]["lazy"]}}
 
-TPE = {**merge(SPEC, {"search": {"sampler": "tpe", "trials": 10}}), **LAZY}
+TPE = {**merge(SPEC, {"search": {"sampler": "tpe", "trials": 12}}), **LAZY}
 """Its last trials are proposed from the results of those before: another order would be seen."""
 
 SMALL = {**merge(SPEC, {"search": {"trials": 2}, "repeat": {"seeds": 1}, "base": {"trainer": {"epochs": 3}}}), **LAZY}
