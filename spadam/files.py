@@ -33,6 +33,11 @@ class Holder(NamedTuple):
     since: str
     """ISO 8601, UTC."""
 
+    @property
+    def described(self) -> str:
+        """As a person finds them."""
+        return f"process {self.pid} on {self.host}, since {self.since}"
+
 
 class FolderTaken(InputError):
     """Another process is at work in a folder: ``by``, where that is known."""

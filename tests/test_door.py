@@ -1,5 +1,6 @@
 """What `import spadam` gives to people who write Python."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 import spadam
 from spadam.spec import InputError, dump
+from spadam.sweep.running.means import Means
 from support import sweep_quadratic as quadratic
 from support.paths import ROOT
 from support.sweep_bench import SPEC, Bench
@@ -83,6 +85,13 @@ def test_a_sweep_and_what_came_of_it(bench: Bench, monkeypatch: pytest.MonkeyPat
     there = spadam.load(str(bench.folder))
     assert (there.trials(), there.repeats()) == (found.trials(), found.repeats())
     assert there.best("adam") == found.best("adam")
+
+
+def test_what_a_sweep_is_run_with_by_default_is_the_same_everywhere() -> None:
+    """The door imports nothing, so it spells the numbers itself."""
+    means, door = Means(), inspect.signature(spadam.run_sweep).parameters
+    pairs = {"storage_patience": "patience_seconds", "retries": "retries", "stall": "stall_seconds"}
+    assert {name: door[name].default for name in pairs} == {name: getattr(means, of) for name, of in pairs.items()}
 
 
 def test_a_script_runs_a_sweep_with_workers_as_it_stands(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from spadam.spec import InputError
+from spadam.sweep.running.means import Keep
 
 if TYPE_CHECKING:
     from spadam.sweep.running.means import Cluster
@@ -34,7 +35,7 @@ PerTrial = Annotated[
     ),
 ]
 KeepHome = Annotated[
-    Literal["all", "weights", "nothing"] | None,
+    Keep | None,
     typer.Option(
         "--keep",
         help="With --crew ray: what of a training's folder comes home. all (default), with W&B's offline files; "
@@ -56,7 +57,7 @@ def cluster_of(
     workers: int | None,
     address: str | None,
     per_trial: str | None,
-    keep: Literal["all", "weights", "nothing"] | None,
+    keep: Keep | None,
     checkpoint_home: float | None,
 ) -> Cluster | None:
     """The cluster that the options name; None is this machine.

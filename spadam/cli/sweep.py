@@ -21,6 +21,7 @@ from spadam.cli.options import (
     write_text,
 )
 from spadam.spec import InputError, dump
+from spadam.sweep.running.means import PATIENCE_SECONDS, RETRIES, STALL_SECONDS
 
 if TYPE_CHECKING:
     from spadam.sweep.outcome.outcome import Outcome
@@ -48,13 +49,13 @@ def run(
     storage: Storage = None,
     storage_patience: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.0, help="The server of --storage may be away for so long.")
-    ] = 600.0,
+    ] = PATIENCE_SECONDS,
     retries: Annotated[
         int, typer.Option(min=0, help="So often is a training begun again whose worker dies, or whose disk fails.")
-    ] = 3,
+    ] = RETRIES,
     stall: Annotated[
         float, typer.Option(metavar="SECONDS", min=1.0, help="A worker not heard of for so long is replaced.")
-    ] = 1800.0,
+    ] = STALL_SECONDS,
     crew: Crew = "local",
     ray_address: RayAddress = None,
     per_trial: PerTrial = None,

@@ -85,7 +85,7 @@ def _lines(status: Mapping[str, Any], outcome: Outcome) -> Iterator[str]:
     if status["seconds_left"]:
         yield f"left: about {duration(status['seconds_left'])}"
     if (agent := outcome.agent) is not None:
-        yield f"at work: process {agent.pid} on {agent.host}, since {agent.since}"
+        yield f"at work: {agent.described}"
     elif (since := outcome.left_since) is not None:
         yield f"nobody works on it since {since:%Y-%m-%d %H:%M:%S} UTC; `spadam sweep run` goes on"
     elif not outcome.done:

@@ -16,7 +16,7 @@ from spadam.training import checkpoint_files
 from spadam.training.result import RunResult
 from spadam.training.run import run
 from support import spoil
-from support.short_training import Stop, config, rows, same, stop_at, weights
+from support.short_training import config, rows, run_until, same, weights
 from support.sweep_bench import Bench
 
 Command = Callable[..., Any]
@@ -38,12 +38,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunResult]:
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stopped") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spadam.training.telemetry._PROGRESS_SECONDS", 0.0)
-        with pytest.raises(Stop):
-            run(config(**SETTINGS), folder, progress=stop_at(14))
-    return folder
+    return run_until(14, config(**SETTINGS), tmp_path_factory.mktemp("stopped") / "out")
 
 
 WAYS: dict[str, Callable[[Path], None]] = {

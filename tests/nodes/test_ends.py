@@ -10,33 +10,15 @@ from collections.abc import Callable
 import pytest
 
 from spadam.sweep.outcome.status import status
-from support.paths import ROOT, SUPPORT
 from support.ray_cluster import ray_cluster
 from support.sweep_bench import Bench
+from support.sweep_program import Program
 
 GROUP, AGENT = os.killpg, os.kill
 
 
-class Program:
-    """A sweep in a process group of its own, which never comes to an end by itself."""
-
-    def __init__(self, bench: Bench, pids: int, *command: str) -> None:
-        self.pids = bench.spec.parent / "pids"
-        self.pids.mkdir()
-        path = os.pathsep.join((str(ROOT), str(SUPPORT)))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env={**os.environ, "SWEEP_PIDS": str(self.pids), "PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            text=True,
-        )
-        deadline = time.monotonic() + 300
-        while len(list(self.pids.iterdir())) < pids:
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+class Session(Program):
+    """A sweep on a cluster, with all that its session holds."""
 
     def group(self) -> list[str]:
         """What runs in its session."""
@@ -58,7 +40,7 @@ class Program:
 def test_an_interruption_puts_the_slots_back_and_ends_the_cluster(
     bench: Bench, number: int, send: Callable[[int, int], None], code: int
 ) -> None:
-    program = Program(
+    program = Session(
         bench, 1, "support.sweep_crew", str(bench.spec), str(bench.out), "--crew", "ray", "--workers", "1"
     )
     assert "raylet" in program.group()
@@ -80,7 +62,7 @@ def test_a_cluster_that_loses_its_head_ends_the_work_and_keeps_what_was_told(
     monkeypatch.setenv("SWEEP_PIDS", str(bench.spec.parent / "pids"))  # workers inherit it from their node
     with ray_cluster() as cluster:
         address = cluster.address
-        program = Program(bench, 2, "support.ray_trainings", str(bench.spec), str(bench.out), address)
+        program = Session(bench, 2, "support.ray_trainings", str(bench.spec), str(bench.out), address)
         begun = time.monotonic()
         cluster.head_node.kill_gcs_server(check_alive=False)
         cluster.head_node.kill_raylet(check_alive=False)

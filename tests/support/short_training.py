@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from spadam.config import RunConfig
 from spadam.spec import Document, merge, validate
 from spadam.training import ledger, telemetry
@@ -56,6 +58,15 @@ def weights(folder: Path) -> bytes:
 
 class Stop(Exception):
     """Ends a training as a kill would: nothing after it is written."""
+
+
+def run_until(step: int, wanted: RunConfig, folder: Path) -> Path:
+    """Train into ``folder`` and stop at ``step``, which is seen because every step is told."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(telemetry, "_PROGRESS_SECONDS", 0.0)
+        with pytest.raises(Stop):
+            run(wanted, folder, progress=stop_at(step))
+    return folder
 
 
 def stop_at(step: int, error: type[BaseException] = Stop) -> Any:

@@ -21,7 +21,7 @@ from spadam.training.randomness import _restore, _states, generators
 from spadam.training.result import RunResult
 from spadam.training.run import run
 from support import spoil
-from support.short_training import Stop, config, rows, same, stop_at, weights
+from support.short_training import Stop, config, rows, run_until, same, stop_at, weights
 
 AT = (20, 25)
 """The steps of the checkpoints that the stopped run has left."""
@@ -44,12 +44,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunResult]:
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stopped") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spadam.training.telemetry._PROGRESS_SECONDS", 0.0)
-        with pytest.raises(Stop):
-            run(short(), folder, progress=stop_at(28))
-    return folder
+    return run_until(28, short(), tmp_path_factory.mktemp("stopped") / "out")
 
 
 @pytest.fixture

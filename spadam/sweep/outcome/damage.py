@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spadam.spec import InputError
+from spadam.sweep.store.causes import DISK, code_of, refusal
+
+_OF_THE_DISK = DISK.keys() - {sqlite3.SQLITE_CORRUPT}
+"""What SQLite says when it is not the file that is wrong."""
 
 _LIBRARIES = ("optuna", "sqlalchemy", "sqlite3")
 
@@ -24,31 +28,13 @@ def told_if_damaged(path: Path) -> Iterator[None]:
     except Exception as error:
         if not (isinstance(error, json.JSONDecodeError) or type(error).__module__.split(".")[0] in _LIBRARIES):
             raise
-        if _code(error) in _OF_THE_DISK:
+        said = refusal(error)
+        if said is not None and code_of(said) in _OF_THE_DISK:
             raise
         why = _first(error)
         rule = f"its storage is damaged ({type(why).__name__}: {why})"
         remedy = "bring back a copy of the file, or move it away: what was trained is in the folders beside it"
         raise InputError(str(path), None, rule, remedy) from error
-
-
-_OF_THE_DISK = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-}
-"""What SQLite says when it is not the file that is wrong."""
-
-
-def _code(error: BaseException | None) -> int | None:
-    """SQLite's own code for what is behind ``error``."""
-    while error is not None:
-        if (code := getattr(error, "sqlite_errorcode", None)) is not None:
-            return int(code) & 0xFF
-        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
-    return None
 
 
 def _first(error: BaseException) -> BaseException:

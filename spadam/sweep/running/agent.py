@@ -39,7 +39,7 @@ from spadam.sweep.running.watcher import Quiet, Watcher
 from spadam.sweep.store.home import FILE, open_studies, server_of
 from spadam.sweep.store.patience import Patience
 from spadam.sweep.store.studies import Studies
-from spadam.sweep.store.trouble import SweepTaken
+from spadam.sweep.store.trouble import taken
 from spadam.tracking import TrackingSpec, settle
 from spadam.training.gradient_scale import gradient_rms
 from spadam.training.home import cache
@@ -142,9 +142,7 @@ def _hold(folder: Path) -> Iterator[Hold]:
         with hold(folder) as held:
             yield held
     except FolderTaken as error:
-        by = error.by
-        who = "who is not known" if by is None else f"process {by.pid} on {by.host}, since {by.since}"
-        raise SweepTaken(f"another agent works in {folder}: {who}. It goes on by itself.") from None
+        raise taken(f"in {folder}", error.by) from None
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -15,7 +14,8 @@ from sqlalchemy.exc import DatabaseError
 
 from spadam.spec import InputError
 from spadam.sweep.store.address import read_place
-from spadam.sweep.store.half_written import die_half_written
+from spadam.sweep.store.causes import DISK, code_of, refusal
+from spadam.sweep.store.closing import closing
 from spadam.sweep.store.server import Server
 
 _PATIENCE_SECONDS = 60.0  # a reader in another terminal may hold SQLite's lock for a moment
@@ -81,24 +81,13 @@ def _file(path: Path) -> Iterator[RDBStorage]:
                 connection.rollback()
             storage = RDBStorage("sqlite:///sweep.db", engine_kwargs={"creator": connect})
         except (DatabaseError, sqlite3.DatabaseError) as error:
-            reason = error if (cause := _refusal(error)) is None else cause
-            if cause is not None and cause.sqlite_errorcode & 0xFF in _DISK:
+            reason = error if (cause := refusal(error)) is None else cause
+            if cause is not None and code_of(cause) in DISK:
                 raise
             rule = f"it must be the storage of a sweep ({reason})"
             raise InputError(str(path), None, rule, "move it away, or choose another --out") from None
-        with _closing(storage):
+        with closing(storage):
             yield storage
-
-
-_DISK = {
-    sqlite3.SQLITE_BUSY: errno.EAGAIN,
-    sqlite3.SQLITE_CANTOPEN: errno.EIO,
-    sqlite3.SQLITE_CORRUPT: errno.EIO,
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_IOERR: errno.EIO,
-    sqlite3.SQLITE_READONLY: errno.EROFS,
-}
-"""What SQLite says of a disk, and the system of the same."""
 
 
 @contextlib.contextmanager
@@ -107,24 +96,7 @@ def _disk(path: Path) -> Iterator[None]:
     try:
         yield
     except (DatabaseError, sqlite3.DatabaseError, optuna.exceptions.StorageInternalError) as error:
-        cause = _refusal(error)
-        if cause is None or (number := _DISK.get(cause.sqlite_errorcode & 0xFF)) is None:
+        cause = refusal(error)
+        if cause is None or (number := DISK.get(code_of(cause))) is None:
             raise
         raise OSError(number, str(cause), str(path)) from error
-
-
-def _refusal(error: BaseException | None) -> sqlite3.Error | None:
-    """What SQLite said, behind ``error``."""
-    while error is not None and not (isinstance(error, sqlite3.Error) and hasattr(error, "sqlite_errorcode")):
-        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
-    return error
-
-
-@contextlib.contextmanager
-def _closing(storage: RDBStorage) -> Iterator[None]:
-    die_half_written(storage.engine)
-    try:
-        yield
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()

@@ -20,7 +20,7 @@ from optuna_dashboard import wsgi
 from spadam.spec import InputError
 from spadam.sweep.store.connection import open_address, open_file
 from spadam.sweep.store.environment import given_or_set
-from spadam.sweep.store.home import pointed_to
+from spadam.sweep.store.home import FILE, pointed_to
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,11 +52,11 @@ def open_storage(folder: Path | None, url: str | None) -> Iterator[BaseStorage]:
 
 
 def _database(folder: Path) -> Path:
-    path = folder / "sweep.db"
+    path = folder / FILE
     if not path.is_file():
-        below = sorted(found.parent for found in folder.glob("*/sweep.db"))
+        below = sorted(found.parent for found in folder.glob(f"*/{FILE}"))
         remedy = f"choose one of: {', '.join(map(str, below))}" if below else "run a sweep first, or check the path"
-        rule = "the folder must hold a sweep (sweep.db)" if folder.is_dir() else "the folder must be there"
+        rule = f"the folder must hold a sweep ({FILE})" if folder.is_dir() else "the folder must be there"
         raise InputError("SPEC|FOLDER", str(folder), rule, remedy)
     return path
 

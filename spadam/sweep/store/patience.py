@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from spadam.sweep.store.causes import causes
 from spadam.sweep.store.trouble import StorageGone
 from spadam.text import duration
 
@@ -62,24 +63,19 @@ class Patience:
                 return found
 
 
-def is_outage(error: BaseException | None) -> bool:
+def is_outage(error: BaseException) -> bool:
     """Whether ``error`` says that the server is away, however Optuna and SQLAlchemy have wrapped it."""
     import psycopg
     from sqlalchemy.exc import DBAPIError
 
-    while error is not None:
-        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | TimeoutError):
-            return True
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
-            return True
-        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
-    return False
+    away = (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError)
+    return any(
+        isinstance(cause, away) or (isinstance(cause, DBAPIError) and cause.connection_invalidated)
+        for cause in causes(error)
+    )
 
 
-def _said(error: BaseException | None) -> str:
-    """The line that says most: the last that is behind ``error``."""
-    said = type(error).__name__
-    while error is not None:
-        said = next(iter(str(error).strip().splitlines()), said)
-        error = getattr(error, "orig", None) or error.__cause__ or error.__context__
-    return said
+def _said(error: BaseException) -> str:
+    """The line that says most: that of the first cause which says anything."""
+    said = [next(iter(str(cause).strip().splitlines()), "") for cause in causes(error)]
+    return next(filter(None, reversed(said)), type(error).__name__)

@@ -11,6 +11,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from typing_extensions import override
 
+from spadam.files import Holder
 from spadam.sweep.definition.space import Value
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import Attempt, Record
@@ -76,7 +77,18 @@ class ServedStudies(Studies):
 
     @override
     def claim(self, attempt: Attempt) -> bool:
-        raise NotImplementedError("no sweep at a server was begun with a queue")
+        # Who has the lock is the only one to take it: what the server may have done before was done for us.
+        return self._write(partial(super().claim, attempt), lambda: True)
+
+    @override
+    def assign(
+        self,
+        attempt: Attempt,
+        params: Mapping[str, Value],
+        space: Mapping[str, BaseDistribution],
+        gradient_rms: float | None = None,
+    ) -> None:
+        self._write(partial(super().assign, attempt, params, space, gradient_rms))
 
     @override
     def keep(self, attempt: Attempt, result: RunResult) -> None:
@@ -107,7 +119,7 @@ class ServedStudies(Studies):
 
     def _check_alone(self) -> None:
         if (by := super().attributes().get(AGENT)) != self._lock.me._asdict():
-            who = "" if by is None else f" (process {by['pid']} on {by['host']}, since {by['since']})"
+            who = "" if by is None else f" ({Holder(**by).described})"
             raise SweepTaken(
                 f"another agent has worked on {self.sweep} while the storage was away{who}; the same command goes on"
             )

@@ -78,7 +78,7 @@ class Server:
         import psycopg
         from sqlalchemy.exc import DatabaseError
 
-        from spadam.sweep.store.half_written import die_half_written
+        from spadam.sweep.store.closing import closing
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         creator = {"creator": self.connect, "pool_pre_ping": True}
@@ -91,12 +91,8 @@ class Server:
             said = str(error).splitlines()[0]
             remedy = "see `optuna storage upgrade`, or give another database"
             raise InputError("--storage", self.shown, f"its tables must fit Optuna's ({said})", remedy) from None
-        die_half_written(storage.engine)
-        try:
+        with closing(storage):
             yield optuna.storages.get_storage(storage)
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
 
     @contextlib.contextmanager
     def _alone_with_tables(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from spadam.files import Holder
-from spadam.sweep.store.trouble import SweepTaken
+from spadam.sweep.store.trouble import taken
 
 if TYPE_CHECKING:
     import psycopg
@@ -89,10 +89,9 @@ class ServerLock:
 
     def _refusal(self, connection: psycopg.Connection[Any]) -> Exception:
         by = holder_at(connection, self._sweep)
-        if by is not None and (by.host, by.pid, by.since) == _parts(self._name):
+        if by == Holder(*_parts(self._name)):
             return TimeoutError("the server has not noticed yet that a connection is lost")
-        who = "who is not known" if by is None else f"process {by.pid} on {by.host}, since {by.since}"
-        return SweepTaken(f"another agent works on {self._sweep} at {self._server.shown}: {who}. It goes on by itself.")
+        return taken(f"on {self._sweep} at {self._server.shown}", by)
 
 
 @contextlib.contextmanager

@@ -26,8 +26,8 @@ from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support import sweep_crew
 from support import sweep_quadratic as quadratic
-from support.paths import SUPPORT
 from support.sweep_bench import SPEC, Bench
+from support.sweep_program import Program
 
 TPE = {"search": {"sampler": "tpe", "trials": 14, "lag": 3}, "repeat": {"seeds": 2}}
 
@@ -217,33 +217,11 @@ def test_the_number_of_workers_that_suits_a_machine(monkeypatch: pytest.MonkeyPa
     assert visible_devices() == ["5", "GPU-3"]
 
 
-class Program:
-    """A sweep in a process group of its own, as a terminal starts it, whose two workers are at a training each.
-
-    Neither training ends by itself: whatever is done to the program finds it at work, however slow the machine is.
-    """
+class Group(Program):
+    """A sweep whose two workers are at a training each."""
 
     def __init__(self, bench: Bench) -> None:
-        self.pids = bench.spec.parent / "pids"
-        self.pids.mkdir()
-        command = [sys.executable, "-m", "support.sweep_crew", str(bench.spec), str(bench.out)]
-        path = os.pathsep.join(filter(None, [str(SUPPORT), os.environ.get("PYTHONPATH")]))
-        self.process = subprocess.Popen(
-            command,
-            env={**os.environ, "SWEEP_PIDS": str(self.pids), "PYTHONPATH": path},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            text=True,
-        )
-        deadline = time.monotonic() + 300
-        while len(self.workers()) < 2:
-            assert self.process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def workers(self) -> list[int]:
-        return [int(path.name) for path in self.pids.iterdir()]
+        super().__init__(bench, 2, "support.sweep_crew", str(bench.spec), str(bench.out))
 
     def gone(self) -> bool:
         """Nothing of the group is left."""
@@ -273,7 +251,7 @@ GROUP, AGENT = os.killpg, os.kill
 def test_an_interruption_stops_everybody_and_puts_the_slots_back(
     bench: Bench, number: int, send: Callable[[int, int], None], times: int, code: int
 ) -> None:
-    program = Program(bench)
+    program = Group(bench)
     for _ in range(times):  # `timeout` sends two, and who is impatient presses keys again
         send(program.process.pid, number)
         time.sleep(0.05)
@@ -289,7 +267,7 @@ def test_an_interruption_stops_everybody_and_puts_the_slots_back(
 
 
 def test_no_worker_outlives_an_agent_that_is_killed(bench: Bench) -> None:
-    program = Program(bench)
+    program = Group(bench)
     at_work = bench.outcome().status()
     assert sum(state["running"] for state in at_work["variants"].values()) == 2
     assert at_work["agent"]["pid"] == program.process.pid

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from optuna.study import StudyDirection
+from optuna.trial import TrialState, create_trial
 from typer.testing import CliRunner
 
 from spadam.cli import app
@@ -21,6 +23,8 @@ from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.means import Means
 from spadam.sweep.running.task import Task
 from spadam.sweep.store.address import read_server, shown
+from spadam.sweep.store.home import open_studies
+from spadam.sweep.store.patience import Patience
 from spadam.sweep.store.server import Server
 from spadam.sweep.store.server_lock import ServerLock, hold_sweep
 from spadam.sweep.store.trouble import StorageGone, SweepTaken
@@ -324,3 +328,24 @@ def test_every_command_reads_from_the_address(bench: Bench, url: str, tmp_path: 
     assert done.exit_code == 0, done.exception
     done = runner.invoke(app, ["doctor", "--storage", url, "--out", str(elsewhere), "--json"])
     assert "it holds lr-eps" in done.stdout
+
+
+def test_a_slot_of_a_sweep_that_was_begun_with_a_queue_is_taken(url: str, bench: Bench) -> None:
+    sweep = bench.load()
+    variant = sweep.variants["adam"]
+    space = {axis.name: axis.distribution() for axis in variant.axes}
+    params = {axis.name: axis.range.low for axis in variant.axes}
+    queued = {"slot": "search-0/0", "study": 0, "number": 0, "seed": 0}
+    bench.folder.mkdir(parents=True)
+    patience = Patience(1.0, lambda _: None)
+    with open_studies(bench.folder, "lr-eps", "minimize", read_server(url), patience) as studies:
+        study = studies.storage.create_new_study([StudyDirection.MINIMIZE], "lr-eps/adam/search-0")
+        waiting = create_trial(state=TrialState.WAITING, user_attrs=queued)
+        studies.storage.create_new_trial(study, template_trial=waiting)
+        (before,) = studies.records("adam", 1).values()
+        assert before.owner is not None
+        assert studies.claim(before.owner)
+        studies.assign(before.owner, params, space)
+        (after,) = studies.records("adam", 1).values()
+    assert (before.state, after.state) == ("waiting", "running")
+    assert after.params(variant) == params
