@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spadam.cli.interruption import hold_off, signals_taken, starts
+from spadam.cli.interruption import CODES, hold_off, hush, signals_taken, starts
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -33,6 +33,10 @@ def program() -> None:
     """What the installed command does: :func:`main`, and then to end, which nothing interrupts: it may take seconds."""
     try:
         main()
+    except SystemExit as end:
+        if end.code in CODES:
+            hush()
+        raise
     finally:
         hold_off()
 

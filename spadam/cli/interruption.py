@@ -16,7 +16,16 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from spadam.training.interruption import SIGNALS, Interrupted, exit_code, farewells, imports, puts_away, send_again
+from spadam.training.interruption import (
+    SIGNALS,
+    Interrupted,
+    collector_followed,
+    exit_code,
+    farewells,
+    imports,
+    puts_away,
+    send_again,
+)
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -30,6 +39,9 @@ _SENTENCES = {
     ("bench",): "interrupted: nothing was written",
 }
 """What is said, by the words of the command."""
+
+CODES = {exit_code(Interrupted(number)) for number in SIGNALS}
+"""What an interrupted program ends with."""
 
 _LONGEST_SECONDS = 8.0
 """What puts things in order after an interruption has so long; who then interrupts again wants to leave at once."""
@@ -61,6 +73,11 @@ def hold_off() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def hush() -> None:
+    """Say nothing of destructors that fail: what was interrupted while it was made does not know how to end."""
+    sys.unraisablehook = lambda _: None
+
+
 @contextlib.contextmanager
 def signals_taken() -> Iterator[None]:
     """Make a KeyboardInterrupt of each signal that ends a program, but for those that `nohup` or a shell turned off.
@@ -79,7 +96,8 @@ def signals_taken() -> Iterator[None]:
             signal.signal(number, handler.interrupt)
     sys.unraisablehook = handler.raise_again
     try:
-        yield
+        with collector_followed():
+            yield
     finally:
         starts(False)  # a program that only prints its help never begins a command
         sys.unraisablehook = hook
@@ -111,7 +129,7 @@ class _Handler:
         if isinstance(unraisable.exc_value, Interrupted):
             self._since = math.inf
             send_again(unraisable.exc_value.number)
-        else:
+        elif self._since == math.inf:  # else it is of something half made, see `hush`
             sys.__unraisablehook__(unraisable)
 
 

@@ -53,13 +53,34 @@ def imports(frame: FrameType | None) -> bool:
     return any(code.co_filename.startswith("<frozen importlib") for code in _codes(frame))
 
 
+_collecting = False
+
+
+def _follow(phase: str, _: dict[str, int]) -> None:
+    """Hear from the garbage collector that it begins and that it has ended."""
+    global _collecting
+    _collecting = phase == "start"
+
+
+@contextlib.contextmanager
+def collector_followed() -> Iterator[None]:
+    """Let :func:`puts_away` know, within this block, what the garbage collector calls, whoever wrote it."""
+    global _collecting
+    gc.callbacks.append(_follow)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(_follow)
+        _collecting = False
+
+
 def puts_away(frame: FrameType | None) -> bool:
-    """Whether ``frame`` is within a destructor, or a callback of a weak reference or of the garbage collector.
+    """Whether ``frame`` is within a destructor, a callback of a weak reference, or a run of the garbage collector.
 
     What is raised there comes to nobody, and may leave half of the work undone: a second call then fails.
     """
     callbacks = [getattr(callback, "__code__", None) for callback in gc.callbacks]
-    return any(
+    return _collecting or any(
         code.co_name == "__del__" or code.co_filename == weakref.__file__ or code in callbacks for code in _codes(frame)
     )
 
@@ -100,6 +121,7 @@ class Interruption:
         self._since = -math.inf
         self._winding_down = False
         self._before: dict[int, Any] = {}
+        self._following = contextlib.ExitStack()
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if there was an interruption."""
@@ -113,6 +135,7 @@ class Interruption:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
+            self._following.enter_context(collector_followed())
             for number in SIGNALS:
                 if callable(before := signal.getsignal(number)):
                     self._before[number] = before
@@ -123,6 +146,7 @@ class Interruption:
         self._winding_down = True
         for number, before in self._before.items():
             signal.signal(number, before)
+        self._following.close()
         if kind is KeyboardInterrupt and self._number is not None:  # some library has made its own of ours
             raise Interrupted(self._number) from error
 

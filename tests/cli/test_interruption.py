@@ -1,5 +1,6 @@
 """A command that is interrupted: one sentence, the exit code of the signal, and nothing left behind."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 
+import spadam.cli
 from spadam.cli import main
 from spadam.cli.interruption import signals_taken, starts
 from spadam.spec import dump, merge
-from spadam.training.interruption import Interrupted, exit_code
+from spadam.training.interruption import SIGNALS, Interrupted, exit_code
 from support.sweep_bench import SPEC
 
 COMMAND = [sys.executable, "-c", "from spadam.cli import program; program()"]
@@ -143,6 +145,45 @@ def test_a_destructor_comes_to_its_end() -> None:
     with signals_taken(), pytest.raises(Interrupted):
         work()
     assert Halves.done
+
+
+class Constructed:
+    """Its destructor wants what its constructor makes."""
+
+    def __init__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        self.things = [1]
+
+    def __del__(self) -> None:
+        self.things.clear()
+
+
+def test_nothing_is_said_of_what_was_only_half_made(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither at once nor when the program ends, which keeps what was at work until then."""
+    kept: list[BaseException] = []
+
+    def interrupted() -> None:
+        with signals_taken():
+            try:
+                Constructed()
+            except Interrupted as interruption:
+                kept.append(interruption)
+                sys.exit(exit_code(interruption))
+
+    monkeypatch.setattr(spadam.cli, "main", interrupted)
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        with pytest.raises(SystemExit):
+            spadam.cli.program()
+        kept.clear()
+        gc.collect()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capfd.readouterr().err == ""
 
 
 def test_before_a_command_begins_the_program_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import signal
 import threading
+import weakref
 
 import pytest
 
@@ -80,6 +81,29 @@ def test_the_garbage_collector_swallows_none() -> None:
     finally:
         gc.callbacks.remove(callback)
     assert heard == ["start"]
+
+
+def test_what_the_garbage_collector_calls_swallows_none() -> None:
+    """A library hears by a callback of its own that an object in a circle has gone."""
+
+    class Circle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    def interrupted() -> None:
+        with Interruption() as interruption:
+            reference = weakref.ref(Circle(), lambda _: interrupt())
+            gc.collect()
+            assert reference() is None
+            while True:
+                interruption.check()
+
+    gc.disable()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        gc.enable()
 
 
 def test_a_thread_leaves_signals_alone() -> None:
