@@ -12,6 +12,8 @@ CHROMIUM ?= $(shell command -v chromium)
 export SPADAM_FASHION_MNIST := $(FASHION_MNIST)
 # Three tests at once keep two cores busy, for many wait for a process or a browser; threads that wait must not spin.
 test test-chaos test-nodes chaos-long: export OMP_WAIT_POLICY := PASSIVE
+# The tests start some hundred processes: none is to compile every module again, as in images where this is set.
+test test-chaos test-nodes chaos-long: export PYTHONDONTWRITEBYTECODE :=
 LEFT_OUT := $(strip $(if $(wildcard $(FASHION_MNIST)),,fashion) $(if $(CHROMIUM),,browser))
 space := $(subst ,, )
 

