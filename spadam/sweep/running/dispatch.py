@@ -26,7 +26,6 @@ from spadam.sweep.running.track import Track
 from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.running.worker_process import Trouble
 from spadam.sweep.search.objective import objective_of, without_objective
-from spadam.sweep.search.propose import propose
 from spadam.sweep.search.pruning import prune
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import GIVEN_UP, Attempt, Record, State
@@ -200,7 +199,7 @@ class Dispatcher:
                 params = track.best_params
                 assert params is not None
             else:
-                params = propose(spec.search, variant, slot, track.seen, spec.objective.direction)
+                params = track.propose(slot)
         scale = self._scale(variant, params)
         space = {axis.name: axis.distribution() for axis in variant.axes}
         self._begun.add(slot)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search, is_failure, plan_repeats, planned_repeats, value_of
-from spadam.sweep.search.propose import Seen, sees
-from spadam.sweep.search.slots import digest, enumerate_point
+from spadam.sweep.search.propose import Proposer, Seen, sees
+from spadam.sweep.search.slots import Slot, digest, enumerate_point
 from spadam.sweep.store.attempts import Attempt, Record
 from spadam.training.curve import curve
 
@@ -52,6 +52,7 @@ class Track:
         self._point: str | None = None
         self._failures = 0
         self._unneeded: list[Attempt] = []
+        self._proposer = Proposer(sweep.spec.search, self.variant, sweep.spec.objective.direction)
         for record in map(self._without_duplicates, search.trials):
             self._failures += sum(map(is_failure, record.attempts))
             if record.state == "accepted":
@@ -88,6 +89,10 @@ class Track:
             record = self._open[self._ready[0]] if self._ready else None
             return record if record is not None and self._may_begin(record) else None
         return self._repeats[self._repeats_ready[0][1]] if self._repeats_ready else None
+
+    def propose(self, slot: Slot) -> dict[str, Value]:
+        """The parameters of ``slot``, which is :meth:`next`."""
+        return self._proposer.propose(slot, self.seen)
 
     def begin(self, record: Record, attempt: Attempt) -> Record:
         """``attempt`` at the slot that is :meth:`next` has begun; the record with it."""

@@ -1,6 +1,6 @@
 """The parameters of a slot, as a pure function of what the slot may see.
 
-An Optuna sampler is asked on a study in memory that is rebuilt in slot order: the slots up to ``number - lag`` with
+An Optuna sampler is asked on a study in memory that is filled in slot order: the slots up to ``number - lag`` with
 what they were told, those between as running. A slot waits for those that it may see. So a proposal depends neither on
 the number of workers, nor on the order in which trials finish, nor on how often the sweep was stopped.
 """
@@ -14,9 +14,9 @@ from statistics import median
 from typing import Literal, NamedTuple
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState, create_trial
 
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import SearchSpec, Variant
@@ -60,26 +60,82 @@ def propose(
 
     ``history`` holds at least the slots that it may see, told. Results of later slots are not looked at; parameters of
     the slots between are proposed again where they are missing, which gives the same.
-
-    What the sampler is told of bad values is bounded, see :func:`_bounded`.
     """
-    if (point := enumerate_point(search, variant, slot)) is not None:
-        return point
-    distributions = {axis.name: axis.distribution() for axis in sorted(variant.axes, key=lambda axis: axis.name)}
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=_sampler(search, slot), direction=direction)
-    values = _bounded({number: history[number] for number in sees(search, slot)}, direction)
-    for number in range(slot.number):
-        if number in sees(search, slot):
-            study.add_trial(_finished(history[number], values.get(number), distributions))
+    return Proposer(search, variant, direction).propose(slot, history)
+
+
+class Proposer:
+    """Proposes the slots of one study in turn, as :func:`propose` does, and keeps what it has told Optuna.
+
+    `gp` alone is told everything anew, for what it hears of a trial changes with later ones, see :func:`_bounded`; its
+    own work takes longer by far.
+    """
+
+    def __init__(self, search: SearchSpec, variant: Variant, direction: Direction) -> None:
+        self._search, self._variant, self._direction = search, variant, direction
+        self._study: _Study | None = None
+
+    def propose(self, slot: Slot, history: Mapping[int, Seen]) -> dict[str, Value]:
+        """The parameters of ``slot``; what ``history`` held of a slot that was seen before must still be so."""
+        if (point := enumerate_point(self._search, self._variant, slot)) is not None:
+            return point
+        gp = self._search.sampler == "gp"
+        kept = None if gp or self._study is None or slot.number < self._study.trials else self._study
+        missing = range(kept.trials if kept else 0, slot.number)
+        params = [
+            history[number].params if number in history else self.propose(slot._replace(number=number), history)
+            for number in missing
+        ]
+        self._study = study = kept or _Study(self._variant, self._direction)
+        for number, given in zip(missing, params, strict=True):
+            if number == study.trials:  # else it was asked for just now
+                study.run(given)
+        seen = {number: history[number] for number in sees(self._search, slot)}
+        values = _bounded(seen, self._direction) if gp else {number: one.value for number, one in seen.items()}
+        for number in range(study.told, len(seen)):
+            study.tell(seen[number], values.get(number))
+        with _steady_arithmetic() if gp else contextlib.nullcontext():
+            return study.ask(_sampler(self._search, slot))
+
+
+class _Study:
+    """A study of Optuna in memory, whose trials begin and end in the order of their slots."""
+
+    def __init__(self, variant: Variant, direction: Direction) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._distributions = {axis.name: axis.distribution() for axis in sorted(variant.axes, key=lambda it: it.name)}
+        self._storage = InMemoryStorage()  # of this study alone: the id of a trial there is its number
+        self._study = optuna.create_study(storage=self._storage, direction=direction)
+        self.trials = self.told = 0
+        """So many trials have begun, and of so many it is known what came of them."""
+
+    def run(self, params: Mapping[str, Value]) -> None:
+        """The next trial runs."""
+        running = TrialState.RUNNING
+        self._study.add_trial(create_trial(params=dict(params), distributions=self._distributions, state=running))
+        self.trials += 1
+
+    def ask(self, sampler: BaseSampler) -> dict[str, Value]:
+        """The parameters of the next trial, which runs."""
+        self._study.sampler = sampler
+        self.trials += 1
+        return dict(self._study.ask(fixed_distributions=self._distributions).params)
+
+    def tell(self, seen: Seen, value: float | None) -> None:
+        """The first trial of those that run has ended, with ``value``.
+
+        One that was cut short is PRUNED, with its curve: `tpe` ranks it behind the others, by how far it came and what
+        it had there; `gp` does not look at it.
+        """
+        if seen.status == "pruned":
+            for step, at in enumerate(seen.curve):
+                if at is not None:
+                    self._storage.set_trial_intermediate_value(self.told, step, at)
+            self._storage.set_trial_state_values(self.told, TrialState.PRUNED)
         else:
-            earlier = slot._replace(number=number)
-            known = history[number].params if number in history else None
-            params = propose(search, variant, earlier, history, direction) if known is None else known
-            running = create_trial(params=dict(params), distributions=distributions, state=TrialState.RUNNING)
-            study.add_trial(running)
-    with _steady_arithmetic() if search.sampler == "gp" else contextlib.nullcontext():
-        return dict(study.ask(fixed_distributions=distributions).params)
+            assert value is not None
+            self._storage.set_trial_state_values(self.told, TrialState.COMPLETE, [value])
+        self.told += 1
 
 
 def _sampler(search: SearchSpec, slot: Slot) -> BaseSampler:
@@ -95,30 +151,14 @@ def _sampler(search: SearchSpec, slot: Slot) -> BaseSampler:
     return optuna.samplers.GPSampler(seed=seed, n_startup_trials=0, deterministic_objective=False)
 
 
-def _finished(seen: Seen, value: float | None, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
-    """A slot with a result as Optuna has it.
-
-    One that was cut short is PRUNED, with its curve: `tpe` ranks it behind the others, by how far it came and what it
-    had there; `gp` does not look at it.
-    """
-    pruned = seen.status == "pruned"
-    return create_trial(
-        params=dict(seen.params),
-        distributions=distributions,
-        state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
-        value=value,
-        intermediate_values={n: value for n, value in enumerate(seen.curve) if value is not None} if pruned else {},
-    )
-
-
 def _bounded(seen: Mapping[int, Seen], direction: Direction) -> dict[int, float]:
-    """What the sampler is told of the trials that were not cut short: their values, but bad ones made less bad.
+    """What `gp` is told of the trials that were not cut short: their values, but bad ones made less bad.
 
     None is told as worse than the worst of the complete trials, and none lies further behind the median than the best
     lies before it. `gp` standardises values: beside the 1e3 of a diverged trial, let alone
     :data:`~spadam.sweep.search.objective.UNMEASURED`, all good ones would be one. On a bowl with a cliff (30 trials,
-    floor 0.1) its best came to 0.357 without this and to 0.100 with it; `random` has 0.227. `tpe` ranks, and looks only
-    at who is among the best, which stays.
+    floor 0.1) its best came to 0.357 without this and to 0.100 with it; `random` has 0.227. `tpe` ranks them,
+    and is told them as they are.
     """
     sign = 1 if direction == "minimize" else -1
     costs = {n: sign * one.value for n, one in seen.items() if one.status != "pruned" and one.value is not None}
