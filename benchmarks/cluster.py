@@ -1,6 +1,6 @@
 """What a second worker on a Ray cluster brings, and what a training costs there over one of a local worker.
 
-    python benchmarks/cluster.py --trainings 16 --steps 2000 --rounds 3
+    python benchmarks/cluster.py --trainings 12 --steps 800 --rounds 3
 
 Starts a cluster of two cores on this machine. In every round the same sweep is trained by one worker and by two of
 them, and by one local worker, in turn; ratios are taken within a round, for machines are busy with other things now and
@@ -51,9 +51,8 @@ class Clock(Quiet):
         self.ends.append(time.perf_counter())
 
     def per_minute(self, workers: int) -> float:
-        """Trainings a minute, from the end of the first of each worker to that of the last but one of each."""
-        first, last = workers - 1, len(self.ends) - workers
-        return 60 * (last - first) / (self.ends[last] - self.ends[first])
+        """Trainings a minute, from the end of the first of each worker to that of the last."""
+        return 60 * (len(self.ends) - workers) / (self.ends[-1] - self.ends[workers - 1])
 
 
 def rate(trainings: int, steps: int, workers: int, cluster: Cluster | None) -> float:
@@ -70,8 +69,8 @@ def rate(trainings: int, steps: int, workers: int, cluster: Cluster | None) -> f
 
 def main() -> None:
     options = argparse.ArgumentParser(description="Two workers on Ray over one, and Ray over a local worker.")
-    options.add_argument("--trainings", type=int, default=16, help="of each sweep")
-    options.add_argument("--steps", type=int, default=2000, help="of each training")
+    options.add_argument("--trainings", type=int, default=12, help="of each sweep: as many for each worker")
+    options.add_argument("--steps", type=int, default=800, help="of each training")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--bar", type=float, default=1.8, help="what two workers must bring over one, on two cores")
     given = options.parse_args()

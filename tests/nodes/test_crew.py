@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from spadam.spec import InputError
+from spadam.spec import InputError, merge
 from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.cluster.connection import connected
@@ -270,6 +271,30 @@ def test_a_whole_sweep_comes_to_the_same_table_though_a_worker_is_killed(cluster
     assert {path.name for path in folder.iterdir()} >= {"result.json", "metrics.jsonl", "config.yaml", "wandb"}
     assert list(folder.glob("wandb/offline-run-*/run-*.wandb"))
     assert not [path for path in ray.folder.rglob("*") if path.is_symlink()]
+
+
+ROWS = {"config.yaml", "metrics.jsonl", "result.json"}
+
+
+@pytest.mark.parametrize(("keep", "there"), [("weights", {*ROWS, "model.safetensors"}), ("nothing", ROWS)])
+def test_so_much_of_a_folder_comes_home(
+    keep: str, there: set[str], cluster: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spadam.cli import main
+
+    bench.write(merge(SMALL, {"search": {"trials": 2}, "repeat": {"seeds": 0}}))
+    node = cluster.add_node(num_cpus=1)
+    arguments = ["--crew", "ray", "--ray-address", cluster.address, "--keep", keep]
+    monkeypatch.setattr(sys, "argv", ["spadam", "sweep", "run", str(bench.spec), "--out", str(bench.out), *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    cluster.remove_node(node)
+    assert left.value.code in (None, 0)
+    folders = [folder for variant in ("adam", "lazy") for folder in (bench.folder / variant).glob("search-*/attempt-*")]
+    assert len(folders) == 4
+    for folder in folders:
+        assert {path.name for path in folder.iterdir()} == there
+    assert (bench.folder / "report.html").exists(), "the page needs no weights"
 
 
 def test_signals_are_heard_as_before(cluster: Any) -> None:
