@@ -28,7 +28,7 @@ class Program:
             text=True,
         )
         deadline = time.monotonic() + 300
-        while len(self.workers()) < begun:
+        while sum(1 for _ in self.pids.iterdir()) < begun:
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)

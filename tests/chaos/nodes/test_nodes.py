@@ -13,6 +13,8 @@ from support.chaos import processes
 from support.chaos.checks import check
 from support.chaos.plan import SPEC
 from support.chaos.ride import Place, Ride
+from support.chaos.variables import LOG
+from support.ray_cluster import ray_cluster
 
 ADDRESS = "RAY_ADDRESS"
 
@@ -21,16 +23,14 @@ Storage = Callable[[str], str | None]
 
 
 @contextmanager
-def cluster() -> Iterator[Any]:
-    """A cluster of a head without processors and one node, on this machine."""
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    made.add_node(num_cpus=1)
-    try:
-        yield made
-    finally:
-        made.shutdown()
+def cluster(place: Place) -> Iterator[Any]:
+    """A cluster of a head without processors and one node, on this machine; its workers note the steps of ``place``."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (LOG, "PYTHONPATH"):
+            patch.setenv(name, place.environment()[name])
+        with ray_cluster(cpus=0) as made:
+            made.add_node(num_cpus=1)
+            yield made
 
 
 def raylet(node: Any) -> int:
@@ -45,8 +45,9 @@ def more_steps(ride: Ride, many: int = 60) -> None:
 
 @pytest.mark.parametrize("where", ["server"])
 def test_nodes_come_are_drained_and_die(where: str, tmp_path: Path, undisturbed: Results, storage: Storage) -> None:
-    with cluster() as here:
-        ride = Ride(Place(tmp_path, SPEC, storage(where), "ray"))
+    place = Place(tmp_path, SPEC, storage(where), "ray")
+    ride = Ride(place)
+    with cluster(place) as here:
         ride.start(**{ADDRESS: here.address})
         more_steps(ride)
         second = here.add_node(num_cpus=1)
@@ -63,8 +64,9 @@ def test_nodes_come_are_drained_and_die(where: str, tmp_path: Path, undisturbed:
 def test_after_the_head_has_died_the_command_goes_on_elsewhere(
     where: str, tmp_path: Path, undisturbed: Results, storage: Storage
 ) -> None:
-    ride = Ride(Place(tmp_path, SPEC, storage(where), "ray"))
-    with cluster() as here:
+    place = Place(tmp_path, SPEC, storage(where), "ray")
+    ride = Ride(place)
+    with cluster(place) as here:
         ride.start(**{ADDRESS: here.address})
         more_steps(ride)
         here.head_node.kill_gcs_server(check_alive=False)
@@ -75,6 +77,6 @@ def test_after_the_head_has_died_the_command_goes_on_elsewhere(
         if ride.agent.poll() is None:
             ride.agent.kill()  # it waits for a cluster that does not come again: a person would stop it
         ride.wait()
-    with cluster() as there:
+    with cluster(place) as there:
         ride.finish(**{ADDRESS: there.address})
     assert check(ride, undisturbed(SPEC)) == []
