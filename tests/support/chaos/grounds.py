@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
 from support.chaos.ride import Crew
@@ -12,7 +11,7 @@ Where = Literal["file", "server"]
 WHERE: list[Where] = ["file", "server"]
 """Where a sweep is stored: `server` is PostgreSQL, for which `sweep run` must take `--storage`."""
 
-CREWS: list[Crew] = ["local", "ray"] if os.environ.get("SPADAM_CHAOS_CREWS") == "all" else ["local"]
-"""Who trains. A cluster takes its time to begin with: only those who have it try it, too."""
+CREWS: list[Crew] = ["local", "ray"]
+"""Who trains."""
 
 GROUNDS = [(crew, where) for crew in CREWS for where in WHERE]
