@@ -34,7 +34,7 @@ test: $(INSTALLED)
 
 test-chaos: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py
-	$(BIN)/pytest $(CHAOS) tests/chaos/nodes
+	$(BIN)/pytest $(CHAOS)
 
 test-nodes: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py
