@@ -1,6 +1,8 @@
 # Two commands: `make demo` shows what spadam does, `make test` runs every check. Both make .venv first if it is not there.
 # `make test-chaos` kills, stops and damages small sweeps for some minutes, `make chaos-long` as long as KILLS kills take.
 # `make test-nodes` trains on real Ray clusters for two minutes.
+# `make image` builds the image of docker/, `make image-cpu` one without CUDA; `make test-docker` runs a sweep
+# in containers; `make lock` resolves anew what the image installs.
 # `make site` builds the documents as pages, `make docs` writes anew those of them that are made from the code.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -18,10 +20,19 @@ LEFT_OUT := $(strip $(if $(wildcard $(FASHION_MNIST)),,fashion) $(if $(CHROMIUM)
 space := $(subst ,, )
 
 KILLS ?= 500
-# Most of their time these sweeps wait for what was killed to begin again: five at once keep two cores busy.
-CHAOS := -n 5 --dist worksteal tests/chaos
+# Most of their time these sweeps wait for what was killed to begin again: four at once keep two cores busy.
+CHAOS := -n 4 --dist worksteal tests/chaos
 
-.PHONY: demo test test-chaos test-nodes chaos-long site docs clean
+IMAGE ?= spadam:latest
+# More words for `docker build`: --build-arg PYTHON_IMAGE=…@sha256:…, --secret id=pip,src=pip.conf.
+BUILD_OPTIONS ?=
+BUILD = docker build --file docker/Dockerfile --tag $(IMAGE) \
+	--build-arg VERSION=$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' spadam/__init__.py) \
+	--build-arg REVISION=$(shell git describe --always --dirty 2>/dev/null) $(BUILD_OPTIONS)
+LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --constraints constraints.txt --python-version 3.11 \
+	--python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock'
+
+.PHONY: demo test test-chaos test-nodes test-docker chaos-long image image-cpu lock site docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/spadam sweep run sweeps/quickstart.yaml
@@ -40,9 +51,23 @@ test-nodes: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py
 	$(BIN)/pytest tests/nodes
 
+test-docker: $(INSTALLED)
+	$(BIN)/pytest -rs tests/docker
+
 chaos-long: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py
 	SPADAM_CHAOS_KILLS=$(KILLS) $(BIN)/pytest $(CHAOS) --junitxml=chaos.xml
+
+image:
+	$(BUILD) .
+
+image-cpu:
+	$(BUILD) --build-arg TORCH=cpu .
+
+lock: $(INSTALLED)
+	$(LOCK) --extra cluster --extra postgres --output-file docker/requirements.lock pyproject.toml
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
+		| $(LOCK) --output-file docker/build.lock -
 
 # Strict: a link into nothing, or a page that would load anything from another host, is an error.
 site: $(INSTALLED)
