@@ -1,8 +1,8 @@
 # Two commands: `make demo` shows what spadam does, `make test` runs every check. Both make .venv first if it is not there.
 # `make test-chaos` kills, stops and damages small sweeps for some minutes, `make chaos-long` as long as KILLS kills take.
 # `make test-nodes` trains on real Ray clusters for two minutes.
-# `make image` builds the image of docker/, `make image-cpu` one without CUDA; `make test-docker` runs a sweep
-# in containers; `make lock` resolves anew what the image installs.
+# `make image` builds the image of docker/, `make image-cpu` one without CUDA; `make lock` resolves anew what they install.
+# `make test-docker` runs a sweep in containers, and as root installs and starts an engine where none answers.
 # `make site` builds the documents as pages, `make docs` writes anew those of them that are made from the code.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin

@@ -57,7 +57,7 @@ def test_nobody_has_said_one(ridden: Ridden, stack: Stack) -> None:
         assert told(logs) == []
 
 
-def test_the_agents_process_alone_knows_the_key_of_wandb(stack: Stack) -> None:
+def test_the_agent_has_the_key_of_wandb_from_its_file(stack: Stack) -> None:
     asked = "import os; print(os.environ['WANDB_API_KEY'] == open('/run/secrets/wandb_api_key').read())"
     said = stack.compose("run", "--rm", "-T", "--no-deps", "sweep", "python", "-c", asked)
     assert said.strip() == "True"
