@@ -65,5 +65,5 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]
 def home(ridden: Ridden, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the sweep, brought out as docs/deploy.md says."""
     folder = tmp_path_factory.mktemp("out")
-    stack.compose("cp", f"dashboard:/work/runs/{SPEC['name']}", str(folder))
+    stack.compose("cp", f"dashboard:/srv/runs/{SPEC['name']}", str(folder))
     return folder / str(SPEC["name"])

@@ -37,5 +37,5 @@ def test_a_sweep_runs_where_a_further_host_has_joined(first: Stack) -> None:
     first.compose("up", "--detach", "--wait", files=("compose.worker.yaml",), project=first.joined)
     said = first.compose("run", "--rm", "-T", "sweep", files=FILES)
     assert "the page: runs/chaos/report.html" in said
-    status = first.ask("status", "/work/runs/chaos")
+    status = first.ask("status", "/srv/runs/chaos")
     assert status["done"] is True

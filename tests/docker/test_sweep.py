@@ -35,7 +35,7 @@ def test_ledgers_and_weights_belong_to_the_results(ridden: Ridden, home: Path) -
 def test_the_results_are_those_of_a_sweep_to_which_nothing_happened(
     ridden: Ridden, stack: Stack, undisturbed: list[dict[str, Any]]
 ) -> None:
-    results = stack.ask("results", f"/work/runs/{SPEC['name']}")
+    results = stack.ask("results", f"/srv/runs/{SPEC['name']}")
     assert counts(SPEC, results) == []
     assert differences(undisturbed, results) == []
 
@@ -45,7 +45,7 @@ def test_exit_codes_and_status_are_those_of_what_happened(ridden: Ridden, stack:
     assert (killed[0], stopped[0]) == (137, 143)
     assert [trial.state for trial in stopped[1] if trial.state == "RUNNING"] == []  # slots under way were put back
     assert codes(SPEC, others) == []
-    status = stack.ask("status", f"/work/runs/{SPEC['name']}")
+    status = stack.ask("status", f"/srv/runs/{SPEC['name']}")
     assert status["done"] is True
     assert status["agent"] is None
 
