@@ -14,6 +14,7 @@ from support.chaos.checks import check
 from support.chaos.plan import SPEC
 from support.chaos.ride import Place, Ride
 from support.chaos.variables import STALL
+from support.chaos.warm import Warm
 
 STALL_SECONDS, STOPPED_SECONDS = 10.0, 13.0
 """A worker that begins imports for some seconds, in which nothing is heard of it: on a busy machine up to eight."""
@@ -26,8 +27,9 @@ def test_a_late_result_is_refused_or_accepted_once(
     tmp_path: Path,
     undisturbed: Callable[[dict[str, Any]], list[dict[str, Any]]],
     storage: Callable[[str], str | None],
+    warm: Warm,
 ) -> None:
-    ride = Ride(Place(tmp_path, SPEC, storage(where)))
+    ride = Ride(Place(tmp_path, SPEC, storage(where), warm=warm))
     ride.start(**{STALL: str(STALL_SECONDS)})
     assert ride.let_train(40), ride.said
     ride.remember()

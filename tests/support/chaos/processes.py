@@ -8,6 +8,9 @@ import signal
 from collections import defaultdict
 from pathlib import Path
 
+SERVER = "fork-server"
+"""How a fork server calls itself that is a fork of another program."""
+
 
 def descendants(root: int) -> list[int]:
     """All processes below ``root``."""
@@ -49,12 +52,19 @@ def _is_worker(pid: int) -> bool:
 
 
 def _is_server(pid: int) -> bool:
-    return "multiprocessing.forkserver" in _words(pid)
+    return "multiprocessing.forkserver" in _words(pid) or _comm(pid) == SERVER
 
 
 def _words(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _comm(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
 

@@ -81,6 +81,8 @@ class Place:
 
     def ask(self, command: str, **environment: str) -> Any:
         """What `sweep status` or `results` says as JSON."""
+        if self.warm is not None:
+            return self._ask_warm(self.warm, command, environment)
         done = subprocess.run(
             self.words(command, "--json"),
             env=self.environment(**environment),
@@ -91,6 +93,15 @@ class Place:
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def _ask_warm(self, warm: Warm, command: str, environment: dict[str, str]) -> Any:
+        out, said = (self.folder / f"asked.{name}" for name in ("out", "err"))
+        out.unlink(missing_ok=True)
+        words = self.words(command, "--json")[len(PROGRAM) :]
+        assert warm.start(words, self.environment(**environment), said, out).wait(LONGEST_SECONDS) == 0, (
+            said.read_text()
+        )
+        return json.loads(out.read_text())
 
     def trials(self) -> list[Stored]:
         return stored.read(self.storage)

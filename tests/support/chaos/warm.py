@@ -1,7 +1,7 @@
 """Commands from a process that has imported all that they import: each is a fork of it, and begins at once.
 
-What a command does is the same; of its six seconds five are imports. As a program it takes orders from its input, a
-line of JSON each, and answers each with a line.
+So does the server that forks a command's workers. What a command does is the same; of its six seconds five are imports.
+As a program it takes orders from its input, a line of JSON each, and answers each with a line.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import atexit
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from multiprocessing import util
 from pathlib import Path
 from typing import Any, NoReturn
 
+from support.chaos.processes import SERVER
 from support.paths import ROOT, SUPPORT
 
 
@@ -40,9 +43,12 @@ class Warm:
         stdin.flush()
         return json.loads(stdout.readline())
 
-    def start(self, words: list[str], environment: dict[str, str], said: Path) -> Begun:
-        """Begin a command, a list of the words behind the name of the program; what it says is appended to a file."""
-        return Begun(self, self.ask(start=words, environment=environment, said=str(said)))
+    def start(self, words: list[str], environment: dict[str, str], said: Path, out: Path | None = None) -> Begun:
+        """Begin a command, a list of the words behind the name of the program.
+
+        What it says is appended to the file ``said``, but for what it prints where there is a file ``out`` for that.
+        """
+        return Begun(self, self.ask(start=words, environment=environment, said=str(said), out=str(out or said)))
 
     def close(self) -> None:
         self._program.communicate()
@@ -91,13 +97,40 @@ def _serve() -> bool:
 def _become(order: dict[str, Any]) -> None:
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
-    said = os.open(order["said"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    for ours, number in ((nothing, 0), (said, 1), (said, 2)):
+    out, said = (os.open(order[name], os.O_WRONLY | os.O_APPEND | os.O_CREAT) for name in ("out", "said"))
+    for ours, number in ((nothing, 0), (out, 1), (said, 2)):
         os.dup2(ours, number)
     os.environ.clear()
     os.environ.update(order["environment"])
     time.tzset()
     sys.argv[1:] = order["start"]
+
+
+def _fork_servers() -> None:
+    """Have the server that forks workers be a fork too, one that has nothing of the agent's but its imports."""
+    begin = util.spawnv_passfds
+
+    def begin_or_fork(path: bytes, words: Sequence[str], passed: Sequence[int]) -> int:
+        if not words[-1].startswith("from multiprocessing.forkserver import main;"):
+            return begin(path, words, passed)
+        if pid := os.fork():
+            return pid
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            low = 3
+            for kept in (*sorted(passed), os.sysconf("SC_OPEN_MAX")):  # a lock would outlive its agent
+                os.closerange(low, kept)
+                low = kept + 1
+            Path("/proc/self/comm").write_text(SERVER)
+            exec(words[-1], {})
+        except SystemExit:
+            os._exit(0)  # who it served is gone
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
+
+    util.spawnv_passfds = begin_or_fork
 
 
 def _end(main: Callable[[], None]) -> NoReturn:
@@ -121,7 +154,12 @@ def _end(main: Callable[[], None]) -> NoReturn:
 if __name__ == "__main__":
     import sklearn.datasets  # noqa: F401
 
-    from support.chaos import command
+    import spadam.cli.commands
+    import spadam.sweep.outcome.finding
+    import spadam.sweep.running.worker_process
+    import spadam.training.run  # noqa: F401
+    from support.chaos import command, trained  # noqa: F401
 
     if _serve():
+        _fork_servers()
         _end(command.main)
