@@ -1,13 +1,18 @@
 """Each check objects to what it is there for: violations are planted in a sweep that has none."""
 
+import contextlib
 import json
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from spadam.sweep.running.agent import run_sweep
+from spadam.sweep.running.means import Means
 from support.chaos import checks, stored
 from support.chaos.plan import SMALL
 from support.chaos.ride import Look, Place, Ride
@@ -189,3 +194,40 @@ def test_rows_are_read_as_they_are(ride: Ride) -> None:
     first = ride.place.trials()
     assert [(t.study, t.number, t.state) for t in first][-1] == (LAZY, 1, "COMPLETE")
     assert [name for name, _ in first[-1].params] == ["optimizer.lr"]
+
+
+def test_what_is_told_between_two_questions_is_seen_whole_or_not_at_all(
+    tmp_path: Path, storage: Callable[[str], str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a server, where each question may have an answer of its own; a file keeps its writers waiting."""
+    url = storage("server")
+    assert url is not None
+    place = Place(tmp_path, SMALL, url)
+    run_sweep(place.file, place.out, means=Means(workers=0, storage=url))
+    with contextlib.closing(psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://"))) as there:
+        (kept,) = there.execute("SELECT objective, value, value_type FROM trial_values WHERE trial_id = 1").fetchall()
+        there.execute("DELETE FROM trial_values WHERE trial_id = 1")
+        there.execute("UPDATE trials SET state = 'RUNNING' WHERE trial_id = 1")
+        there.commit()
+
+        class Slow:
+            """A cursor: between the question after values and the next one the trial is told."""
+
+            def __init__(self, cursor: Any) -> None:
+                self._cursor, self.fetchall = cursor, cursor.fetchall
+
+            def execute(self, query: str) -> None:
+                if "trial_params" in query:
+                    there.execute("INSERT INTO trial_values VALUES (DEFAULT, 1, %s, %s, %s)", kept)
+                    there.execute("UPDATE trials SET state = 'COMPLETE' WHERE trial_id = 1")
+                    there.commit()
+                self._cursor.execute(query)
+
+        read = stored._read
+        monkeypatch.setattr(stored, "_read", lambda cursor: read(Slow(cursor)))
+        (mine,) = [trial for trial in place.trials() if trial.id == 1]
+        assert (mine.state, mine.values) == ("RUNNING", ())
+        monkeypatch.undo()
+        (mine,) = [trial for trial in place.trials() if trial.id == 1]
+        assert mine.state == "COMPLETE"
+        assert mine.values

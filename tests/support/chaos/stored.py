@@ -39,17 +39,23 @@ class Stored(NamedTuple):
 
 
 def read(storage: str | Path) -> list[Stored]:
-    """All trials in a SQLite file, or at a PostgreSQL address, of all studies, by study and number."""
+    """All trials in a SQLite file, or at a PostgreSQL address, of all studies, by study and number.
+
+    All of it is as it was at one moment: between two questions somebody may tell a trial, state and values at once.
+    """
     if isinstance(storage, Path):
         if not storage.exists():
             return []
         connection: Any = sqlite3.connect(storage, timeout=60)  # to be written: what a dead writer left is rolled back
+        snapshot = "BEGIN"
     else:
         import psycopg
 
         connection = psycopg.connect(storage.replace("postgresql+psycopg://", "postgresql://"))
+        snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
     with contextlib.closing(connection):
         try:
+            connection.execute(snapshot)
             return _read(connection.cursor())
         finally:
             connection.rollback()

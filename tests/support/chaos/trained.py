@@ -50,6 +50,7 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
 
 def read(log: Path) -> Iterator[Step]:
     """The steps that were noted in the file ``log``."""
-    for line in log.read_text().splitlines() if log.exists() else ():
+    whole, _, _ = log.read_text().rpartition("\n") if log.exists() else ("", "", "")  # the last may be half there
+    for line in whole.splitlines():
         variant, slot, attempt, pid, number = line.split()
         yield Step(variant, slot, int(attempt), int(pid), int(number))
