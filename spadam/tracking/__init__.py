@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     from spadam.tracking.delivery import Delivery, UploadFailed, upload
     from spadam.tracking.inventory import Present, presence
     from spadam.tracking.opening import open_run
+    from spadam.tracking.secret import Credentials, credentials
     from spadam.tracking.server import Reach, reach
     from spadam.tracking.settlement import check_environment, settle
 
 _NEEDS_NETWORK = {
     "PUBLIC_ADDRESS": "client",
     "STEP": "client",
+    "Credentials": "secret",
     "Delivery": "delivery",
     "Present": "inventory",
     "Reach": "server",
     "UploadFailed": "delivery",
     "WandbTracker": "client",
     "check_environment": "settlement",
+    "credentials": "secret",
     "open_run": "opening",
     "presence": "inventory",
     "reach": "server",
@@ -52,6 +55,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "PUBLIC_ADDRESS",
     "STEP",
+    "Credentials",
     "Delivery",
     "Draw",
     "Identity",
@@ -63,6 +67,7 @@ __all__ = [
     "UploadFailed",
     "WandbTracker",
     "check_environment",
+    "credentials",
     "open_run",
     "plain_id",
     "presence",

@@ -28,6 +28,7 @@ from spadam.sweep.running.means import STALL_SECONDS, Cluster
 from spadam.sweep.running.task import Task, Train
 from spadam.sweep.running.worker_process import Trouble
 from spadam.sweep.search.slots import Slot
+from spadam.tracking import Credentials
 from spadam.training.inheritance import forget, inherit
 from spadam.training.progress import Progress
 
@@ -52,8 +53,8 @@ class RayCrew:
     A worker or node that is lost, or of which nothing is heard for ``stall_seconds``, is trouble of kind `infra` with
     its task only. A node with other software is refused before anything is trained there: what is under way is
     finished, and then :meth:`listen` raises :class:`InputError`. When the cluster's head is gone it raises
-    :class:`WorkFailed`. ``train`` is imported by name on the nodes; ``compiled`` says that it wants compiled loops, and
-    ``expected`` what software a node must have.
+    :class:`WorkFailed`. ``train`` is imported by name on the nodes; ``compiled`` says that it wants compiled loops,
+    ``expected`` what software a node must have, and ``credentials`` are handed to every worker.
     """
 
     def __init__(
@@ -65,12 +66,13 @@ class RayCrew:
         limit: int | None = None,
         stall_seconds: float = STALL_SECONDS,
         compiled: bool = True,
+        credentials: Credentials | None = None,
     ) -> None:
         self.size = 0
         self._connection, self._means, self._limit, self._stall_seconds = connection, means, limit, stall_seconds
         self._share = Share(means.cpus, means.gpus)
         needs = environment()
-        self._how = (kind_of_worker(self._share, needs), train, os.getcwd(), compiled)
+        self._how = (kind_of_worker(self._share, needs), train, os.getcwd(), compiled, credentials)
         self._roll = Roll()
         self._gate = Gate(expected, needs)
         self._shelf = Shelf()

@@ -35,12 +35,12 @@ def kind_of_worker(share: Share, environment: dict[str, Any]) -> Any:
 class Member:
     """One worker: its node, and what it is at."""
 
-    def __init__(self, node: Node, kind: Any, train: Train, folder: str, compiled: bool) -> None:
-        """``kind`` is what :func:`kind_of_worker` makes."""
+    def __init__(self, node: Node, kind: Any, train: Train, folder: str, compiled: bool, credentials: Any) -> None:
+        """``kind`` is what :func:`kind_of_worker` makes; for the rest see :class:`Worker`."""
         self.node = node
         here = NodeAffinitySchedulingStrategy(node.id, soft=False)
         self._actor: Any = kind.options(scheduling_strategy=here).remote(train, folder, compiled)
-        self._joining: Any = self._actor.join.remote()
+        self._joining: Any = self._actor.join.remote(credentials)
         self._stream: Any = None
         self._since = time.monotonic()
         self.joined: Joined | None = None

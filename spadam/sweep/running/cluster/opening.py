@@ -14,6 +14,7 @@ from spadam.sweep.running.cluster.resources import Share
 from spadam.sweep.running.cluster.roll import Roll
 from spadam.sweep.running.means import Cluster, Means
 from spadam.sweep.running.task import Train
+from spadam.tracking import credentials
 
 Hire = Callable[[Iterable[RunConfig], Train], RayCrew]
 
@@ -34,8 +35,17 @@ def hiring(means: Means) -> Iterator[Hire]:
             rule = "this sweep trains on GPUs"
             raise InputError("--per-trial", str(share), rule, "add a GPU, or a part of one: gpus=1")
         compiled = any(config.trainer.kernels == "compiled" for config in configs)
-        limit, stall = means.workers, means.stall_seconds
-        return RayCrew(connection, cluster, train, expected_versions(), limit, stall, compiled)
+        streamed = any(config.tracking.mode == "online" for config in configs)
+        return RayCrew(
+            connection,
+            cluster,
+            train,
+            expected_versions(),
+            means.workers,
+            means.stall_seconds,
+            compiled,
+            credentials() if streamed else None,
+        )
 
     with connected(cluster.address) as connection:
         if connection.started:

@@ -28,6 +28,7 @@ from spadam.sweep.running.cluster.samples import Shipped, receive
 from spadam.sweep.running.means import Keep
 from spadam.sweep.running.task import Task, Train
 from spadam.sweep.running.worker_process import Relay, Ticker, Trouble, attempt
+from spadam.tracking import Credentials
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 
@@ -90,8 +91,14 @@ class Worker:
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._open = contextlib.ExitStack()
 
-    def join(self) -> Joined:
-        """Get ready: import what trains, and have the loops compiled if no other worker of the node has."""
+    def join(self, credentials: Credentials | None) -> Joined:
+        """Get ready: import what trains, and have the loops compiled if no other worker of the node has.
+
+        ``credentials`` are the agent's for W&B, where it streams. They come as what a method is given, which Ray brings
+        from process to process and lists nowhere.
+        """
+        if credentials is not None:
+            credentials.take()
         from spadam.training import run  # noqa: F401  # here, because it takes seconds
         from spadam.training.home import cache
 
