@@ -19,6 +19,7 @@ MODULES = sorted((ROOT / "spadam").rglob("*.py"))
 
 WALLS = {
     "wandb": {"spadam/tracking/client.py"},
+    "wandb_workspaces": {"spadam/tracking/views/"},
     "optuna": {"spadam/sweep/store/", "spadam/sweep/search/propose.py", "spadam/sweep/definition/space.py"},
     "optuna_dashboard": {"spadam/sweep/store/dashboard.py"},
     "sqlalchemy": {"spadam/sweep/store/"},

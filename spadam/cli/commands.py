@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from spadam import __version__
-from spadam.cli import bench, dashboard, doctor, listing, report, schema, sweep, sync, train
+from spadam.cli import bench, dashboard, doctor, listing, report, schema, sweep, sync, train, wandb
 from spadam.cli.ending import Commands
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command()(train.train)
 app.add_typer(sweep.app, name="sweep")
 app.command()(report.report)
 app.command()(sync.sync)
+app.add_typer(wandb.app, name="wandb")
 app.command("list")(listing.list_members)
 app.command()(doctor.doctor)
 app.command("schema")(schema.print_schema)

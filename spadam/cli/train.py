@@ -20,6 +20,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set one value, such as optimizer.lr=1e-3. Repeatable."),
     ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="As --set: so `wandb agent` writes them.", show_default=False),
+    ] = None,
     out: Out = Path("runs"),
 ) -> None:
     """Train one model. The folder gets result.json, metrics.jsonl, model.safetensors and config.yaml.
@@ -31,7 +35,7 @@ def train(
 
     document = load(config)
     check_kind(document, RUN)
-    run_config = validate(RunConfig, _with_sets(document, sets or []))
+    run_config = validate(RunConfig, _with_sets(document, [*(sets or ()), *(more or ())]))
 
     from spadam.terminal.training import TrainingProgress, show_result
     from spadam.tracking import settle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from spadam.report.markup import Html, fold, join, paragraph, table, tag
 from spadam.report.section import Section
@@ -11,6 +12,7 @@ from spadam.spec import dump
 from spadam.sweep.definition.space import Range
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.table import CSV
+from spadam.sweep.store.attempts import Record
 from spadam.text import number
 
 
@@ -26,6 +28,7 @@ def appendix(outcome: Outcome) -> Section:
         fold("The sweep's file", _code(dump(dict(outcome.attributes["spec"])))),
         fold("What is searched", table(("variant", "key", "range"), _ranges(outcome))),
         *(fold(f"The best configuration of {title}", _code(dump(config))) for title, config in _best(outcome)),
+        *_kept(outcome),
         fold("Versions and machines", table(("what", "value", "trainings"), _provenance(outcome))),
     ]
     return Section("settings", "Settings and versions", join(parts))
@@ -56,6 +59,29 @@ def _best(outcome: Outcome) -> Iterable[tuple[str, dict[str, Any]]]:
             assert search.best is not None
             assert search.best.result is not None
             yield outcome.name(search), search.best.result.config
+
+
+def _kept(outcome: Outcome) -> Iterable[Html]:
+    """Where the runs lie that the table is about, as links for a page that stays in its folder."""
+    if outcome.folder is None:
+        return
+    judged = [(search, [search.best] if search.best else [], search.repeats) for search in outcome.searches]
+    runs = [
+        (f"{outcome.name(search)}, {record.slot.phase} {record.slot.number}", record.slot.folder.as_posix())
+        for search, best, repeats in judged
+        for record in (*best, *repeats)
+        if record.result is not None
+    ]
+    rows = [(name, tag("a", place, href=quote(f"{place}/"))) for name, place in runs]
+    said = "Folders beside this page: an attempt in each, with its rows, weights and settings. "
+    if any(search.best and _tracked(search.best) for search in outcome.searches):
+        said += f"W&B's files are in it too: `wandb leet {runs[0][1]}/attempt-0/wandb/latest-run` shows such a run."
+    if rows:
+        yield fold("The best runs and their repeats, as they lie here", paragraph(said), table(("run", "folder"), rows))
+
+
+def _tracked(record: Record) -> bool:
+    return record.result is not None and record.result.config["tracking"]["mode"] != "disabled"
 
 
 def _provenance(outcome: Outcome) -> Iterable[tuple[str, str, str]]:

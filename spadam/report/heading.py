@@ -17,20 +17,22 @@ INTERVALS = (
 
 def head(outcome: Outcome) -> Html:
     """The title, one line that says it all, and the facts."""
-    state = tag("p", _state(outcome), class_="state done" if outcome.done else "state")
+    how, far = state(outcome)
+    told = join([tag("b", how), far])
     facts = [tag("div", tag("dt", name), tag("dd", value)) for name, value in _facts(outcome) if value]
     return tag(
         "header",
         tag("p", "spadam sweep", class_="kicker"),
         tag("h1", outcome.sweep.name),
-        paragraph(_compared(outcome), "lead"),
-        state,
+        paragraph(compared(outcome), "lead"),
+        tag("p", told, class_="state done" if outcome.done else "state"),
         tag("dl", *facts),
         paragraph(INTERVALS, "quiet"),
     )
 
 
-def _compared(outcome: Outcome) -> str:
+def compared(outcome: Outcome) -> str:
+    """What was compared, on what, and how it was searched."""
     sweep = outcome.sweep
     search, seeds = sweep.spec.search, sweep.spec.repeat.seeds
     axes = ", ".join(map(outcome.short, outcome.axes))
@@ -46,16 +48,17 @@ def _compared(outcome: Outcome) -> str:
     )
 
 
-def _state(outcome: Outcome) -> Html:
+def state(outcome: Outcome) -> tuple[str, str]:
+    """How far the sweep is: the word for it, and the rest of the sentence."""
     variants = outcome.status()["variants"].values()
     total = {name: sum(counts[name] for counts in variants) for name in ("slots", "accepted", "running", "failed")}
     said = f"{total['accepted']} of {total['slots']} trainings"
     if outcome.done:
-        return join([tag("b", "Finished: "), said + "."])
+        return "Finished: ", said + "."
     more = "".join(f", {total[name]} {name}" for name in ("running", "failed") if total[name])
     if (since := outcome.left_since) is not None:
         more += f"; nobody works on it since {_moment(since)} UTC"
-    return join([tag("b", "So far: "), f"{said}{more}. The page is as old as its last training."])
+    return "So far: ", f"{said}{more}. The page is as old as its last training."
 
 
 def _facts(outcome: Outcome) -> list[tuple[str, str]]:

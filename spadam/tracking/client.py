@@ -36,7 +36,6 @@ PUBLIC_ADDRESS: Final = "https://api.wandb.ai"
 """Where an account lives when nobody said otherwise; the client's own default is another address."""
 
 _TAG_LENGTH = 64  # the client refuses longer ones
-
 _TAKEN_AS_THEY_ARE = {"WANDB_API_KEY", "WANDB_ENTITY", "WANDB_ERROR_REPORTING"}
 
 
@@ -225,6 +224,7 @@ def _init(spec: TrackingSpec, who: Identity, folder: Path, patience: float) -> w
             run_group=who.group,
             run_job_type=who.job_type or None,
             run_tags=tuple(tag[:_TAG_LENGTH] for tag in who.tags if tag),
+            sweep_id=who.sweep,
             resume="allow" if spec.mode == "online" else None,
             reinit="create_new",
             # Nothing of this machine leaves it but what is recorded.

@@ -42,6 +42,11 @@ OURS: Final[Mapping[str, str]] = {
 }
 """The variables that do not count, and who decides instead."""
 
+RUN_ID, SWEEP_ID = "WANDB_RUN_ID", "WANDB_SWEEP_ID"
+
+_AGENT_S: Final = {RUN_ID, SWEEP_ID, "WANDB_SWEEP_PARAM_PATH", "WANDB_DIR"}
+"""What an agent of W&B's own sweeps sets for the runs that it asks for."""
+
 _UNSEEN: Final = {MODE, "WANDB_SERVICE", "WANDB_REINIT"}
 """What the client need not see either: what they would say is settled before, or is about the process that set it."""
 
@@ -92,6 +97,12 @@ _STATES: Final[Mapping[Mode, str]] = {
 }
 
 
+def asked_by_agent() -> tuple[str, str] | None:
+    """The ids of the run that a `wandb agent` asks this process for, and of its sweep; None when no agent does."""
+    run, sweep = (os.environ.get(name, "").strip() for name in (RUN_ID, SWEEP_ID))
+    return (run, sweep) if run and sweep else None
+
+
 def given() -> dict[str, str]:
     """The client's variables that are set to something."""
     return {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and value.strip()}
@@ -106,7 +117,7 @@ def ignored(spec: TrackingSpec) -> list[str]:
     """A sentence for every reason why variables that are set do not count."""
     by_reason: dict[str, list[str]] = {}
     for name, value in sorted(given().items()):
-        if name in OURS and (name, value) != (PROJECT, spec.project):
+        if name in OURS and (name, value) != (PROJECT, spec.project) and not (spec.agent and name in _AGENT_S):
             by_reason.setdefault(OURS[name], []).append(name)
     return [f"W&B: {_listed(names)} ignored: {reason}" for reason, names in by_reason.items()]
 

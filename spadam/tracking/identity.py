@@ -24,6 +24,8 @@ class Identity(NamedTuple):
     group: str | None = None
     """Its sweep."""
     tags: tuple[str, ...] = ()
+    sweep: str | None = None
+    """The sweep of W&B's own whose agent asked for it."""
 
 
 def plain_id(text: str) -> str:

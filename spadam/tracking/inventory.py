@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from spadam.tracking import client
 from spadam.tracking.identity import plain_id
-from spadam.tracking.server import post
+from spadam.tracking.server import ask
 from spadam.tracking.spec import TrackingSpec
 
 _AT_A_TIME: Final = 8
@@ -73,19 +73,12 @@ def _ask(access: client.Access, spec: TrackingSpec, run_id: str) -> Present | No
 
 
 def _answer(access: client.Access, question: dict[str, Any]) -> Present | None:
-    import requests
-
+    answer = ask(access, question, _PATIENCE)
     try:
-        with post(access, question, _PATIENCE) as response:
-            if response.status_code != 200:
-                raise ConnectionError(f"{access.address} answers {response.status_code} {response.reason}")
-            answer = json.loads(response.content)
         model = (answer.get("data") or {}).get("model")
         bucket = model and model["bucket"]
         if not bucket:
             return None
         return Present(bucket["historyLineCount"] or 0, json.loads(bucket["summaryMetrics"] or "{}"))
-    except requests.RequestException as error:
-        raise ConnectionError(f"{access.address} does not answer ({client.reason(error)})") from None
     except (ValueError, LookupError, TypeError, AttributeError):
         raise ConnectionError(f"{access.address} answers, but not as a W&B server does") from None

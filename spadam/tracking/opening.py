@@ -47,7 +47,9 @@ def open_run(
     mode = environment.least(spec.mode, environment.mode_in_force(spec.mode))
     if mode == "disabled" or mode in _given_up:
         return NoTracker()
-    who = Identity(run_id, name or "", job_type or "", config, group, tags)
+    asked = environment.asked_by_agent() if spec.agent else None
+    run_id, sweep = asked or (run_id, None)
+    who = Identity(run_id, name or "", job_type or "", config, group, tags, sweep)
     try:
         return client.start(spec.model_copy(update={"mode": mode}), who, folder, before)
     except Exception as error:

@@ -85,6 +85,27 @@ def _ask(access: client.Access, timeout: float) -> tuple[bool, str]:
     return True, "refuses the API key" if asked_with_key and not viewer else ""
 
 
+def ask(access: client.Access, question: dict[str, Any], timeout: float) -> dict[str, Any]:
+    """The answer to a ``question`` of a server's query language: its `data`, and `errors`.
+
+    Raises ConnectionError, with what was the matter, when there is none.
+    """
+    import requests
+
+    try:
+        with post(access, question, timeout) as response:
+            if response.status_code != 200:
+                raise ConnectionError(f"{access.address} answers {response.status_code} {response.reason}")
+            answer = json.loads(response.content)
+    except requests.RequestException as error:
+        raise ConnectionError(f"{access.address} does not answer ({client.reason(error)})") from None
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ConnectionError(f"{access.address} answers, but not as a W&B server does")
+    return answer
+
+
 @contextlib.contextmanager
 def post(access: client.Access, question: dict[str, Any], timeout: float) -> Iterator[requests.Response]:
     """The answer to a ``question``, with what the client would send along; its content is left to be read.

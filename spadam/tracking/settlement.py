@@ -13,8 +13,11 @@ def settle(spec: TrackingSpec) -> tuple[TrackingSpec, str | None]:
 
     `WANDB_MODE` overrides the mode. `online` becomes `offline` when :func:`reach` finds no server, or none that takes
     runs from us; for other modes nobody is asked. Variables `WANDB_…` that do not count, or hold what the client cannot
-    take, are named.
+    take, are named. Raises :class:`InputError` when a run is to be one that an agent asks for, and none does.
     """
+    if spec.agent and environment.asked_by_agent() is None:
+        rule = f"a `wandb agent` must ask for the run: it sets {environment.RUN_ID} and {environment.SWEEP_ID}"
+        raise InputError("tracking.agent", True, rule, "start the agent, or set it to false to train without one")
     spec, overridden = environment.override(spec)
     said = [] if overridden is None else [overridden]
     if spec.mode == "disabled":

@@ -22,6 +22,10 @@ class TrackingSpec(Spec):
     entity: str | None = Field(None, min_length=1)
     """The user or team that owns the project; null takes `WANDB_ENTITY`, or the account's default."""
 
+    agent: bool = False
+    """Be the run that a `wandb agent` asks for, so that W&B's own sweep learns of it: for the configurations that
+    `spadam wandb sweep-config` writes."""
+
     @field_validator("project")
     @classmethod
     def _check_project(cls, project: str) -> str:

@@ -73,7 +73,8 @@ class Seen:
 class WandbServer:
     """Listens from ``with`` to the end of its block; ``address`` is where, ``runs`` what it knows by run id.
 
-    With ``certificate``, a file that holds it and its key, it speaks TLS.
+    With ``certificate``, a file that holds it and its key, it speaks TLS. ``views`` are the workspaces and reports that
+    it has, by kind and name. An agent that asks is given ``sweep``, the YAML of one, and then ``commands``, one by one.
     """
 
     def __init__(self, certificate: Path | None = None) -> None:
@@ -81,6 +82,9 @@ class WandbServer:
         self.requests: list[Seen] = []
         self.not_understood: list[str] = []
         self.artifacts: list[str] = []
+        self.projects: set[str] = set()
+        self.views: dict[tuple[str, str], dict[str, Any]] = {}
+        self.sweep, self.commands = "", list[dict[str, Any]]()
         self.fault: Callable[[Seen], int | None] = lambda request: None
         self.lock = threading.Lock()
         self.closing = threading.Event()
@@ -174,6 +178,7 @@ class WandbServer:
 
     def _on_UpsertBucket(self, variables: dict[str, Any]) -> object:
         name = variables["name"]
+        self.projects.add(variables["project"])
         inserted = name not in self.runs
         run = self.runs.setdefault(name, SeenRun())
         run.upserts.append(variables)
@@ -192,6 +197,32 @@ class WandbServer:
                 },
             }
         }
+
+    def _on_View(self, variables: dict[str, Any]) -> object:
+        if variables["name"] not in self.projects:
+            return {"project": None}
+        view = self.views.get((variables["viewType"], variables["viewName"]))
+        edges = [] if view is None else [{"node": {"id": view["id"], "displayName": view["displayName"]}}]
+        return {"project": {"id": variables["name"], "allViews": {"edges": edges}}}
+
+    def _on_UpsertView2(self, variables: dict[str, Any]) -> object:
+        key = variables["type"], variables["name"]
+        there = self.views.get(key)
+        assert variables["id"] == (there and there["id"]), "a view is replaced by its id only"
+        self.views[key] = variables | {"id": f"View{len(self.views)}==" if there is None else there["id"]}
+        view = {"id": self.views[key]["id"], "name": variables["name"]}
+        return {"upsertView": {"view": view, "inserted": there is None}}
+
+    def _on_SweepWithRuns(self, variables: dict[str, Any]) -> object:
+        kept = {"id": variables["sweep"], "name": variables["sweep"], "config": self.sweep, "runs": {"edges": []}}
+        return {"project": {"sweep": kept}}
+
+    def _on_CreateAgent(self, _: dict[str, Any]) -> object:
+        return {"createAgent": {"agent": {"id": "agent"}}}
+
+    def _on_Heartbeat(self, _: dict[str, Any]) -> object:
+        commands = [self.commands.pop(0)] if self.commands else [{"type": "exit"}]
+        return {"agentHeartbeat": {"agent": {"id": "agent"}, "commands": json.dumps(commands)}}
 
     def _on_ArtifactType(self, _: dict[str, Any]) -> object:
         return {"project": {"artifact": None}}

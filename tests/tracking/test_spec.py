@@ -17,7 +17,7 @@ from support.wandb_desk import Desk
 
 
 def test_offline_is_the_default() -> None:
-    assert TrackingSpec().model_dump() == {"mode": "offline", "project": "spadam", "entity": None}
+    assert TrackingSpec().model_dump() == {"mode": "offline", "project": "spadam", "entity": None, "agent": False}
 
 
 @pytest.mark.parametrize(

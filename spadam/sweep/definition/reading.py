@@ -80,6 +80,9 @@ def _variant(name: str, spec: SweepSpec, document: Document, dimensions: Mapping
     merged = range_ends.lay_over(name, spec.variants[name].overlay, chosen, document)
     placed = relative_axes.place(name, merged, chosen)
     corners = range_ends.check(name, merged, placed)
+    if any(config.tracking.agent for config in corners):
+        rule = "a `wandb agent` asks for one run, and a sweep has many"
+        raise InputError("tracking.agent", True, rule, "remove it", merged.where(("tracking", "agent")))
     whole = range_ends.whole_axes(corners[0], placed)
     axes = (Axis(axis, range_, axis in whole, dimensions[axis]) for axis, range_ in placed.items())
     return Variant(name, merged, tuple(axes), corners)
