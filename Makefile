@@ -1,7 +1,8 @@
 # Two commands: `make demo` shows what spadam does, `make test` runs every check. Both make .venv first if it is not there.
 # `make test-chaos` kills, stops and damages small sweeps for some minutes, `make chaos-long` as long as KILLS kills take.
 # `make test-nodes` trains on real Ray clusters for two minutes.
-# `make image` builds the image of docker/, `make image-cpu` one without CUDA; `make lock` resolves anew what they install.
+# `make image` builds the image of docker/, `make image-cpu` one without CUDA; `make lock` resolves anew what they install,
+# `make audit` looks up what of that is known to be weak.
 # `make test-docker` runs a sweep in containers, and as root installs and starts an engine where none answers.
 # `make site` builds the documents as pages, `make docs` writes anew those of them that are made from the code.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -32,7 +33,7 @@ BUILD = docker build --file docker/Dockerfile --tag $(IMAGE) \
 LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --constraints constraints.txt --python-version 3.11 \
 	--python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock'
 
-.PHONY: demo test test-chaos test-nodes test-docker chaos-long image image-cpu lock site docs clean
+.PHONY: demo test test-chaos test-nodes test-docker chaos-long image image-cpu lock audit site docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/spadam sweep run sweeps/quickstart.yaml
@@ -68,6 +69,10 @@ lock: $(INSTALLED)
 	$(LOCK) --extra cluster --extra postgres --output-file docker/requirements.lock pyproject.toml
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
 		| $(LOCK) --output-file docker/build.lock -
+
+# Wants a way to pypi.org, which knows what is weak.
+audit: $(INSTALLED)
+	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes --requirement docker/requirements.lock
 
 # Strict: a link into nothing, or a page that would load anything from another host, is an error.
 site: $(INSTALLED)

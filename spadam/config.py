@@ -114,6 +114,11 @@ class RunConfig(Spec):
         """
         return self.model.resolve()
 
+    @property
+    def own_code(self) -> tuple[str, ...]:
+        """What of a person's own is imported to train it: where it is, package.module.Class."""
+        return tuple(path for path in (self.model.own_code, self.optimizer.own_code) if path is not None)
+
     def plain(self) -> dict[str, Any]:
         """The whole configuration as plain values, defaults included, every `name` before what belongs to it."""
         return _name_first(self.model_dump(mode="json"))

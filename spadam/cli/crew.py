@@ -52,6 +52,15 @@ CheckpointHome = Annotated[
 ]
 
 
+AllowCustom = Annotated[
+    bool,
+    typer.Option(
+        "--allow-custom",
+        help="With --crew ray: let the nodes run the code that the file names (model or optimizer: custom).",
+    ),
+]
+
+
 def cluster_of(
     crew: str,
     workers: int | None,
@@ -59,6 +68,7 @@ def cluster_of(
     per_trial: str | None,
     keep: Keep | None,
     checkpoint_home: float | None,
+    allow_custom: bool,
 ) -> Cluster | None:
     """The cluster that the options name; None is this machine.
 
@@ -69,6 +79,7 @@ def cluster_of(
     from spadam.sweep.running.means import Cluster
 
     given = {"--ray-address": address, "--per-trial": per_trial, "--keep": keep, "--checkpoint-home": checkpoint_home}
+    given["--allow-custom"] = True if allow_custom else None
     if crew == "local":
         for argument, value in given.items():
             if value is not None:
@@ -91,4 +102,5 @@ def cluster_of(
         gpus=share.gpus,
         keep=default.keep if keep is None else keep,
         checkpoint_home_seconds=default.checkpoint_home_seconds if checkpoint_home is None else checkpoint_home,
+        allow_custom=allow_custom,
     )

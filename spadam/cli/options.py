@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -66,6 +67,35 @@ Storage = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Folder for results.", show_default=True, callback=at_home)]
 OutThere = Annotated[Path, typer.Option("--out", help="Folder for results.", show_default=True, callback=must_be_there)]
 """Of a command that only looks at what is there."""
+
+
+def _refuse_custom(context: typer.Context, wanted: bool) -> bool:
+    """Have no code run that a file names, until the command has ended."""
+    from spadam.spec import NO_CUSTOM
+
+    if wanted:
+        before = os.environ.get(NO_CUSTOM)
+        os.environ[NO_CUSTOM] = "1"
+        context.call_on_close(lambda: _put_back(NO_CUSTOM, before))
+    return wanted
+
+
+def _put_back(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+
+
+NoCustom = Annotated[
+    bool,
+    typer.Option(
+        "--no-custom",
+        help="Refuse files that name code of their own (model or optimizer: custom). SPADAM_NO_CUSTOM=1 does, always.",
+        callback=_refuse_custom,
+        is_eager=True,
+    ),
+]
 
 
 def write_text(text: str) -> None:

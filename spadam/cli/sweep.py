@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spadam.cli.crew import CheckpointHome, Crew, KeepHome, PerTrial, RayAddress, cluster_of
+from spadam.cli.crew import AllowCustom, CheckpointHome, Crew, KeepHome, PerTrial, RayAddress, cluster_of
 from spadam.cli.options import (
     Json,
+    NoCustom,
     Out,
     OutThere,
     SpecFile,
@@ -61,13 +62,15 @@ def run(
     per_trial: PerTrial = None,
     keep: KeepHome = None,
     checkpoint_home: CheckpointHome = None,
+    allow_custom: AllowCustom = False,
+    no_custom: NoCustom = False,
 ) -> None:
     """Run a sweep, or go on with it; ends with a table, report.html and trials.csv.
 
     Stop it at any time: the same command goes on from there. More trials, studies, seeds or variants in the file extend
     a finished sweep.
     """
-    cluster = cluster_of(crew, workers, ray_address, per_trial, keep, checkpoint_home)
+    cluster = cluster_of(crew, workers, ray_address, per_trial, keep, checkpoint_home, allow_custom)
     with error_console.status("starting"):  # torch takes its time to import
         from spadam import report
         from spadam.report.upload import show_streamed
@@ -158,6 +161,7 @@ def plan(
     out: Out = Path("runs"),
     workers: Workers = None,
     variants: Annotated[str | None, typer.Option(metavar="A,B", help="Plan only these variants.")] = None,
+    no_custom: NoCustom = False,
     pilot: Annotated[bool, typer.Option("--pilot", help="Measure where to centre the search of each lr.")] = False,
     storage: Storage = None,
     json: Json = False,

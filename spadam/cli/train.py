@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spadam.cli.options import Out, at_home, error_console, out_console
+from spadam.cli.options import NoCustom, Out, at_home, error_console, out_console
 from spadam.spec import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def train(
         typer.Argument(metavar="[KEY=VALUE]...", help="As --set: so `wandb agent` writes them.", show_default=False),
     ] = None,
     out: Out = Path("runs"),
+    no_custom: NoCustom = False,
 ) -> None:
     """Train one model. The folder gets result.json, metrics.jsonl, model.safetensors and config.yaml.
 

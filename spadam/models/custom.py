@@ -24,6 +24,11 @@ class CustomTaskSpec(Spec):
     def _check_path(cls, path: str) -> str:
         return check_import_path(path, "model.path")
 
+    @property
+    def own_code(self) -> str | None:
+        """Where it is."""
+        return self.path
+
     def resolve(self) -> TaskSpec:
         """What ``path`` names, with ``options`` as its keys. Raises :class:`InputError` when there is no such thing."""
         found: type[TaskSpec] = import_subclass(self.path, "spadam.models.task_spec.TaskSpec", "model.path")

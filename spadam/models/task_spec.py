@@ -26,6 +26,11 @@ class TaskSpec(Spec, ABC):
         return self
 
     @property
+    def own_code(self) -> str | None:
+        """Where the code is that a person has written for it; None for what comes with this package."""
+        return None
+
+    @property
     def metrics(self) -> Mapping[str, Any]:
         """Everything that a training of it may measure: :class:`spadam.diagnostics.metrics.Metric` by name."""
         found: Mapping[str, Any] = imported(self.measured)

@@ -46,6 +46,11 @@ class BaseOptimizerSpec(Spec, ABC):
     schedule: ScheduleSpec = ScheduleSpec()
     """How the lr changes over the run."""
 
+    @property
+    def own_code(self) -> str | None:
+        """Where the code is that a person has written for it; None for what comes with this package, or torch."""
+        return None
+
     @abstractmethod
     def build(self, params: ParamsT) -> Optimizer:
         """The optimizer for ``params``."""

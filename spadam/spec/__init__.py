@@ -8,7 +8,7 @@ from spadam.spec.base import PathText, Spec, as_tuple, at_home
 from spadam.spec.checking import validate
 from spadam.spec.document import Document, Path_, assign, dump, merge
 from spadam.spec.error import InputError, Mistakes, Written, line_of
-from spadam.spec.importing import check_import_path, import_subclass, imported
+from spadam.spec.importing import NO_CUSTOM, check_import_path, import_subclass, imported
 from spadam.spec.keys import alike, all_keys, fields_at, nearest, nearest_key
 from spadam.spec.kinds import KINDS, RESULT, RUN, SWEEP, check_kind
 from spadam.spec.reading import load, parse, parse_value
@@ -16,6 +16,7 @@ from spadam.spec.source import nearest_path
 
 __all__ = [
     "KINDS",
+    "NO_CUSTOM",
     "RESULT",
     "RUN",
     "SWEEP",

@@ -14,8 +14,6 @@ from support.wandb_desk import KEY, Desk
 from support.wandb_rows import logged, shown
 from support.wandb_server import WandbServer
 
-pytest_plugins = ["support.wandb_fixtures"]
-
 SWEEP = """\
 name: lr-eps
 base:

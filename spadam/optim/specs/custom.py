@@ -54,6 +54,11 @@ class CustomSpec(BaseOptimizerSpec):
     def eps_remedy(cls) -> str:
         return "if the class takes one, give optimizer.options.eps; else remove optimizer.eps"
 
+    @property
+    @override
+    def own_code(self) -> str | None:
+        return self.path
+
     @override
     def build(self, params: ParamsT) -> Optimizer:
         algorithm = import_subclass(self.path, "torch.optim.Optimizer", "optimizer.path")

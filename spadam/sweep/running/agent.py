@@ -28,6 +28,7 @@ from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import survey
 from spadam.sweep.outcome.table import CSV, write_csv
 from spadam.sweep.running.cluster.installed import check_installed
+from spadam.sweep.running.cluster.trust import check_trusted
 from spadam.sweep.running.crew import Alone, Crew
 from spadam.sweep.running.dispatch import Dispatcher, Upkeep
 from spadam.sweep.running.failures import WorkFailed
@@ -87,6 +88,7 @@ def _run_sweep(
     sweep = load(spec)
     if means.cluster is not None:
         check_installed()
+        check_trusted(sweep.corners, means.cluster)
     elif means.workers != 0:
         warm_up()  # it imports for seconds, while this process reads the data
     chosen = choose(sweep, variants)

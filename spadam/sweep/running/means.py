@@ -31,6 +31,8 @@ class Cluster:
     keep: Keep = "all"
     checkpoint_home_seconds: float = 60.0
     """Checkpoints come home at most so often."""
+    allow_custom: bool = False
+    """Whether its nodes may run the code of a person's own that a sweep names."""
 
 
 @dataclass(frozen=True)
