@@ -72,12 +72,12 @@ def _kept(outcome: Outcome) -> Iterable[Html]:
         for record in (*best, *repeats)
         if record.result is not None
     ]
-    rows = [(name, tag("a", place, href=quote(f"{place}/"))) for name, place in runs]
+    links = [tag("li", f"{name}: ", tag("a", place, href=quote(f"./{place}/"))) for name, place in runs]
     said = "Folders beside this page: an attempt in each, with its rows, weights and settings. "
     if any(search.best and _tracked(search.best) for search in outcome.searches):
         said += f"W&B's files are in it too: `wandb leet {runs[0][1]}/attempt-0/wandb/latest-run` shows such a run."
-    if rows:
-        yield fold("The best runs and their repeats, as they lie here", paragraph(said), table(("run", "folder"), rows))
+    if links:
+        yield fold("The best runs and their repeats, as they lie here", paragraph(said), tag("ul", *links))
 
 
 def _tracked(record: Record) -> bool:

@@ -98,12 +98,18 @@ def test_nothing_outside_the_file_is_named_as_a_source(ended: Desk) -> None:
     for tag, attributes in page.elements:
         for name in ("src", "href", "srcset", "action", "data"):
             target = attributes.get(name)
-            assert target is None or target.startswith(("data:", "#", "trials.csv")), (tag, name, target)
+            assert target is None or target.startswith(("data:", "#", "trials.csv", "./")), (tag, name, target)
     style = re.findall(r"<style>(.*?)</style>", page.markup, re.DOTALL)[0]
     assert not re.search(r"url\(|@import", style)
     (policy,) = [m["content"] for m in page.names("meta") if m.get("http-equiv") == "Content-Security-Policy"]
     assert policy is not None
     assert policy.startswith("default-src 'none'")
+
+
+def test_the_runs_that_it_is_about_are_links_to_where_they_lie(ended: Desk) -> None:
+    links = [str(link["href"]) for link in ended.page().names("a") if str(link["href"]).startswith("./")]
+    assert len(links) == len({*links}) > 2
+    assert all((ended.folder / link).is_dir() for link in links)
 
 
 def test_the_same_sweep_gives_the_same_bytes(ended: Desk) -> None:

@@ -84,7 +84,7 @@ class WandbServer:
         self.artifacts: list[str] = []
         self.projects: set[str] = set()
         self.views: dict[tuple[str, str], dict[str, Any]] = {}
-        self.sweep, self.commands = "", list[dict[str, Any]]()
+        self.sweep, self.commands, self.asked = "", list[dict[str, Any]](), list[str]()
         self.fault: Callable[[Seen], int | None] = lambda request: None
         self.lock = threading.Lock()
         self.closing = threading.Event()
@@ -104,6 +104,10 @@ class WandbServer:
         self.closing.set()
         self._http.shutdown()
         self._http.server_close()
+
+    def leave(self) -> None:
+        """Be gone for whoever asks from now on."""
+        threading.Thread(target=self._http.server_close, daemon=True).start()
 
     def answer(self, request: Seen) -> tuple[int, object]:
         """The status and the body for a request that is not a fault."""
@@ -221,7 +225,10 @@ class WandbServer:
         return {"createAgent": {"agent": {"id": "agent"}}}
 
     def _on_Heartbeat(self, _: dict[str, Any]) -> object:
-        commands = [self.commands.pop(0)] if self.commands else [{"type": "exit"}]
+        commands: list[dict[str, Any]] = []
+        if all(name in self.runs and self.runs[name].complete for name in self.asked):  # one after another
+            commands = [self.commands.pop(0)] if self.commands else [{"type": "exit"}]
+            self.asked += [command["run_id"] for command in commands if "run_id" in command]
         return {"agentHeartbeat": {"agent": {"id": "agent"}, "commands": json.dumps(commands)}}
 
     def _on_ArtifactType(self, _: dict[str, Any]) -> object:

@@ -111,8 +111,6 @@ def test_an_agent_of_wandb_trains_its_runs_and_hears_of_them(desk: Desk, server:
     for number, point in enumerate(points):
         args = {name: {"value": value} for name, value in point.items()}
         server.commands.append({"type": "run", "run_id": f"run{number}", "program": "spadam", "args": args})
-        # An agent asks on while a run goes on, and W&B has nothing new for it then.
-        server.commands += [{"type": "idle"}] * 8
     online = {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY, "WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "0.2"}
     done = desk.command("wandb", "agent", "--count", "2", "someone/sparse/sweep0", **online)
     assert set(server.runs) == {"run0", "run1"}, done.stdout + done.stderr
