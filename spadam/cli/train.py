@@ -22,7 +22,7 @@ def train(
     ] = None,
     more: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="As --set: so `wandb agent` writes them.", show_default=False),
+        typer.Argument(metavar="KEY=VALUE", help="As --set: so `wandb agent` writes them.", show_default=False),
     ] = None,
     out: Out = Path("runs"),
     no_custom: NoCustom = False,
