@@ -40,6 +40,7 @@ class Desk:
         plain = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "XDG_"))}
         return plain | {
             "HOME": str(self.root / "home"),
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),  # an activated environment
             "TMPDIR": str(self.root / "tmp"),
             "PYTHONPATH": str(root),
             "NO_PROXY": "127.0.0.1",
