@@ -52,9 +52,9 @@ def report(place: SpecOrFolder, out: Out = Path("runs"), storage: Storage = None
     At any time, also while the sweep runs; published or printed as `spadam wandb workspace` does.
     """
     from spadam.report.views import report_of
-    from spadam.sweep.outcome.finding import find_begun, in_folder
+    from spadam.sweep.outcome.finding import find_begun
 
-    outcome = in_folder(place, storage=storage) if place.is_dir() else find_begun(place, out, storage)
+    outcome = find_begun(place, out, storage)
     _show(report_of(outcome), outcome.sweep, json)
 
 
@@ -98,11 +98,10 @@ def sweep_config(
 
 def _show(view: View, sweep: Sweep, json: bool) -> None:
     """Publish ``view``, or print it."""
-    from spadam.report.views import tracking_of
     from spadam.tracking import settle
     from spadam.tracking.views.publishing import Unpublished, publish
 
-    tracking = tracking_of(sweep)
+    tracking = sweep.tracking
     if not json:
         spec, said = settle(tracking)
         if said:

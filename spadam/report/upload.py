@@ -18,6 +18,7 @@ from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.table import columns_of
 from spadam.sweep.running.task import identity_of
 from spadam.tracking import Identity, Present, TrackingSpec, UploadFailed, WandbTracker, presence, settle, upload
+from spadam.tracking.views.panels import TABLE
 from spadam.training.ledger import rows
 from spadam.training.result import RunResult
 from spadam.training.view import identity_of as identity_alone
@@ -116,14 +117,13 @@ def sweep_piece(outcome: Outcome) -> Piece:
 
         columns = columns_of(table)
         cells = [{**row, **row["params"], **row["metrics"]} for row in table]
-        tracker.show_table("results", columns, [[_cell(row.get(column)) for column in columns] for row in cells])
+        tracker.show_table(TABLE, columns, [[_cell(row.get(column)) for column in columns] for row in cells])
         tracker.show_page("report", page(outcome))
         tracker.summary(summary)
 
     config = {"sweep": {"name": name, "spec": outcome.attributes.get("spec", {})}}
     who = Identity(f"{name}-sweep", f"{name} · results", "sweep", config, name, tuple(outcome.sweep.variants))
-    spec = next(iter(outcome.sweep.variants.values())).corners[0].tracking
-    return Piece(spec, who, 0, {_DIGEST: digest}, show)
+    return Piece(outcome.sweep.tracking, who, 0, {_DIGEST: digest}, show)
 
 
 def show_streamed(outcome: Outcome) -> str | None:

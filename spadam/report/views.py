@@ -13,7 +13,6 @@ from spadam.sweep.definition.measurable import Available, why_never
 from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.outcome import Outcome
-from spadam.tracking import TrackingSpec
 from spadam.tracking.views.publishing import View
 from spadam.tracking.views.report import Story, report
 from spadam.tracking.views.subject import Searched, Subject
@@ -34,11 +33,6 @@ def report_of(outcome: Outcome) -> View:
         dump(outcome.attributes.get("spec") or outcome.sweep.document.data),
     )
     return report(_subject(outcome.sweep), story)
-
-
-def tracking_of(sweep: Sweep) -> TrackingSpec:
-    """Where the run of the sweep itself is shown; its views are too."""
-    return next(iter(sweep.variants.values())).corners[0].tracking
 
 
 def _subject(sweep: Sweep) -> Subject:

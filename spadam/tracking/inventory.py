@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from spadam.tracking import client
 from spadam.tracking.identity import plain_id
-from spadam.tracking.server import ask
+from spadam.tracking.server import ask, odd_answer
 from spadam.tracking.spec import TrackingSpec
 
 _AT_A_TIME: Final = 8
@@ -81,4 +81,4 @@ def _answer(access: client.Access, question: dict[str, Any]) -> Present | None:
             return None
         return Present(bucket["historyLineCount"] or 0, json.loads(bucket["summaryMetrics"] or "{}"))
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise ConnectionError(f"{access.address} answers, but not as a W&B server does") from None
+        raise odd_answer(access) from None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _QUESTION: dict[str, Any] = {"query": "query Viewer { viewer { id } }", "variables": {}, "operationName": "Viewer"}
 _NO_KEY = "answers, but no API key is known for it (`wandb login` stores one, WANDB_API_KEY gives one)"
+_ODD = "answers, but not as a W&B server does"
 _PIECE, _MOST_PIECES = 1 << 12, 16
 """Bytes. An answer to the question is much shorter than all pieces."""
 
@@ -81,7 +82,7 @@ def _ask(access: client.Access, timeout: float) -> tuple[bool, str]:
     except requests.RequestException as error:
         return False, f"does not answer ({_said(_first_cause(error))})"
     except (ValueError, LookupError, TypeError):
-        return False, "answers, but not as a W&B server does"
+        return False, _ODD
     return True, "refuses the API key" if asked_with_key and not viewer else ""
 
 
@@ -102,8 +103,13 @@ def ask(access: client.Access, question: dict[str, Any], timeout: float) -> dict
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise ConnectionError(f"{access.address} answers, but not as a W&B server does")
+        raise odd_answer(access)
     return answer
+
+
+def odd_answer(access: client.Access) -> ConnectionError:
+    """What is raised of an answer that holds something else than was asked for."""
+    return ConnectionError(f"{access.address} {_ODD}")
 
 
 @contextlib.contextmanager

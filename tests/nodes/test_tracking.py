@@ -11,7 +11,7 @@ import pytest
 
 from support.ray_cluster import ray_cluster
 from support.wandb_desk import KEY, Desk
-from support.wandb_rows import logged, shown
+from support.wandb_rows import logged, run_of, shown
 from support.wandb_server import WandbServer
 
 SWEEP = """\
@@ -55,8 +55,7 @@ def test_the_agents_key_reaches_workers_and_is_seen_nowhere(desk: Desk, server: 
     attempts = sorted((here / "runs" / "lr-eps").glob("*/*/attempt-0"))
     assert len(attempts) == 3
     for folder in attempts:
-        variant, slot = folder.parts[-3:-1]
-        (run,) = [run for name, run in server.runs.items() if name.startswith(f"lr-eps-{variant}-{slot}-")]
+        run = run_of(server, folder)
         *measured, pictured = [shown(row) for row in run.rows]
         assert measured == logged(folder)
         assert "pictures/decoder" in pictured

@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from spadam.training.ledger import rows
+from support.wandb_server import SeenRun, WandbServer
 
 STEP = "trainer/global_step"
+
+
+def run_of(server: WandbServer, folder: Path) -> SeenRun:
+    """What ``server`` has of the attempt in ``folder``, which lies in the folder of its sweep."""
+    sweep, variant, slot, _ = folder.parts[-4:]
+    (run,) = [run for name, run in server.runs.items() if name.startswith(f"{sweep}-{variant}-{slot}-")]
+    return run
 
 
 def logged(folder: Path) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.wandb_desk import KEY, Desk
-from support.wandb_rows import STEP, logged, shown
+from support.wandb_rows import STEP, logged, run_of, shown
 from support.wandb_server import WandbServer
 
 SWEEP = """\
@@ -34,7 +34,7 @@ def test_every_training_of_a_sweep_is_a_run_with_all_its_rows(desk: Desk, server
     assert (len(of_the_sweep), len(server.runs)) == (1, len(attempts) + 1)
     for folder in attempts:
         variant, slot = folder.parts[-3:-1]
-        (run,) = [run for name, run in server.runs.items() if name.startswith(f"lr-eps-{variant}-{slot}-")]
+        run = run_of(server, folder)
         phase, number = slot.split("-")
         assert (run.said("groupName"), run.said("jobType"), run.said("project")) == ("lr-eps", phase, "sparse")
         assert run.said("displayName") == f"{variant} · {phase} {number}"

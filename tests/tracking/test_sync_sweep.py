@@ -18,8 +18,8 @@ from spadam.sweep.outcome.finding import in_folder
 from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.means import Means
 from support.wandb_desk import KEY, Desk
-from support.wandb_rows import STEP, logged, shown
-from support.wandb_server import HISTORY, HOLD, SUMMARY, SeenRun, WandbServer
+from support.wandb_rows import STEP, logged, run_of, shown
+from support.wandb_server import HISTORY, HOLD, SUMMARY, WandbServer
 
 SWEEP = """\
 name: lr-eps
@@ -68,13 +68,6 @@ def synced(desk: Desk, server: WandbServer, *arguments: str, **more: str) -> sub
 
 def attempts(folder: Path) -> list[Path]:
     return sorted(folder.glob("*/*/attempt-0"))
-
-
-def run_of(server: WandbServer, folder: Path) -> SeenRun:
-    """The run of an attempt."""
-    variant, slot = folder.parts[-3:-1]
-    (run,) = [run for name, run in server.runs.items() if name.startswith(f"lr-eps-{variant}-{slot}-")]
-    return run
 
 
 def test_a_sweep_arrives_whole_and_a_later_call_sends_only_what_is_new(

@@ -12,6 +12,7 @@ from spadam.config import RunConfig
 from spadam.spec import Document, Spec, validate
 from spadam.sweep.definition.relative_axes import EPS_REL, lay_in
 from spadam.sweep.definition.space import Axis, Range, Value
+from spadam.tracking import TrackingSpec
 
 SEEDS_APART = 10_000
 """Training seeds of the searches and of each study's repeats lie this far apart, so none is used twice."""
@@ -139,6 +140,11 @@ class Sweep:
     def name(self) -> str:
         """The sweep's name."""
         return self.spec.name
+
+    @property
+    def tracking(self) -> TrackingSpec:
+        """Where the sweep itself is shown: as its first variant is."""
+        return next(iter(self.variants.values())).corners[0].tracking
 
     @property
     def axes(self) -> list[str]:

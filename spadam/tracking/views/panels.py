@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from spadam.tracking.views.subject import STEP, Searched, Subject
+from spadam.tracking.client import STEP
+from spadam.tracking.views.subject import Searched, Subject
 
 if TYPE_CHECKING:
     import wandb_workspaces.reports.v2 as wr

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from spadam.tracking import client
-from spadam.tracking.server import ask
+from spadam.tracking.server import ask, odd_answer
 from spadam.tracking.spec import TrackingSpec
 
 _PATIENCE: Final = 20.0
@@ -55,7 +55,13 @@ def publish(view: View, spec: TrackingSpec) -> str:
     Raises ConnectionError when the server gives no answer, and :class:`Unpublished` when it does not take the view.
     """
     access = client.access()
+    try:
+        return _publish(access, view, spec)
+    except (LookupError, TypeError, AttributeError, ValueError):
+        raise odd_answer(access) from None
 
+
+def _publish(access: client.Access, view: View, spec: TrackingSpec) -> str:
     def answer(operation: str, query: str, **variables: Any) -> dict[str, Any]:
         said = ask(access, {"query": query, "variables": variables, "operationName": operation}, _PATIENCE)
         if said.get("errors"):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final, NamedTuple
-
-STEP: Final = "trainer/global_step"
-"""The x axis of every curve; as in :data:`spadam.tracking.STEP`, which is not imported for its name alone."""
+from typing import NamedTuple
 
 
 class Searched(NamedTuple):

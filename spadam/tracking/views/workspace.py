@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from spadam.tracking.client import STEP
 from spadam.tracking.views import panels
 from spadam.tracking.views.publishing import View
-from spadam.tracking.views.subject import STEP, Subject
+from spadam.tracking.views.subject import Subject
 
 if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws

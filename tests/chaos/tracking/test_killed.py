@@ -14,7 +14,7 @@ from support.killed_training import STEPS
 from support.paths import SUPPORT
 from support.short_training import timeless
 from support.wandb_desk import KEY, Desk
-from support.wandb_rows import STEP, logged, shown
+from support.wandb_rows import STEP, logged, run_of, shown
 from support.wandb_server import WandbServer
 
 SWEEP = """\
@@ -55,8 +55,7 @@ def killed_sweep(desk: Desk, server: WandbServer, mode: str) -> list[Path]:
 
 
 def arrived(server: WandbServer, folder: Path) -> list[dict[str, Any]]:
-    variant, slot = folder.parts[-3:-1]
-    (run,) = [run for name, run in server.runs.items() if name.startswith(f"lr-eps-{variant}-{slot}-")]
+    run = run_of(server, folder)
     assert run.summary["status"] == "complete"
     *measured, pictured = [shown(row) for row in run.rows]
     assert set(pictured) == {STEP, "pictures/decoder", "pictures/reconstructions"}

@@ -171,6 +171,17 @@ def test_without_a_server_it_is_printed_with_a_word(desk: Desk, trained: Path, o
     assert done.returncode == 0
 
 
+def test_what_answers_and_is_no_server_of_views_is_named(
+    desk: Desk, server: WandbServer, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained, desk.root / "here" / "lr-eps")
+    monkeypatch.setattr(server, "_on_View", lambda _: {"project": {"id": "sparse"}})
+    online = {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY, "WANDB_MODE": "online"}
+    done = desk.command("spadam", "wandb", "workspace", "lr-eps", **online)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("answers, but not as a W&B server does; nothing was published\n")
+
+
 def test_a_server_that_does_not_take_it_is_named(desk: Desk, server: WandbServer, trained: Path) -> None:
     shutil.copytree(trained, desk.root / "here" / "lr-eps")
     online = {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY, "WANDB_MODE": "online"}
