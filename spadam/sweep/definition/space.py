@@ -153,17 +153,32 @@ class Axis(NamedTuple):
             return int(min(high, max(low, math.floor(position + 0.5))))
         return float(min(high, max(low, _between(low, high, u, self.range.log))))
 
-    def grid(self) -> tuple[Value, ...]:
-        """The values of this axis in a grid: `points` from end to end, or every choice."""
+    @property
+    def points(self) -> int:
+        """How many values a grid has on this axis."""
         if self.range.choices is not None:
-            return self.range.choices
+            return len(self.range.choices)
         assert self.range.points is not None, "checked with the sweep"
+        return self.range.points
+
+    def point(self, number: int) -> Value:
+        """One of the grid's values, which lie evenly from end to end; ``number`` counts from 0."""
+        if self.range.choices is not None:
+            return self.range.choices[number]
         low, high = self._bounds()
-        last = self.range.points - 1
-        inner = [_between(low, high, n / last, self.range.log) for n in range(1, last)]
-        if not self.whole:
-            return (float(low), *inner, float(high))
-        return tuple(dict.fromkeys((int(low), *(round(value) for value in inner), int(high))))
+        last = self.points - 1
+        if number == 0:  # both ends are as they are written, to the last bit
+            value = low
+        elif number == last:
+            value = high
+        else:
+            value = _between(low, high, number / last, self.range.log)
+        return round(value) if self.whole else float(value)
+
+    def grid(self) -> tuple[Value, ...]:
+        """All of them; whole numbers that lie too close together become one."""
+        values = map(self.point, range(self.points))
+        return tuple(dict.fromkeys(values)) if self.whole else tuple(values)
 
     def ends(self) -> tuple[Value, ...]:
         """Where a wrong range shows: both bounds, or every choice."""

@@ -91,9 +91,8 @@ def enumerate_point(search: SearchSpec, variant: Variant, slot: Slot) -> dict[st
         values: dict[str, Value] = {}
         left = slot.number
         for axis in reversed(axes):  # the last one changes from slot to slot
-            grid = axis.grid()
-            left, at = divmod(left, len(grid))
-            values[axis.name] = grid[at]
+            left, number = divmod(left, axis.points)
+            values[axis.name] = axis.point(number)
         return {axis.name: values[axis.name] for axis in axes}
     # A later slot that may not see a single result has nothing to learn from either.
     if search.sampler == "random" or slot.number < max(STARTUP, search.lag):
