@@ -55,9 +55,11 @@ def test_an_interruption_puts_the_slots_back_and_ends_the_cluster(
     assert all(state["running"] == 0 and state["failed"] == 0 for state in states)
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "another"])
 def test_a_cluster_that_loses_its_head_ends_the_work_and_keeps_what_was_told(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    again: bool, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where another head answers at the same address at once, as where something starts it again."""
     bench.write({"repeat": {"seeds": 0}, "search": {"trials": 2}})
     monkeypatch.setenv("SWEEP_PIDS", str(bench.spec.parent / "pids"))  # workers inherit it from their node
     with ray_cluster() as cluster:
@@ -66,6 +68,8 @@ def test_a_cluster_that_loses_its_head_ends_the_work_and_keeps_what_was_told(
         begun = time.monotonic()
         cluster.head_node.kill_gcs_server(check_alive=False)
         cluster.head_node.kill_raylet(check_alive=False)
+        if again:
+            cluster.head_node.start_gcs_server()
         printed, told = program.process.communicate(timeout=120)
         assert time.monotonic() - begun < 60
     assert program.process.returncode == 1, told

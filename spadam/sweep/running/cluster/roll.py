@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import ray
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
+from ray.core.generated.gcs_pb2 import GcsNodeInfo
 
-_EVERY_SECONDS = 1.0
+_EVERY_SECONDS: Final = 1.0
+
+_PATIENCE_SECONDS: Final = 10.0
+"""For one answer."""
 
 
 class Node(NamedTuple):
@@ -30,10 +35,16 @@ class Call(NamedTuple):
 
 
 class Roll:
-    """Asks in a thread: of a cluster whose head dies, no answer comes for a minute, and the agent must not wait."""
+    """Asks in a thread: of a cluster whose head dies no answer comes, and the agent must not wait for one.
+
+    The head is asked as Ray Serve asks it. `ray.nodes()` aborts the whole process when another head answers at the same
+    address, as one does that is started again; this raises then.
+    """
 
     def __init__(self) -> None:
-        self._own = ray.get_runtime_context().get_node_id()
+        context = ray.get_runtime_context()
+        self._own = context.get_node_id()
+        self._head = GcsClient(address=context.gcs_address)
         self._over = threading.Event()
         self.last = self._ask()
         self._thread = threading.Thread(target=self._keep_asking, name="roll", daemon=True)
@@ -60,12 +71,11 @@ class Roll:
 
     def _ask(self) -> Call:
         asked = time.monotonic()
-        nodes = [_node(found) for found in ray.nodes() if found["Alive"]]
+        found = self._head.get_all_node_info(timeout=_PATIENCE_SECONDS, state_filter=GcsNodeInfo.ALIVE)
+        nodes = [_node(id_.hex(), node) for id_, node in found.items()]
         return Call(asked, tuple(sorted(nodes, key=lambda node: (node.id != self._own, node.id))))
 
 
-def _node(found: dict[str, object]) -> Node:
-    there = found["Resources"]
-    assert isinstance(there, dict)
-    cpus, gpus = float(there.get("CPU", 0.0)), float(there.get("GPU", 0.0))
-    return Node(str(found["NodeID"]), str(found["NodeManagerHostname"]), cpus, gpus)
+def _node(id_: str, found: Any) -> Node:
+    has = found.resources_total
+    return Node(id_, found.node_manager_hostname, has.get("CPU", 0.0), has.get("GPU", 0.0))
