@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import spadam
+from support.docker.build import locked, plain
 from support.docker.stack import Stack
 
 BOUND = ("--rm", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp")
@@ -26,6 +27,18 @@ def test_it_says_which_release_it_is(configuration: dict[str, Any]) -> None:
 
 def test_its_user_is_a_number_and_not_root(configuration: dict[str, Any]) -> None:
     assert configuration["User"] == "10001:10001"
+
+
+def test_it_holds_the_packages_of_the_lock_and_no_others(stack: Stack) -> None:
+    """Each is named by its hash there, so an image that is built again holds the same ones."""
+    asked = "import importlib.metadata as m, json; print(json.dumps([(d.name, d.version) for d in m.distributions()]))"
+    there = {
+        plain(name): version
+        for name, version in json.loads(stack.docker("run", *BOUND, stack.image, "python", "-c", asked))
+    }
+    assert there.pop("spadam") == spadam.__version__
+    del there["pip"]  # the base image's
+    assert there == locked()
 
 
 def test_it_answers_where_nothing_may_be_written_and_no_name_is_known(stack: Stack) -> None:

@@ -1,12 +1,11 @@
 """With compose.gpu.yaml a worker is granted its GPU; where there is none, as far as the engine's part of it goes."""
 
-import json
 import time
 from pathlib import Path
 
 import pytest
 
-from support.docker.ride import ASK_NODES, Ridden
+from support.docker.ride import Ridden, ask_nodes
 from support.docker.stack import Stack
 
 FILES = ("compose.yaml", "compose.gpu.yaml")
@@ -27,7 +26,7 @@ def test_the_worker_has_the_device_that_is_named(ridden: Ridden, stack: Stack) -
     assert b"NVIDIA_VISIBLE_DEVICES=0" in environment
     end = time.monotonic() + 120
     while True:
-        nodes = json.loads(stack.compose("exec", "-T", "head", "python", "-c", ASK_NODES).splitlines()[-1])
+        nodes = ask_nodes(stack)
         if sum(node.get("GPU", 0) for node in nodes) == 1:
             break
         assert time.monotonic() < end, nodes

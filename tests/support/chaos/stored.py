@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 ACCEPTED = ("COMPLETE", "PRUNED")
 
+FILES = ("result.json", "metrics.jsonl", "model.safetensors", "config.yaml")
+"""Of a finished training; nothing of them changes any more."""
+
 
 class Stored(NamedTuple):
     """A trial, as the texts that the storage holds of it."""
@@ -103,7 +106,6 @@ def folder_of(trials: list[Stored], mine: Stored, spec: dict[str, Any]) -> Path:
 
 def hashes(folder: Path) -> dict[str, str]:
     """The files of a finished training, each with a hash of its content."""
-    names = ("result.json", "metrics.jsonl", "model.safetensors", "config.yaml")
     return {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names if (folder / name).exists()
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES if (folder / name).exists()
     }

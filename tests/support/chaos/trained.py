@@ -50,7 +50,11 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
 
 def read(log: Path) -> Iterator[Step]:
     """The steps that were noted in the file ``log``."""
-    whole, _, _ = log.read_text().rpartition("\n") if log.exists() else ("", "", "")  # the last may be half there
-    for line in whole.splitlines():
+    return steps_in(log.read_text() if log.exists() else "")
+
+
+def steps_in(text: str) -> Iterator[Step]:
+    """The steps that ``text`` notes, whose last line may be half there."""
+    for line in text.rpartition("\n")[0].splitlines():
         variant, slot, attempt, pid, number = line.split()
         yield Step(variant, slot, int(attempt), int(pid), int(number))

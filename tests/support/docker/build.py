@@ -35,10 +35,11 @@ def build(folder: Path) -> str:
 def locked() -> dict[str, str]:
     """The releases in docker/requirements.lock, by name."""
     text = (ROOT / "docker" / "requirements.lock").read_text()
-    return {_plain(name): version for name, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE)}
+    return {plain(name): version for name, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE)}
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """The name of a package, as all its spellings are compared."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -67,7 +68,7 @@ def _gather(folder: Path, places: list[Path]) -> Path:
     for place in places:
         for root, _, names in os.walk(place.parent if place.name == "simple" else place):
             for name in names:
-                if name.endswith(".whl") and (_plain(name.split("-")[0]), name.split("-")[1]) in wanted:
+                if name.endswith(".whl") and (plain(name.split("-")[0]), name.split("-")[1]) in wanted:
                     target = folder / name
                     if not target.exists():
                         try:

@@ -1,7 +1,12 @@
-"""One sweep in containers, in which a node, the database and the agent are killed, and which a further host joins."""
+"""One sweep in containers, in which a node, the database, the agent and the cluster's head are killed.
+
+A further host joins it, and trains what is left.
+"""
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,6 +18,8 @@ from spadam.spec import dump, merge
 from support.chaos import stored
 from support.chaos.plan import SPEC as SMALLEST
 from support.chaos.stored import Stored
+from support.chaos.trained import Step, steps_in
+from support.docker.noting import LOG, note_steps
 from support.docker.stack import SECRETS, Stack
 
 SPEC: dict[str, Any] = merge(
@@ -24,11 +31,24 @@ ASK_NODES = """
 import json, ray
 ray.init("auto", logging_level="CRITICAL")
 alive = [node for node in ray.nodes() if node["Alive"]]
-print(json.dumps([{"address": node["NodeManagerAddress"], **node["Resources"]} for node in alive]))
+print(json.dumps([{"host": node["NodeManagerHostname"], **node["Resources"]} for node in alive]))
+"""
+
+HASH_FILES = """
+import hashlib, json, pathlib, sys
+print(json.dumps([{name: hashlib.sha256(path.read_bytes()).hexdigest() for name in sys.argv[1].split()
+    if (path := pathlib.Path(folder, name)).exists()} for folder in sys.argv[2:]]))
 """
 
 LONGEST_SECONDS = 300.0
 TRIES = 4
+
+
+def ask_nodes(stack: Stack) -> list[dict[str, Any]]:
+    """The nodes of the cluster: each with its host's name and its resources."""
+    said = stack.compose("exec", "-T", "head", "python", "-c", ASK_NODES)
+    nodes: list[dict[str, Any]] = json.loads(said.splitlines()[-1])
+    return nodes
 
 
 @dataclass
@@ -40,19 +60,24 @@ class Ridden:
     killed: list[str] = field(default_factory=list)
     begun: set[int] = field(default_factory=set)
     """Attempts that were there before some fault."""
-    processes: str = ""
-    """The command lines of all processes of this machine, several times meanwhile."""
+    acknowledged: dict[int, tuple[Stored, dict[str, str]]] = field(default_factory=dict)
+    """What was accepted before some fault: the rows of it, and its files."""
+    processes: set[str] = field(default_factory=set)
+    """The command lines of all processes of this machine, several times a second."""
     said: str = ""
     """What the agents, and all services, have said."""
     trials: list[Stored] = field(default_factory=list)
-    nodes: str = ""
-    """The cluster's nodes once the further host had joined."""
+    steps: list[Step] = field(default_factory=list)
+    """What the first host's workers trained."""
+    joined_steps: list[Step] = field(default_factory=list)
+    """What the further host's worker did."""
 
 
 def ride(stack: Stack) -> Ridden:
     """Begin the sweep, have everything happen to it, and give the same command until it leaves with 0."""
     (stack.folder / "sweeps" / "sweep.yaml").write_text(dump(SPEC))
     stack.more |= {"SPEC": "sweeps/sweep.yaml"}
+    stack.files = (*stack.files, note_steps(stack.folder, "worker", "sweep"))
     stack.compose("up", "--detach", "--wait", "--scale", "worker=2")
     return _Ride(stack).run()
 
@@ -73,15 +98,21 @@ class _Ride:
         self._kill("sweep")
         self._go_on()
         self._let_accept(8)
+        self._kill("head")
+        self._go_on()
+        self._let_accept(10)
         self._note()
         self._stack.docker("stop", *(container["Id"] for container in self._stack.containers("sweep")))
         self._go_on()
-        self._let_accept(10)
+        self._let_accept(12)
         self._join()
         for _ in range(TRIES):
             self._go_on()
             if self._agent.poll() == 0:
                 break
+        seen.joined_steps = self._steps(self._stack.joined)
+        self._stack.compose("start", "worker")
+        seen.steps = self._steps(self._stack.project)
         seen.trials = self._trials()
         seen.said = self._log.read_text() + self._stack.compose("logs", "--no-color")
         return seen
@@ -108,6 +139,7 @@ class _Ride:
         end = time.monotonic() + LONGEST_SECONDS
         while not true():
             assert time.monotonic() < end, self._log.read_text()[-3000:]
+            self._seen.processes |= _command_lines()
             time.sleep(0.2)
 
     def _kill(self, service: str) -> None:
@@ -118,16 +150,30 @@ class _Ride:
 
     def _note(self) -> None:
         """Look at what there is, before something happens to it."""
-        self._seen.processes += "".join(_command_lines())
-        self._seen.begun |= {trial.id for trial in self._trials()}
+        seen, trials = self._seen, self._trials()
+        seen.begun |= {trial.id for trial in trials}
+        new = [trial for trial in trials if trial.accepted and trial.id not in seen.acknowledged]
+        folders = [f"/srv/runs/{SPEC['name']}/{stored.folder_of(trials, trial, SPEC)}" for trial in new]
+        asked = ("python", "-c", HASH_FILES, " ".join(stored.FILES), *folders)
+        hashes = json.loads(self._stack.compose("exec", "-T", "dashboard", *asked))
+        seen.acknowledged |= {trial.id: (trial, files) for trial, files in zip(new, hashes, strict=True)}
 
     def _join(self) -> None:
-        """Have another host join, as far as one machine can be two: with its own network, project and volumes."""
-        self._stack.more |= {"HEAD": f"{self._stack.address('head')}:6379"}
-        self._stack.compose("up", "--detach", files=("compose.worker.yaml",), project=self._stack.joined)
-        self._until(lambda: len(self._stack.containers("worker", self._stack.joined)) == 1)
-        time.sleep(8)  # Ray's start
-        self._seen.nodes = self._stack.compose("exec", "-T", "head", "python", "-c", ASK_NODES)
+        """Have another host join, as far as one machine can be two: with its own network, project and volumes.
+
+        The first one's workers have gone, so it trains what is left.
+        """
+        stack = self._stack
+        stack.compose("kill", "worker")  # somebody's wish, after which nothing is started again
+        stack.more |= {"HEAD": f"{stack.address('head')}:6379"}
+        files = ("compose.worker.yaml", note_steps(stack.folder, "worker"))
+        stack.compose("up", "--detach", files=files, project=stack.joined)
+        self._until(lambda: [node["host"] for node in ask_nodes(stack) if node.get("CPU")] == [socket.gethostname()])
+
+    def _steps(self, project: str) -> list[Step]:
+        """What the workers of ``project`` noted; they have a volume for it together."""
+        worker = self._stack.containers("worker", project)[0]["Id"]
+        return list(steps_in(self._stack.docker("exec", worker, "cat", LOG)))
 
     def _trials(self) -> list[Stored]:
         """What the database holds; nothing is known while it is away."""
@@ -143,12 +189,12 @@ class _Ride:
                 time.sleep(0.5)
 
 
-def _command_lines() -> list[str]:
+def _command_lines() -> set[str]:
     """Of all processes of this machine, which sees those of its containers."""
-    found = []
+    found = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace") + "\n")
+            found.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
         except OSError:
             continue  # it has ended
     return found

@@ -14,6 +14,9 @@ from support.paths import ROOT
 
 DOCKER = ROOT / "docker"
 
+SERVICES = ("db", "head", "worker", "dashboard")
+"""Those that are up; the agent comes and goes."""
+
 SECRETS = {
     "db_password": "canary-of-the-database-5d0c",
     "wandb_api_key": "canary0of0wandb0" + "7" * 24,
@@ -43,6 +46,8 @@ class Stack:
     project: str = "spadam-test"
     more: dict[str, str] = field(default_factory=dict)
     """Variables of the compose files."""
+    files: tuple[str, ...] = ("compose.yaml",)
+    """The compose files: those of docker/ by their names, others by their paths."""
 
     def __post_init__(self) -> None:
         secrets = self.folder / "secrets"
@@ -63,9 +68,9 @@ class Stack:
         places = {"SECRETS": str(self.folder / "secrets"), "SWEEPS": str(self.folder / "sweeps")}
         return {**os.environ, **SMALL, **places, "SPADAM_IMAGE": self.image, "DASHBOARD_PORT": "18080", **self.more}
 
-    def words(self, *words: str, files: tuple[str, ...] = ("compose.yaml",), project: str | None = None) -> list[str]:
-        """`docker compose` with ``words``, and the files of docker/ that are named."""
-        named = [word for name in files for word in ("--file", str(DOCKER / name))]
+    def words(self, *words: str, files: tuple[str, ...] | None = None, project: str | None = None) -> list[str]:
+        """`docker compose` with ``words``, and with other files or for another project where they are given."""
+        named = [word for name in files or self.files for word in ("--file", str(DOCKER / name))]
         return ["docker", "compose", "--project-name", project or self.project, *named, *words]
 
     def compose(self, *words: str, **how: Any) -> str:
