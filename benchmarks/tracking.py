@@ -1,6 +1,6 @@
 """What W&B costs a training, whatever becomes of its server: the time of a training, over one that is not tracked.
 
-    python benchmarks/tracking.py --epochs 20 --rounds 5
+    python benchmarks/tracking.py --epochs 40 --rounds 5
 
 The client is the real one, the server that of the tests, on this machine. In every round the same configuration is
 trained in new processes: untracked, offline, online with a server that is well, with one that answers 500, one that
@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from spadam.kernels import cache_folder  # noqa: E402
 from support.wandb_server import HOLD, Seen, WandbServer  # noqa: E402
 
 RUN = """\
@@ -66,6 +67,7 @@ def seconds(mode: str, epochs: int, address: str = "") -> float:
         spec.write_text(RUN.format(epochs=epochs, mode=mode))
         known = {"WANDB_BASE_URL": address, "WANDB_API_KEY": KEY} if address else {}
         quick = {"WANDB_FINISH_TIMEOUT": "1", "NO_PROXY": "127.0.0.1", "HOME": folder}
+        quick["NUMBA_CACHE_DIR"] = str(Path(cache_folder()).parent)  # a new home would have the loops compiled anew
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
         program = [sys.executable, str(ROOT / "cli.py"), "train", str(spec), "--out", str(Path(folder) / "run")]
         subprocess.run(program, env={**environment, **quick, **known}, check=True, capture_output=True)
@@ -91,7 +93,7 @@ def online(fault: Callable[[Seen], int | None], epochs: int) -> float:
 
 def main() -> None:
     options = argparse.ArgumentParser(description="What W&B costs a training, whatever becomes of its server.")
-    options.add_argument("--epochs", type=int, default=20)
+    options.add_argument("--epochs", type=int, default=40)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--bar", type=float, default=1.02)
     given = options.parse_args()

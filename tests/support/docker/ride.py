@@ -140,7 +140,7 @@ class _Ride:
         while not true():
             assert time.monotonic() < end, self._log.read_text()[-3000:]
             self._seen.processes |= _command_lines()
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     def _kill(self, service: str) -> None:
         self._note()
