@@ -149,14 +149,15 @@ def _find(place: Path, out: Path) -> Collected:
     """The pieces of what ``place`` is: a sweep's file, or the folder of one, of a part of one, or of a training."""
     from spadam.report.upload import Collected, lone_piece, training_pieces
     from spadam.sweep.outcome.finding import find_begun, in_folder
+    from spadam.sweep.store.home import holds_sweep
 
     if not place.exists():
         raise _mistyped(place, out)
     if place.is_file():
         return _whole(find_begun(place, out))
-    if (place / "sweep.db").is_file():
+    if holds_sweep(place):
         return _whole(in_folder(place))
-    around = next((above for above in place.absolute().parents[:3] if (above / "sweep.db").is_file()), None)
+    around = next(filter(holds_sweep, place.absolute().parents[:3]), None)
     if around is not None:
         found = training_pieces(in_folder(around), place.absolute())
         if not (found.pieces or found.unfinished or found.lost):
@@ -202,9 +203,11 @@ def _mistyped(place: Path, out: Path) -> InputError:
 
 
 def _no_runs(folder: Path) -> InputError:
-    rule = "it must hold a sweep (sweep.db) or a training (result.json)"
-    marks = ("sweep.db", "result.json")
-    inside = [str(entry) for entry in sorted(folder.iterdir()) if any((entry / mark).is_file() for mark in marks)]
+    from spadam.sweep.store.home import FILE, POINTER, holds_sweep
+
+    rule = f"it must hold a sweep ({FILE} or {POINTER}) or a training (result.json)"
+    entries = sorted(folder.iterdir())
+    inside = [str(entry) for entry in entries if holds_sweep(entry) or (entry / "result.json").is_file()]
     shown = ", ".join(inside[:5]) + (f" and {len(inside) - 5} more" if len(inside) > 5 else "")
     remedy = f"give one of: {shown}" if inside else "give the folder that `spadam sweep run` or `spadam train` wrote"
     return InputError("DIR", str(folder), rule, remedy)

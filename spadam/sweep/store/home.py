@@ -25,6 +25,11 @@ POINTER = "storage.json"
 """Says in a sweep's folder at which address its storage is, and under which name; no password."""
 
 
+def holds_sweep(folder: Path) -> bool:
+    """Whether ``folder`` is that of a sweep, wherever its storage is."""
+    return (folder / FILE).is_file() or (folder / POINTER).is_file()
+
+
 def pointed_to(folder: Path) -> tuple[str, str] | None:
     """The address of the storage of the sweep in ``folder``, and its name there; None where none is named.
 
