@@ -98,11 +98,12 @@ def main() -> None:
     options.add_argument("--bar", type=float, default=1.02)
     given = options.parse_args()
     ratios: dict[str, list[float]] = {name: [] for name in ("offline", *SERVERS)}
-    for _ in range(given.rounds):
+    for number in range(given.rounds):
         untracked = seconds("disabled", given.epochs)
-        ratios["offline"].append(seconds("offline", given.epochs) / untracked)
-        for name, fault in SERVERS.items():
-            ratios[name].append(online(fault(), given.epochs) / untracked)
+        for name in ratios:
+            took = online(SERVERS[name](), given.epochs) if name in SERVERS else seconds(name, given.epochs)
+            ratios[name].append(took / untracked)
+            print(f"round {number + 1} of {given.rounds}, {name}: {ratios[name][-1]:.3f}", file=sys.stderr, flush=True)
     print("| | time over an untracked training | of each round |\n|---|---|---|")
     for name, found in ratios.items():
         shown = name if name == "offline" else f"online, the server {name if name[0].isalpha() else f'answers {name}'}"
