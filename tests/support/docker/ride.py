@@ -89,22 +89,19 @@ class _Ride:
 
     def run(self) -> Ridden:
         seen = self._seen
-        self._let_accept(2)
-        self._kill("worker")
-        self._let_accept(4)
-        self._kill("db")
-        self._until(lambda: bool(self._stack.containers("db")))
-        self._let_accept(6)
-        self._kill("sweep")
-        self._go_on()
-        self._let_accept(8)
-        self._kill("head")
-        self._go_on()
-        self._let_accept(10)
+        for service in ("worker", "db"):
+            self._let_accept_more()
+            self._kill(service)
+            self._until(lambda: bool(self._stack.containers("db")))
+        for service in ("sweep", "head"):
+            self._let_accept_more()
+            self._kill(service)
+            self._go_on()
+        self._let_accept_more()
         self._note()
         self._stack.docker("stop", *(container["Id"] for container in self._stack.containers("sweep")))
         self._go_on()
-        self._let_accept(12)
+        self._let_accept_more()
         self._join()
         for _ in range(TRIES):
             self._go_on()
@@ -131,8 +128,9 @@ class _Ride:
                 words, env=self._stack.environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
             )
 
-    def _let_accept(self, many: int) -> None:
-        """Wait until so many trainings are accepted in all."""
+    def _let_accept_more(self) -> None:
+        """Wait until this agent has had two more trainings accepted."""
+        many = 2 + sum(trial.accepted for trial in self._trials())
         self._until(lambda: self._agent.poll() is not None or sum(t.accepted for t in self._trials()) >= many)
 
     def _until(self, true: Callable[[], bool]) -> None:
