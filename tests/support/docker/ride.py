@@ -63,7 +63,7 @@ class Ridden:
     acknowledged: dict[int, tuple[Stored, dict[str, str]]] = field(default_factory=dict)
     """What was accepted before some fault: the rows of it, and its files."""
     processes: set[str] = field(default_factory=set)
-    """The command lines of all processes of this machine, several times a second."""
+    """The command lines of all processes of this machine, looked at twice a second while it is waited for something."""
     said: str = ""
     """What the agents, and all services, have said."""
     trials: list[Stored] = field(default_factory=list)
