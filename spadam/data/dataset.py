@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
+from spadam.data.moments import Moments, moments
 from spadam.data.splits import Splits
 from spadam.spec import InputError
 
@@ -138,16 +140,23 @@ class Dataset:
         x_MD = self.take(rows_M)
         return x_MD if self.y is None else (x_MD, self.y.index_select(0, rows_M.to(self.y.device)))
 
-    def train_mean(self) -> Tensor:
-        """Mean of every feature over the training split, summed in float64, (D,) float32.
+    def moments(self) -> Moments:
+        """Mean and variance of every feature over the training split, (D,) float64.
 
-        Reads every training sample, of a memory-mapped set too, forwards through the file.
+        Reads every training sample, of a memory-mapped set too, forwards through the file. They are kept as long as
+        the samples are: trainings that share them share the pass.
         """
-        sum_D = torch.zeros(self.features, dtype=torch.float64, device=self.x.device)
-        rows, step = self.train.sort().values, max(1, _CHUNK // self.features)
-        for start in range(0, len(rows), step):
-            sum_D += self.take(rows[start : start + step]).double().sum(0)
-        return (sum_D / len(self.train)).float()
+        kept = _moments.setdefault(self.samples, {})
+        split = hashlib.sha256(_bytes(self.train)).digest()
+        if split not in kept:
+            rows_N = self.train.sort().values
+            blocks = torch.split(rows_N, max(1, _CHUNK // self.features))
+            kept[split] = moments(self.take(rows) for rows in blocks)
+        return kept[split]
+
+    def train_mean(self) -> Tensor:
+        """Mean of every feature over the training split, (D,) float32."""
+        return self.moments().mean_D.float()
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same set with its tensors on ``device``; a memory-mapped one is returned as it is."""
@@ -165,6 +174,10 @@ class Dataset:
         for rows in self.splits:
             total.update(len(rows).to_bytes(8, "big") + _bytes(rows))
         return total.hexdigest()
+
+
+_moments: WeakKeyDictionary[Samples, dict[bytes, Moments]] = WeakKeyDictionary()
+"""Of the training splits of samples, by their hashes."""
 
 
 def _bytes(tensor: Tensor) -> bytes | memoryview:

@@ -51,6 +51,12 @@ def _reconstruction() -> list[Metric]:
     return metrics
 
 
+def _data() -> list[Metric]:
+    formula = "Norm of the mean over norm of the standard deviation, both over the features: 0 for centred inputs."
+    equal = "all training samples are equal"
+    return [Metric("data/gamma", "1", "training split", formula, searchable=False, final=True, undefined=equal)]
+
+
 def _loss() -> list[Metric]:
     formula = "Mean of what was optimised: the squared error as `model.reduction` says, plus the rule's L1 term."
     return [Metric("train/loss_stream", "loss", "training batches of the last epoch", formula)]
@@ -214,7 +220,7 @@ def _probe() -> list[Metric]:
             "probe/baseline_pixels",
             "share",
             baseline,
-            "Accuracy of the same regression on the raw inputs.",
+            "Accuracy of the same regression on the inputs, about their mean where `model.pre_bias` is `mean`.",
             labels=True,
             searchable=False,
             refit=True,
@@ -252,7 +258,7 @@ def _time() -> list[Metric]:
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in [*_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
+    for metric in [*_data(), *_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
 }
 """Every metric by its name."""
 
@@ -260,6 +266,7 @@ METRICS: dict[str, Metric] = {
 COMMON: dict[str, Metric] = {
     name: METRICS[name]
     for name in (
+        "data/gamma",
         "train/loss_stream",
         "sparsity/rows_touched",
         "sparsity/rows_touched_expected",

@@ -16,11 +16,12 @@ from typing_extensions import override
 
 from spadam.data import Dataset
 from spadam.data.dataset import Batch
-from spadam.diagnostics import pictures
+from spadam.diagnostics import inputs, pictures
 from spadam.diagnostics.baselines import baselines
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.probe_regression import refit
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, evaluate, evaluate_training_code
+from spadam.diagnostics.warned import Warned
 from spadam.encoding.execution import Code
 from spadam.encoding.precision import full_precision
 from spadam.models.autoencoder import Output, SparseAutoencoder
@@ -149,6 +150,12 @@ class AutoencoderTask(Task):
                 metrics |= baselines(self.autoencoder.spec, dataset, config.seed)
             metrics["time/probe_s"] = time.perf_counter() - start
         return metrics
+
+    @override
+    def warnings(self, dataset: Dataset, first: Mapping[str, Any]) -> list[Warned]:
+        spec, k = self.autoencoder.spec, self.autoencoder.rule.k
+        by_chance = 1.0 if k is None else (1 - k / spec.latents) ** len(dataset.validation)
+        return inputs.warn(dataset.moments().gamma, spec.pre_bias, first, by_chance)
 
     @override
     def pictures(self, dataset: Dataset) -> dict[str, Picture]:

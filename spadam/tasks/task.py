@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from spadam.data import Dataset
 from spadam.data.dataset import Batch
 from spadam.diagnostics.metric import Split
+from spadam.diagnostics.warned import Warned
 from spadam.optim.rows.touched import RowSamples
 from spadam.spec import imported
 
@@ -103,6 +104,10 @@ class Task(ABC):
         ``fit_probe`` asks for the probe's regression, if this task :attr:`fits_probe`.
         """
         return {}
+
+    def warnings(self, dataset: Dataset, first: Mapping[str, Any]) -> list[Warned]:
+        """What a reader of the numbers must know of the samples and this model; ``first`` is the row of step 0."""
+        return []
 
     def pictures(self, dataset: Dataset) -> dict[str, Picture]:
         """Pictures of what was trained by their names; none where there is nothing to see."""

@@ -22,6 +22,8 @@ import torch
 from spadam import kernels
 from spadam.config import RunConfig, TrainerSpec
 from spadam.data import Batches, Dataset
+from spadam.diagnostics import inputs
+from spadam.diagnostics.warned import Warned
 from spadam.faults import reach
 from spadam.files import LOCK, hold, replacing, strict_json, write_atomic
 from spadam.kernels.arithmetic import arithmetic
@@ -186,18 +188,23 @@ class _Training:
         metrics = {name: value for name, value in last.items() if name not in ("epoch", "step", "time")}
         if status == "complete":
             self.telemetry.announce("fitting the probe" if self.refit else "evaluating")
+            metrics |= inputs.measure(self.loaded)
             metrics |= self.task.conclude(self.config, self.dataset, test=self.phase != "search", fit_probe=self.refit)
         result = RunResult(
             status=status,
             metrics=metrics,
             arrays=self.telemetry.arrays,
-            warnings=[warned.plain() for warned in self.telemetry.warnings()],
+            warnings=[warned.plain() for warned in self._warnings()],
             config=self.config.plain(),
             provenance=self._provenance(),
             evaluations=self.telemetry.evaluations,
         )
         # What is returned is what is on the disk: one round trip makes nulls of what is not finite.
         return RunResult(**json.loads(strict_json(result._asdict())))
+
+    def _warnings(self) -> list[Warned]:
+        """What a reader of the numbers must know: of the inputs, and of what was seen in the training."""
+        return self.task.warnings(self.loaded, self.telemetry.evaluations[0]) + self.telemetry.warnings()
 
     def _provenance(self) -> dict[str, Any]:
         return {
