@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ import pytest
 from spadam.spec import InputError, merge
 from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.agent import run_sweep
+from spadam.sweep.running.cluster import crew as crews
+from spadam.sweep.running.cluster import gate as gates
 from spadam.sweep.running.cluster.connection import connected
 from spadam.sweep.running.cluster.crew import RayCrew
-from spadam.sweep.running.cluster.gate import expected_versions
+from spadam.sweep.running.cluster.gate import Gate, expected_versions
+from spadam.sweep.running.cluster.member import Member
+from spadam.sweep.running.cluster.roll import Node
 from spadam.sweep.running.cluster.samples import Lot
 from spadam.sweep.running.crew import Ending
 from spadam.sweep.running.means import Cluster, Means
@@ -168,6 +173,45 @@ def test_a_worker_of_which_nothing_is_heard_is_replaced(crew: Crew, monkeypatch:
     crew.begin(trainings.HANGS)
     trouble = crew.end()
     assert (trouble.failure, trouble.said) == ("infra", "nothing was heard of it for 1.5 s")
+
+
+class Nowhere:
+    """What Ray is asked for, of a kind that no node has: it never begins."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+    def options(self, **options: Any) -> Any:
+        return self.kind.options(resources={"nowhere": 1.0}, **options)
+
+
+def test_a_worker_that_does_not_begin_is_begun_anew(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crews, "_BEGIN_ANEW_SECONDS", 4.0)
+    lost: list[Member] = []
+
+    def lose_the_first(node: Node, kind: Any, *how: Any) -> Member:
+        lost.append(Member(node, kind if lost else Nowhere(kind), *how))
+        return lost[-1]
+
+    monkeypatch.setattr(crews, "Member", lose_the_first)
+    crew.begin(trainings.DIES)
+    assert crew.end().failure == "infra"
+    crew.begin(trainings.SPEAKS)
+    assert isinstance(crew.end(), RunResult)
+    assert len(lost) > 1
+
+
+def test_a_node_that_does_not_answer_is_asked_again(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "_ASK_ANEW_SECONDS", 1.0)
+    gate, (node,) = Gate({"torch": version("torch")}, {}), crew.crew._nodes()
+    there = gate._version
+    gate._version = Nowhere(there)
+    assert not gate.passes(node)
+    gate._version = there
+    deadline = time.monotonic() + 60
+    while not gate.passes(node):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_other_data_on_a_node_is_refused_by_its_name(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:

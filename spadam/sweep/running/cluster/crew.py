@@ -40,6 +40,9 @@ _LEAVE_SECONDS = 2.0
 _SILENCE_SECONDS = 15.0
 """A cluster that says nothing for so long has lost its head."""
 
+_BEGIN_ANEW_SECONDS = 180.0
+"""A worker that is not ready by then is begun anew: a cluster can lose the order to begin one."""
+
 _MOST_FAILURES = 3
 """So many workers in a row may fail to begin on a node."""
 
@@ -81,6 +84,7 @@ class RayCrew:
         """What was lost, and when; it is told once the cluster has answered after that."""
         self._lost_at = -math.inf
         self._failures: Counter[str] = Counter()
+        self._begun_anew: Counter[str] = Counter()
         self._refused: InputError | None = None
         self._nobody_since = time.monotonic()
         self._told_nobody = False
@@ -135,6 +139,9 @@ class RayCrew:
         for member in list(self._members):
             if member.node.id not in there:
                 self._lose(member, "its node is gone")
+            elif member.waiting_seconds > _BEGIN_ANEW_SECONDS * 2 ** self._begun_anew[member.node.id]:
+                self._begun_anew[member.node.id] += 1  # the next one has twice the time: the node may be that slow
+                self._lose(member, "it did not begin")
         if self._roll.last.asked < self._lost_at:  # the head may be what was lost, and to be asked would take a minute
             return
         for node in self._nodes():
@@ -243,7 +250,15 @@ class RayCrew:
             self._nobody_since, self._told_nobody = now, False
         elif now - self._nobody_since > _WAIT_SECONDS and not self._told_nobody:
             self._told_nobody = True
-            why = "no worker is ready yet" if self._nodes() else f"none has {self._share} for a training"
+            nodes = self._nodes()
+            silent = [node.host for node in nodes if not self._passes(node)]
+            why = (
+                f"none has {self._share} for a training"
+                if not nodes
+                else f"{', '.join(silent)} did not say yet what software is there"
+                if silent
+                else "no worker is ready yet"
+            )
             noted(f"waiting for a node of the cluster: of {len(self._roll.last.nodes)} there, {why}")
 
 

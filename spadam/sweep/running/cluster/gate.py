@@ -5,6 +5,7 @@ A node is asked with a function of the standard library, because what it has of 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -19,6 +20,9 @@ from spadam.training.result import versions
 
 _MISSING = "not installed"
 
+_ASK_ANEW_SECONDS = 90.0
+"""A node that has not answered by then is asked again: a question can get lost with a process that should answer it."""
+
 
 def expected_versions() -> dict[str, str]:
     """What every node must have: all that can change a number."""
@@ -26,12 +30,13 @@ def expected_versions() -> dict[str, str]:
 
 
 class Gate:
-    """Asks each node once."""
+    """Asks each node until it has answered once."""
 
     def __init__(self, expected: Mapping[str, str], environment: Mapping[str, Any]) -> None:
         self._expected = expected
         self._version = ray.remote(num_cpus=0, max_retries=0, runtime_env=environment)(version)
-        self._asked: dict[str, list[Any]] = {}
+        self._asked: dict[str, tuple[float, list[Any]]] = {}
+        """When, and what the answers will be."""
         self._passed: set[str] = set()
 
     def passes(self, node: Node) -> bool:
@@ -43,9 +48,11 @@ class Gate:
             return True
         if node.id not in self._asked:
             here = self._version.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False))
-            self._asked[node.id] = [here.remote(name) for name in self._expected]
-        answers = self._asked[node.id]
+            self._asked[node.id] = time.monotonic(), [here.remote(name) for name in self._expected]
+        since, answers = self._asked[node.id]
         if len(ray.wait(answers, num_returns=len(answers), timeout=0)[0]) < len(answers):
+            if time.monotonic() - since > _ASK_ANEW_SECONDS:
+                del self._asked[node.id]
             return False
         try:
             found = dict(zip(self._expected, map(_answer, answers), strict=True))

@@ -53,9 +53,14 @@ class Member:
         return self._joining if self.joined is None else None if self.task is None else self._stream
 
     @property
+    def waiting_seconds(self) -> float:
+        """For how long it has not been ready; 0 once it is."""
+        return 0.0 if self.joined is not None else time.monotonic() - self._since
+
+    @property
     def is_kept_waiting(self) -> bool:
         """Whether its node has no room for it, as it seems: others may use the cluster, too."""
-        return self.joined is None and time.monotonic() - self._since > _PATIENCE_SECONDS
+        return self.waiting_seconds > _PATIENCE_SECONDS
 
     @property
     def name(self) -> str:
