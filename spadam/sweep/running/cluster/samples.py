@@ -17,8 +17,8 @@ from spadam.data.dataset import Samples
 from spadam.data.source import BaseDatasetSpec, give
 from spadam.spec import InputError
 
-_TENSORS = ("x", "y", "atoms")
-_PLAIN = ("classes", "image_shape", "official_test")
+_TENSORS = ("x", "y", "atoms", "groups", "mask")
+_PLAIN = ("classes", "image_shape", "official_validation", "official_test")
 
 Shipped = dict[str, Any]
 """Samples as Ray hands them on: arrays that all processes of a node share, and plain values."""
