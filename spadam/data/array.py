@@ -20,7 +20,7 @@ from spadam.spec import InputError, at_home
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spadam.data.dataset import Samples
+    from spadam.data.samples import Samples
 
 _OWN = ("validation", "test")
 """Splits that may have files of their own, in the order in which their samples are numbered."""
@@ -93,7 +93,7 @@ class ArraySpec(BaseDatasetSpec):
         """Map the samples and read the labels. No sample is touched."""
         import torch
 
-        from spadam.data.dataset import Samples
+        from spadam.data.samples import Samples
 
         paths = dict(zip((name for name, file in self._named().items() if file is not None), files, strict=True))
         x = self._map("file", paths["file"])

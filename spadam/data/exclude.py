@@ -16,7 +16,7 @@ from spadam.spec import InputError, Spec
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spadam.data.dataset import Samples
+    from spadam.data.samples import Samples
 
 
 class ExcludeSpec(Spec):

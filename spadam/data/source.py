@@ -17,12 +17,14 @@ from spadam.data.exclude import ExcludeSpec
 from spadam.data.mapped import check_ending, check_key
 from spadam.data.per_sample import read_groups, read_mask
 from spadam.data.plain_file import check_file
+from spadam.data.scale import Scaling
 from spadam.data.splits import Sizes, count_batches, fit
 from spadam.data.splitting import split
 from spadam.spec import InputError, Spec, at_home
 
 if TYPE_CHECKING:
-    from spadam.data.dataset import Dataset, Samples
+    from spadam.data.dataset import Dataset
+    from spadam.data.samples import Samples
 
 
 class BaseDatasetSpec(Spec, ABC):
@@ -45,6 +47,10 @@ class BaseDatasetSpec(Spec, ABC):
     """Validation samples, taken from the training part; null: the set's own default; 0: no validation."""
     split_seed: int = Field(default=0, ge=0)
     """Which samples are in which split."""
+    scale: Scaling = "none"
+    """One number that all samples are multiplied by, so that an lr or an eps means the same on other data: `unit_sq`
+    makes the mean square of their norms 1, `sqrt_d` the mean of their norms √features, both over the training samples.
+    It is the metric data/scale; saved weights take samples as they are."""
     groups: str | None = Field(default=None, min_length=1)
     """A .npy or .safetensors file with one whole number a sample, such as the document that it comes from: samples of a
     group are all in the same split. Validation and test take whole groups until they have their sizes, so each may have
@@ -77,7 +83,7 @@ class BaseDatasetSpec(Spec, ABC):
         splits = split(samples, self.exclude, self.fit_sizes, self.split_seed)
         if self.groups is not None:
             self._check_left(len(splits.train))
-        return Dataset(samples, splits)
+        return Dataset(samples, splits).scaled(self.scale)
 
     def fit_sizes(self, pool: int) -> Sizes:
         """The sizes of the splits if ``pool`` samples are there to be split. Raises :class:`InputError` if too few."""
@@ -143,7 +149,7 @@ class BaseDatasetSpec(Spec, ABC):
         return at_home(self.root, "data.root")
 
 
-_SPLITTING = ("batch_size", "train_size", "validation_size", "split_seed")
+_SPLITTING = ("batch_size", "train_size", "validation_size", "split_seed", "scale")
 """Fields that do not change what is read."""
 
 

@@ -16,7 +16,7 @@ from spadam.spec import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spadam.data.dataset import Samples
+    from spadam.data.samples import Samples
 
 
 def split(samples: Samples, exclude: ExcludeSpec | None, fit: Callable[[int], Sizes], seed: int) -> Splits:

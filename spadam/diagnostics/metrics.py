@@ -17,7 +17,7 @@ _TRAIN = "training split, at most 10,000 samples"
 _VALIDATION = "validation split"
 _TEST = "test split"
 _SINCE = "training steps since the last report"
-_MSE = "Sum of the squared errors over samples x features"
+_MSE = "Sum of the squared errors over samples x features, of samples as they are trained on (times data/scale)"
 _FVU = "Sum of the squared errors over the sum of squares about the per-feature mean of the evaluated samples"
 _EVALUATED = "reconstructed with the evaluation code"
 _SPREAD: dict[str, Any] = {"least": 2, "undefined": "all samples of the split are equal"}
@@ -51,8 +51,20 @@ def _reconstruction() -> list[Metric]:
     return metrics
 
 
+def _data() -> list[Metric]:
+    scale = (
+        "The one number that `data.scale` has all samples multiplied by; 1 for `none`. What has units is in those of "
+        "the products: mse is the square of it times that of the samples, train/loss_stream too but for its L1 term. "
+        "fvu, shares and counts are the same in either."
+    )
+    return [Metric("data/scale", "1", "training split", scale, searchable=False)]
+
+
 def _loss() -> list[Metric]:
-    formula = "Mean of what was optimised: the squared error as `model.reduction` says, plus the rule's L1 term."
+    formula = (
+        "Mean of what was optimised: the squared error as `model.reduction` says, of samples times data/scale, plus "
+        "the rule's L1 term."
+    )
     return [Metric("train/loss_stream", "loss", "training batches of the last epoch", formula)]
 
 
@@ -252,7 +264,7 @@ def _time() -> list[Metric]:
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in [*_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
+    for metric in [*_data(), *_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
 }
 """Every metric by its name."""
 
@@ -260,6 +272,7 @@ METRICS: dict[str, Metric] = {
 COMMON: dict[str, Metric] = {
     name: METRICS[name]
     for name in (
+        "data/scale",
         "train/loss_stream",
         "sparsity/rows_touched",
         "sparsity/rows_touched_expected",

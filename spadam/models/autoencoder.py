@@ -96,6 +96,18 @@ class SparseAutoencoder(nn.Module):
             self.decoder_weight.copy_(self.encoder_weight)
         self.normalise()
 
+    @torch.no_grad()
+    def fold_scale(self, scale: float) -> None:
+        """Take samples as they are from now on, having been trained on samples times ``scale``.
+
+        With s the scale, :math:`s x W^T + b = s (x W^T + b/s)`: with every bias, and every score that the rule has
+        learnt, divided by s, the same latents are on, and codes and reconstructions are divided by s. The weights stay.
+        """
+        for bias in (self.encoder_bias, self.decoder_bias, getattr(self, "pre_bias", None)):
+            if bias is not None:
+                bias.div_(scale)
+        self.rule.divide_scores(scale)
+
     @full_precision
     def forward(self, x_BD: Tensor, probe: bool = False) -> Output:
         """Reconstruct ``x_BD`` with the training code in training mode, with the evaluation code otherwise.

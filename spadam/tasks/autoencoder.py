@@ -16,11 +16,12 @@ from typing_extensions import override
 
 from spadam.data import Dataset
 from spadam.data.dataset import Batch
-from spadam.diagnostics import pictures
+from spadam.diagnostics import outliers, pictures
 from spadam.diagnostics.baselines import baselines
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.probe_regression import refit
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, evaluate, evaluate_training_code
+from spadam.diagnostics.warned import Warned
 from spadam.encoding.execution import Code
 from spadam.encoding.precision import full_precision
 from spadam.models.autoencoder import Output, SparseAutoencoder
@@ -151,8 +152,17 @@ class AutoencoderTask(Task):
         return metrics
 
     @override
+    def warnings(self, dataset: Dataset, first: Mapping[str, Any]) -> list[Warned]:
+        return outliers.warn(dataset)
+
+    @override
     def pictures(self, dataset: Dataset) -> dict[str, Picture]:
         return pictures.draw(self.autoencoder, dataset)
+
+    @override
+    def fold_scale(self, scale: float) -> bool:
+        self.autoencoder.fold_scale(scale)
+        return True
 
     @override
     def provenance(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from spadam.data import Dataset
 from spadam.data.dataset import Batch
 from spadam.diagnostics.metric import Split
+from spadam.diagnostics.warned import Warned
 from spadam.optim.rows.touched import RowSamples
 from spadam.spec import imported
 
@@ -104,9 +105,20 @@ class Task(ABC):
         """
         return {}
 
+    def warnings(self, dataset: Dataset, first: Mapping[str, Any]) -> list[Warned]:
+        """What a reader of the numbers must know of the samples and this model; ``first`` is the row of step 0."""
+        return []
+
     def pictures(self, dataset: Dataset) -> dict[str, Picture]:
         """Pictures of what was trained by their names; none where there is nothing to see."""
         return {}
+
+    def fold_scale(self, scale: float) -> bool:
+        """Have the model take samples as they are, having been trained on samples times ``scale``.
+
+        False when it cannot: then it is saved as it is, and who uses it must scale.
+        """
+        return False
 
     def provenance(self) -> dict[str, str]:
         """How its numbers came about on this machine, beside what is recorded of every training."""

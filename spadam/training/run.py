@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ import torch
 from spadam import kernels
 from spadam.config import RunConfig, TrainerSpec
 from spadam.data import Batches, Dataset
+from spadam.diagnostics.warned import Warned
 from spadam.faults import reach
 from spadam.files import LOCK, hold, replacing, strict_json, write_atomic
 from spadam.kernels.arithmetic import arithmetic
@@ -184,6 +185,7 @@ class _Training:
         status: Status = "diverged" if self.limits.diverged else "pruned" if self.cutter.pruned else "complete"
         last = self.telemetry.evaluations[-1]
         metrics = {name: value for name, value in last.items() if name not in ("epoch", "step", "time")}
+        metrics["data/scale"] = self.loaded.scale
         if status == "complete":
             self.telemetry.announce("fitting the probe" if self.refit else "evaluating")
             metrics |= self.task.conclude(self.config, self.dataset, test=self.phase != "search", fit_probe=self.refit)
@@ -191,13 +193,17 @@ class _Training:
             status=status,
             metrics=metrics,
             arrays=self.telemetry.arrays,
-            warnings=[warned.plain() for warned in self.telemetry.warnings()],
+            warnings=[warned.plain() for warned in self._warnings()],
             config=self.config.plain(),
             provenance=self._provenance(),
             evaluations=self.telemetry.evaluations,
         )
         # What is returned is what is on the disk: one round trip makes nulls of what is not finite.
         return RunResult(**json.loads(strict_json(result._asdict())))
+
+    def _warnings(self) -> list[Warned]:
+        """What a reader of the numbers must know: of the inputs, and of what was seen in the training."""
+        return self.task.warnings(self.loaded, self.telemetry.evaluations[0]) + self.telemetry.warnings()
 
     def _provenance(self) -> dict[str, Any]:
         return {
@@ -215,12 +221,21 @@ class _Training:
         }
 
     def _save(self, out: Path, result: RunResult) -> None:
-        save_weights(self.task.model, out)
+        save_weights(self.task.model, out, self._fold_scale())
         reach("worker: before the result")
         write_result(result, out)
         reach("worker: result written")
         checkpoint_files.remove_all(out / checkpoint_files.FOLDER)
         (out / LOCK).unlink()  # a finished folder needs none: who comes now finds the result
+
+    def _fold_scale(self) -> dict[str, str]:
+        """Have the model take samples as they are, if it can; what to note beside weights trained on scaled samples."""
+        if self.dataset.scaling == "none":
+            return {}
+        scale = self.dataset.scale
+        if folded := self.task.fold_scale(scale):
+            self.dataset = self.dataset.unscaled()
+        return {"data/scale": repr(scale), "samples": "as they are" if folded else "times data/scale"}
 
     def _track(self, recorder: Recorder, result: RunResult) -> None:
         """Show what came of the run, once it is on the disk."""
@@ -257,15 +272,15 @@ class _Training:
         return Recorder(ledger, tracker)
 
 
-def save_weights(model: torch.nn.Module, out: Path) -> None:
-    """Write the weights of ``model`` to ``out``/model.safetensors, whole or not at all.
+def save_weights(model: torch.nn.Module, out: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write the weights of ``model`` to ``out``/model.safetensors, whole or not at all, with ``notes`` as metadata.
 
     Raises OSError when they cannot be written.
     """
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     with replacing(out / "model.safetensors") as temporary:
         try:
-            safetensors.torch.save_file(tensors, temporary)
+            safetensors.torch.save_file(tensors, temporary, metadata=dict(notes) if notes else None)
         except safetensors.SafetensorError as error:  # what it makes of an OSError
             raise OSError(f"{out / 'model.safetensors'}: {error}") from error
 

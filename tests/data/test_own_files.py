@@ -6,7 +6,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
 
-from spadam.data import ArraySpec, Batches, dataset
+from spadam.data import ArraySpec, Batches, samples
 from spadam.data.exclude import ExcludeSpec
 from spadam.spec import InputError
 
@@ -97,7 +97,7 @@ def test_the_hash_covers_every_file(tmp_path, arrays, monkeypatch):
             np.save(tmp_path / f"{each}.npy", array)
         hashes.add(load(tmp_path, **OWN).content_hash())
     assert len(hashes) == 4
-    monkeypatch.setattr(dataset, "_HASHED_BYTES", 5 * 6 * 4)  # and of a large one rows that are spread over it
+    monkeypatch.setattr(samples, "_HASHED_BYTES", 5 * 6 * 4)  # and of a large one rows that are spread over it
     arrays["t"][14] += 1
     before = load(tmp_path, **OWN).content_hash()
     np.save(tmp_path / "t.npy", arrays["t"])

@@ -13,7 +13,7 @@ import ray
 import torch
 
 from spadam.data import DatasetSpec
-from spadam.data.dataset import Samples
+from spadam.data.samples import Samples
 from spadam.data.source import BaseDatasetSpec, give
 from spadam.spec import InputError
 
