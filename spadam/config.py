@@ -14,7 +14,7 @@ from spadam.models.custom import CustomTaskSpec
 from spadam.models.spec import AutoencoderSpec, ProbeSpec
 from spadam.models.task_spec import TaskSpec
 from spadam.optim import OptimizerSpec
-from spadam.spec import InputError, Spec, Written
+from spadam.spec import Document, InputError, Spec, Written, earlier, validate
 from spadam.tracking import TrackingSpec
 
 
@@ -122,6 +122,11 @@ class RunConfig(Spec):
     def plain(self) -> dict[str, Any]:
         """The whole configuration as plain values, defaults included, every `name` before what belongs to it."""
         return _name_first(self.model_dump(mode="json"))
+
+
+def stored_config(document: Document) -> RunConfig:
+    """The configuration that a run or a result keeps, also one of an earlier release. Raises :class:`InputError`."""
+    return validate(RunConfig, document._replace(data=earlier.complete(document.data)))
 
 
 def _name_first(mapping: dict[str, Any]) -> dict[str, Any]:

@@ -165,11 +165,11 @@ def _find(place: Path, out: Path) -> Collected:
             raise InputError("DIR", str(place), rule, "give the sweep's folder, or that of a variant, slot or attempt")
         return found
     if (place / "result.json").is_file():
-        from spadam.config import RunConfig
-        from spadam.spec import load, validate
+        from spadam.config import stored_config
+        from spadam.spec import load
         from spadam.training.result import read_result
 
-        result = read_result(validate(RunConfig, load(place / "config.yaml")), place)
+        result = read_result(stored_config(load(place / "config.yaml")), place)
         assert result is not None
         try:
             return Collected([lone_piece(place, result)], 0, [])

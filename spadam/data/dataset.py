@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from spadam.data.moments import Moments, moments
-from spadam.data.samples import Samples, bytes_of
+from spadam.data.samples import CHUNK, Samples, bytes_of
 from spadam.data.scale import Scaling, factor
 from spadam.data.splits import Splits
 
@@ -96,23 +97,29 @@ class Dataset:
         x_MD = self.take(rows_M)
         return x_MD if self.y is None else (x_MD, self.y.index_select(0, rows_M.to(self.y.device)))
 
-    @property
     def moments(self) -> Moments:
-        """Of the training samples before they are scaled; every one of them is read when it is first asked for."""
-        return moments(self.samples, self.train)
+        """Of the training samples as they are stored, not scaled.
+
+        Reads every one of them, of a memory-mapped set too, forwards through the file. They are kept as long as the
+        samples are: trainings that share them share the pass.
+        """
+        kept = _moments.setdefault(self.samples, {})
+        split = hashlib.sha256(bytes_of(self.train)).digest()
+        if split not in kept:
+            rows_N = self.train.sort().values.to(self.x.device)
+            blocks = torch.split(rows_N, max(1, CHUNK // self.features))
+            kept[split] = moments(self.samples.take(rows) for rows in blocks)
+        return kept[split]
 
     def train_mean(self) -> Tensor:
-        """Mean of every feature over the scaled training split, summed in float64, (D,) float32.
-
-        Reads every training sample, of a memory-mapped set too, forwards through the file; see :func:`moments`.
-        """
-        return (self.moments.mean_D * self.scale).float()
+        """Mean of every feature over the scaled training split, (D,) float32."""
+        return (self.moments().mean_D * self.scale).float()
 
     def scaled(self, scaling: Scaling) -> Dataset:
         """The same set, scaled as ``scaling`` says. Raises :class:`InputError` when its samples give no scale."""
         if scaling == "none":
             return self
-        return replace(self, scaling=scaling, scale=factor(scaling, self.moments))
+        return replace(self, scaling=scaling, scale=factor(scaling, self.moments()))
 
     def unscaled(self) -> Dataset:
         """The same set with its samples as they are stored."""
@@ -137,3 +144,7 @@ class Dataset:
         if self.scaling != "none":
             total.update(self.scaling.encode())
         return total.hexdigest()
+
+
+_moments: WeakKeyDictionary[Samples, dict[bytes, Moments]] = WeakKeyDictionary()
+"""Of the training splits of samples, by their hashes."""

@@ -12,8 +12,12 @@ from spadam.models.spec import AutoencoderSpec
 
 
 def baselines(spec: AutoencoderSpec, dataset: Dataset, seed: int) -> dict[str, float]:
-    """Both baselines on the test split: of the raw inputs, and of the codes of the model that ``seed`` begins with."""
-    return _pixels(_Key(None, dataset, seed)) | _untrained(_Key(spec, dataset, seed))
+    """Both baselines on the test split: of the inputs, and of the codes of the model that ``seed`` begins with.
+
+    The inputs are taken about their mean where the model's encoder sees them so.
+    """
+    pixels = _centred_pixels if spec.pre_bias == "mean" else _pixels
+    return pixels(_Key(None, dataset, seed)) | _untrained(_Key(spec, dataset, seed))
 
 
 class _Key:
@@ -33,6 +37,11 @@ class _Key:
 @lru_cache(maxsize=16)
 def _pixels(key: _Key) -> dict[str, float]:
     return baseline_pixels(key.dataset, key.seed, test=True)
+
+
+@lru_cache(maxsize=16)
+def _centred_pixels(key: _Key) -> dict[str, float]:
+    return baseline_pixels(key.dataset, key.seed, test=True, centred=True)
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from spadam.diagnostics.data_metrics import OF_DATA
 from spadam.diagnostics.metric import Metric, Split
 from spadam.spec import InputError
 
@@ -51,20 +52,9 @@ def _reconstruction() -> list[Metric]:
     return metrics
 
 
-def _data() -> list[Metric]:
-    scale = (
-        "The one number that `data.scale` has all samples multiplied by; 1 for `none`. What has units is in those of "
-        "the products: mse is the square of it times that of the samples, train/loss_stream too but for its L1 term. "
-        "fvu, shares and counts are the same in either."
-    )
-    return [Metric("data/scale", "1", "training split", scale, searchable=False)]
-
-
 def _loss() -> list[Metric]:
-    formula = (
-        "Mean of what was optimised: the squared error as `model.reduction` says, of samples times data/scale, plus "
-        "the rule's L1 term."
-    )
+    error = "the squared error as `model.reduction` says, of samples times data/scale"
+    formula = f"Mean of what was optimised: {error}, plus the rule's L1 term."
     return [Metric("train/loss_stream", "loss", "training batches of the last epoch", formula)]
 
 
@@ -226,7 +216,7 @@ def _probe() -> list[Metric]:
             "probe/baseline_pixels",
             "share",
             baseline,
-            "Accuracy of the same regression on the raw inputs.",
+            "Accuracy of the same regression on the inputs, about their mean where `model.pre_bias` is `mean`.",
             labels=True,
             searchable=False,
             refit=True,
@@ -264,7 +254,7 @@ def _time() -> list[Metric]:
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in [*_data(), *_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
+    for metric in [*OF_DATA, *_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
 }
 """Every metric by its name."""
 
@@ -272,6 +262,7 @@ METRICS: dict[str, Metric] = {
 COMMON: dict[str, Metric] = {
     name: METRICS[name]
     for name in (
+        "data/gamma",
         "data/scale",
         "train/loss_stream",
         "sparsity/rows_touched",

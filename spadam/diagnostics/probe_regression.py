@@ -61,12 +61,20 @@ def refit(autoencoder: SparseAutoencoder, dataset: Dataset, seed: int, test: boo
     return {name: value for name, value in found.items() if value is not None}
 
 
-def baseline_pixels(dataset: Dataset, seed: int, test: bool) -> dict[str, float]:
-    """``probe/baseline_pixels``: the same regression on the raw inputs; on test if ``test``, else on validation.
+def baseline_pixels(dataset: Dataset, seed: int, test: bool, centred: bool = False) -> dict[str, float]:
+    """``probe/baseline_pixels``: the same regression on the inputs; on test if ``test``, else on validation.
 
-    Empty when there is no such split. A function of its arguments alone, so a caller may keep it for other runs.
+    With ``centred`` they are taken about the mean of the training samples, so that the strengths, which hold for
+    inputs of a common scale, do not depend on where the samples lie. Empty when there is no such split. A function of
+    its arguments alone, so a caller may keep it for other runs.
     """
-    return _baseline("probe/baseline_pixels", lambda rows: dataset.take(rows).cpu().numpy(), dataset, seed, test)
+    mean_D = dataset.train_mean()
+
+    def features(rows_N: Tensor) -> Matrix:
+        x_ND = dataset.take(rows_N)
+        return (x_ND - mean_D if centred else x_ND).cpu().numpy()
+
+    return _baseline("probe/baseline_pixels", features, dataset, seed, test)
 
 
 def baseline_untrained(untrained: SparseAutoencoder, dataset: Dataset, seed: int, test: bool) -> dict[str, float]:

@@ -21,7 +21,7 @@ from spadam.models.spec import AutoencoderSpec
 from spadam.models.weights import load_weights, read_weights
 from spadam.optim.rows.touched import RowSamples, set_row_samples
 from spadam.sparsity import Selection
-from spadam.spec import Document, InputError, at_home, load, validate
+from spadam.spec import Document, InputError, at_home, earlier, load, validate
 
 
 class Output(NamedTuple):
@@ -36,15 +36,19 @@ class Output(NamedTuple):
 class SparseAutoencoder(nn.Module):
     r"""A sparse autoencoder with latent-major weights.
 
-    .. math:: s = x W_{enc}^T + b_{enc} \qquad z = act(s \cdot mask) \qquad \hat x = z W_{dec} + b_{dec}
+    .. math:: s = (x - p) W_{enc}^T + b_{enc} \qquad z = act(s \cdot mask) \qquad \hat x = z W_{dec} + b_{dec}
 
     In training mode a call uses the rule's training code and lets the rule learn; the weights' gradients are COO in the
     `sparse` and `gathered` executions, dense in `dense`; and every parameter is told which of its rows were touched:
     ``param.row_samples = (rows, counts, batch)``. In evaluation mode a call uses the evaluation code.
 
-    There is no pre-encoder bias. The encoder bias (L,) follows the weights row by row; the decoder bias (1, D) is one
-    row, always touched. Untied, the decoder starts as a copy of the encoder.
+    The pre-bias p is what `pre_bias` says: 0 (`none`), a buffer ``pre_bias`` (D,) that holds the mean of the training
+    samples (`mean`), or the decoder bias (`learned`), whose gradient then has two parts: what it adds to the
+    reconstruction, and what it takes from the encoder's inputs. The encoder bias (L,) follows the weights row by row;
+    the decoder bias (1, D) is one row, always touched. Untied, the decoder starts as a copy of the encoder.
     """
+
+    pre_bias: Tensor | None
 
     def __init__(self, spec: AutoencoderSpec, features: int) -> None:
         super().__init__()
@@ -55,6 +59,7 @@ class SparseAutoencoder(nn.Module):
         if not spec.tied:
             self.decoder_weight = nn.Parameter(torch.zeros(spec.latents, features))
         self.decoder_bias = nn.Parameter(torch.zeros(1, features))
+        self.register_buffer("pre_bias", torch.zeros(features) if spec.pre_bias == "mean" else None)
         self.rule = spec.rule.build(spec.latents)
         self.selector = Selector(spec.selection)
 
@@ -66,7 +71,7 @@ class SparseAutoencoder(nn.Module):
         """
         folder = at_home(folder, "folder")
         document = load(folder / "config.yaml")
-        model = document.data.get("model", {})
+        model = earlier.complete(document.data)["model"]
         spec = validate(AutoencoderSpec, Document(model, {}, str(folder / "config.yaml")), within="model.")
         tensors = read_weights(folder)
         autoencoder = cls(spec, tensors["decoder_bias"].shape[-1] if "decoder_bias" in tensors else 1)
@@ -86,12 +91,18 @@ class SparseAutoencoder(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, mean_D: Tensor | None = None) -> None:
-        """Draw the rows from N(0, 1/features); biases become 0, the decoder's ``mean_D`` where given."""
+        """Draw the rows from N(0, 1/features), and begin with the mean ``mean_D`` of the training samples (None: 0).
+
+        The encoder bias becomes 0, the decoder's the mean where `init_bias` says so, and so does the pre-bias.
+        """
         self.encoder_weight.normal_(generator=generator).div_(self.features**0.5)
         self.encoder_bias.zero_()
+        mean_D = self.decoder_bias.new_zeros(self.features) if mean_D is None else mean_D
         self.decoder_bias.zero_()
-        if mean_D is not None:
+        if self.spec.init_bias == "mean":
             self.decoder_bias.copy_(mean_D[None])
+        if self.pre_bias is not None:
+            self.pre_bias.copy_(mean_D)
         if not self.spec.tied:
             self.decoder_weight.copy_(self.encoder_weight)
         self.normalise()
@@ -100,10 +111,11 @@ class SparseAutoencoder(nn.Module):
     def fold_scale(self, scale: float) -> None:
         """Take samples as they are from now on, having been trained on samples times ``scale``.
 
-        With s the scale, :math:`s x W^T + b = s (x W^T + b/s)`: with every bias, and every score that the rule has
-        learnt, divided by s, the same latents are on, and codes and reconstructions are divided by s. The weights stay.
+        With s the scale, :math:`(s x - p) W^T + b = s ((x - p/s) W^T + b/s)`: when every bias, and every score that the
+        rule has learnt, is divided by s, the same latents are on, and codes and reconstructions are divided by s. The
+        weights stay.
         """
-        for bias in (self.encoder_bias, self.decoder_bias, getattr(self, "pre_bias", None)):
+        for bias in (self.encoder_bias, self.decoder_bias, self.pre_bias):
             if bias is not None:
                 bias.div_(scale)
         self.rule.divide_scores(scale)
@@ -115,7 +127,7 @@ class SparseAutoencoder(nn.Module):
         ``probe`` asks for the code that the probe sees, too; the pre-activations are computed once for both. Raises
         :class:`InputError` for what are no samples (B, D), as all that takes samples does.
         """
-        x_BD = self._samples(x_BD)
+        x_BD = self._inputs(x_BD)
         if not self.training:
             probe_code = self._encoded(x_BD, self.spec.probe_k) if probe else None
             return self._run(x_BD, self._evaluated(x_BD, None), "sparse", probe_code)
@@ -128,7 +140,7 @@ class SparseAutoencoder(nn.Module):
     @full_precision
     def reconstruct_as_trained(self, x_BD: Tensor) -> Output:
         """Reconstruct with the training code, in any mode, and change nothing."""
-        x_BD = self._samples(x_BD)
+        x_BD = self._inputs(x_BD)
         scored, _ = self._trained(x_BD, probe=False, observe=False)
         return self._run(x_BD, scored, self.spec.execution)
 
@@ -136,7 +148,7 @@ class SparseAutoencoder(nn.Module):
     @full_precision
     def scores(self, x_BD: Tensor) -> Tensor:
         """Pre-activations (B, L), without gradient."""
-        return self._scores(self._samples(x_BD))
+        return self._scores(self._inputs(x_BD))
 
     def _scores(self, x_BD: Tensor) -> Tensor:
         return torch.addmm(self.encoder_bias, x_BD, self.encoder_weight.T)
@@ -145,7 +157,7 @@ class SparseAutoencoder(nn.Module):
     @full_precision
     def encode(self, x_BD: Tensor, k: int | None = None) -> Code:
         """The evaluation code of ``x_BD``; ``k`` overrides how many latents per sample are on."""
-        return self._encoded(self._samples(x_BD), k)
+        return self._encoded(self._inputs(x_BD), k)
 
     @torch.no_grad()
     def _encoded(self, x_BD: Tensor, k: int | None) -> Code:
@@ -158,8 +170,11 @@ class SparseAutoencoder(nn.Module):
         sum_BD: Tensor = reference.decode(latents_P, code.values_P, offsets_B, self.decoder_rows)
         return sum_BD + self.decoder_bias
 
-    def _samples(self, x_BD: Tensor) -> Tensor:
-        """``x_BD``, in the type of the weights, if it may be samples (B, D): at least one in training."""
+    def _inputs(self, x_BD: Tensor) -> Tensor:
+        """What the encoder sees of samples: less the pre-bias, in the type of the weights.
+
+        Raises :class:`InputError` for what are no samples (B, D), or in training not one.
+        """
         weight = self.encoder_weight
         if x_BD.dim() != 2 or x_BD.shape[1] != self.features:
             rule, remedy = f"samples must be (samples, {self.features})", f"use x.reshape(-1, {self.features})"
@@ -168,7 +183,10 @@ class SparseAutoencoder(nn.Module):
             raise InputError("x", x_BD.dtype, "samples must be real numbers", "use x.float(), scaled as in training")
         if self.training and not x_BD.shape[0]:
             raise InputError("x", tuple(x_BD.shape), "a training batch must have a sample", "leave the batch out")
-        return x_BD if x_BD.dtype == weight.dtype else x_BD.to(weight.dtype)
+        x_BD = x_BD if x_BD.dtype == weight.dtype else x_BD.to(weight.dtype)
+        if self.spec.pre_bias == "learned":
+            return x_BD - self.decoder_bias
+        return x_BD if self.pre_bias is None else x_BD - self.pre_bias
 
     @torch.no_grad()
     def normalise(self, rows_R: Tensor | None = None) -> None:

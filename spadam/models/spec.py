@@ -39,6 +39,9 @@ class AutoencoderSpec(TaskSpec):
     """One matrix for encoder and decoder (their biases are always their own)."""
     activation: Literal["linear", "relu"] = "linear"
     """What happens to the values that the rule kept."""
+    pre_bias: Literal["none", "mean", "learned"] = "mean"
+    """What the encoder's inputs are taken about: 0 (the article), the mean of the training samples, or the decoder
+    bias, which then learns from both. With `mean` a constant added to all samples changes nothing."""
     init_bias: Literal["mean", "zero"] = "mean"
     """Where the decoder bias starts: the mean of the training samples, or 0."""
     decoder_norm: Literal["free", "unit"] = "free"
@@ -81,10 +84,11 @@ class AutoencoderSpec(TaskSpec):
     def build(self, features: int, generator: torch.Generator, mean_D: Tensor | None = None) -> Any:
         """The :class:`spadam.models.autoencoder.SparseAutoencoder` with fresh weights.
 
-        Rows are drawn from N(0, 1/features), biases are 0, the decoder's ``mean_D`` where `init_bias` says so.
+        Rows are drawn from N(0, 1/features), biases are 0, the decoder's and the pre-bias ``mean_D``, the mean of the
+        training samples, where `init_bias` and `pre_bias` say so.
         """
         model = imported("spadam.models.autoencoder.SparseAutoencoder")(self, features)
-        model.initialise(generator, mean_D if self.init_bias == "mean" else None)
+        model.initialise(generator, mean_D)
         return model
 
     def begin(self, dataset: Dataset, seed: int) -> Any:
@@ -99,8 +103,7 @@ class AutoencoderSpec(TaskSpec):
             rule = f"its weights take {size / 1e9:.3g} GB, and this machine has {memory / 1e9:.3g} GB of memory"
             remedy = f"lower it: there are {dataset.features} features"
             raise InputError("model.latents", self.latents, rule, remedy)
-        mean_D = dataset.train_mean() if self.init_bias == "mean" else None
-        return self.build(dataset.features, seeded("weights", seed), mean_D)
+        return self.build(dataset.features, seeded("weights", seed), dataset.train_mean())
 
     @override
     def rows_bound(self, batch_size: int) -> float | None:

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from spadam.config import RunConfig
+from spadam.config import RunConfig, stored_config
 from spadam.files import strict_json
-from spadam.spec import Document, validate
+from spadam.spec import Document
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.table import columns_of
 from spadam.sweep.running.task import identity_of
@@ -172,7 +172,7 @@ def _training(spec: TrackingSpec, who: Identity, config: RunConfig, folder: Path
 
 
 def _config(result: RunResult, folder: Path) -> RunConfig:
-    return validate(RunConfig, Document(result.config, {}, str(folder / "result.json")))
+    return stored_config(Document(result.config, {}, str(folder / "result.json")))
 
 
 def _cell(value: object) -> object:

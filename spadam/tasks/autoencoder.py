@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from spadam.data import Dataset
 from spadam.data.dataset import Batch
-from spadam.diagnostics import outliers, pictures
+from spadam.diagnostics import inputs, outliers, pictures
 from spadam.diagnostics.baselines import baselines
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.probe_regression import refit
@@ -153,7 +153,9 @@ class AutoencoderTask(Task):
 
     @override
     def warnings(self, dataset: Dataset, first: Mapping[str, Any]) -> list[Warned]:
-        return outliers.warn(dataset)
+        spec, k = self.autoencoder.spec, self.autoencoder.rule.k
+        by_chance = 1.0 if k is None else (1 - k / spec.latents) ** len(dataset.validation)
+        return inputs.warn(dataset.moments().gamma, spec.pre_bias, first, by_chance) + outliers.warn(dataset)
 
     @override
     def pictures(self, dataset: Dataset) -> dict[str, Picture]:

@@ -12,9 +12,9 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from spadam.config import RunConfig
+from spadam.config import RunConfig, stored_config
 from spadam.files import hold, holder, replacing, sync, write_atomic
-from spadam.spec import InputError, load, validate
+from spadam.spec import InputError, load
 from spadam.training.checkpoint_files import FOLDER, damage, digest_path, latest, remove_all, saved, step_of
 from spadam.training.result import read_result
 
@@ -106,6 +106,6 @@ def _link(path: Path, target: Path) -> None:
 def _is_of(folder: Path, config: RunConfig) -> bool:
     """Whether what lies in ``folder`` is of a training of ``config``."""
     try:
-        return validate(RunConfig, load(folder / CONFIG)).identity() == config.identity()
+        return stored_config(load(folder / CONFIG)).identity() == config.identity()
     except (InputError, OSError):
         return False

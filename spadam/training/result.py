@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from spadam.config import RunConfig
+from spadam.config import RunConfig, stored_config
 from spadam.diagnostics.warned import read_warning
 from spadam.files import check_folder, strict_json, write_atomic
-from spadam.spec import InputError, load, validate
+from spadam.spec import InputError, load
 
 Status = Literal["complete", "pruned", "diverged"]
 """How a training ended. `pruned`: a search cut it short. `diverged`: its loss was not finite or exploded; a result."""
@@ -40,7 +40,7 @@ def read_result(config: RunConfig, out: Path) -> RunResult | None:
     check_folder(out)
     if not (out / "config.yaml").exists():
         return None
-    known = validate(RunConfig, load(out / "config.yaml"))
+    known = stored_config(load(out / "config.yaml"))
     if known.identity() != config.identity():
         rule = "the folder holds a run of another configuration"
         raise InputError("--out", str(out), rule, "choose another folder, or remove this one")

@@ -22,6 +22,7 @@ import torch
 from spadam import kernels
 from spadam.config import RunConfig, TrainerSpec
 from spadam.data import Batches, Dataset
+from spadam.diagnostics import inputs
 from spadam.diagnostics.warned import Warned
 from spadam.faults import reach
 from spadam.files import LOCK, hold, replacing, strict_json, write_atomic
@@ -185,9 +186,9 @@ class _Training:
         status: Status = "diverged" if self.limits.diverged else "pruned" if self.cutter.pruned else "complete"
         last = self.telemetry.evaluations[-1]
         metrics = {name: value for name, value in last.items() if name not in ("epoch", "step", "time")}
-        metrics["data/scale"] = self.loaded.scale
         if status == "complete":
             self.telemetry.announce("fitting the probe" if self.refit else "evaluating")
+            metrics |= inputs.measure(self.loaded)
             metrics |= self.task.conclude(self.config, self.dataset, test=self.phase != "search", fit_probe=self.refit)
         result = RunResult(
             status=status,
@@ -235,7 +236,8 @@ class _Training:
         scale = self.dataset.scale
         if folded := self.task.fold_scale(scale):
             self.dataset = self.dataset.unscaled()
-        return {"data/scale": repr(scale), "samples": "as they are" if folded else "times data/scale"}
+        # one note only: of several the file's order, and so its bytes, would be chance
+        return {"trained with data/scale" if folded else "multiply samples by data/scale": repr(scale)}
 
     def _track(self, recorder: Recorder, result: RunResult) -> None:
         """Show what came of the run, once it is on the disk."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from spadam.config import RunConfig
+from spadam.diagnostics import inputs
 from spadam.diagnostics.diagnostic import Diagnostic, Setting, Step
 from spadam.diagnostics.metrics import COMMON, METRICS
 from spadam.diagnostics.registry import DIAGNOSTICS
@@ -173,11 +174,9 @@ def test_rows_are_counted_table_by_table() -> None:
 
 
 def test_the_registry_is_complete() -> None:
-    """What diagnostics name and what the first task's evaluations and conclusion give is all that is registered."""
+    """What diagnostics name, what is said of the samples, and what the first task's evaluations and conclusion give."""
     named = [name for kind in DIAGNOSTICS for name in kind.metrics]
     assert len(named) == len(set(named)), "a metric has one diagnostic"
-    of_data = {"data/scale"}
-    assert set(COMMON) <= set(named) | of_data
     document = {
         "data": {"name": "digits", "train_size": 200},
         "model": {"latents": 16, "rule": {"name": "top_k", "k": 2}},
@@ -187,12 +186,14 @@ def test_the_registry_is_complete() -> None:
     }
     config = validate(RunConfig, Document(document, {}, "test"))
     data = config.data.load()
+    said = set(inputs.measure(data))
+    assert set(COMMON) <= said | set(named)
     task = build_task(config, data)
-    found = set(task.conclude(config, data, test=True, fit_probe=True))
+    found = said | set(task.conclude(config, data, test=True, fit_probe=True))
     for split, rows in (("train", data.train), ("val", data.validation)):
         evaluation = task.evaluate(data, split, rows)  # type: ignore[arg-type]
         found |= set(evaluation.metrics) | set(evaluation.arrays)
-    assert found | set(named) | of_data == set(METRICS)
+    assert found | set(named) == set(METRICS)
     assert not found & set(named)
 
 

@@ -56,13 +56,13 @@ def code(model: SparseAutoencoder, x: Tensor, k: int | None = None) -> tuple[Ten
     return on, values
 
 
-@pytest.mark.parametrize("scale", ["unit_sq", "sqrt_d"])
-@pytest.mark.parametrize("activation", ["linear", "relu"])
+@pytest.mark.parametrize(("scale", "activation"), [("unit_sq", "linear"), ("sqrt_d", "relu")])
+@pytest.mark.parametrize("pre_bias", ["none", "mean", "learned"])
 @pytest.mark.parametrize("rule", RULE_NAMES)
 def test_folded_it_selects_the_same_and_reconstructs_in_units_of_the_data(
-    rule: str, activation: str, scale: str
+    rule: str, pre_bias: str, scale: str, activation: str
 ) -> None:
-    wanted = config(rule, scale, activation=activation, tied=False)
+    wanted = config(rule, scale, pre_bias=pre_bias, activation=activation, tied=False)
     data = wanted.data.load()
     model = trained(wanted, data).double()  # so that only the model's own arithmetic counts
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -89,7 +89,7 @@ def test_what_is_saved_takes_samples_as_they_are(tmp_path: Path) -> None:
     assert data.scale != 1
     assert result.metrics["data/scale"] == data.scale
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
-        assert file.metadata() == {"data/scale": repr(data.scale), "samples": "as they are"}
+        assert file.metadata() == {"trained with data/scale": repr(data.scale)}
     loaded = SparseAutoencoder.load(tmp_path)
     x = data.unscaled().take(data.validation)
     error = (loaded(x).reconstruction_BD - x).double().square().mean().item()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spadam.spec import InputError, Path_, Written
+from spadam.spec import InputError, Path_, Written, earlier
 from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.space import Axis
 from spadam.sweep.definition.spec import Sweep
@@ -47,6 +47,10 @@ def check_extends(sweep: Sweep, stored: Mapping[str, Any]) -> None:
         before, now = old.get(path, _ABSENT), new.get(path, _ABSENT)
         if before == now or (path[0] == "variants" and path[1] in added):
             continue
+        if before is _ABSENT and path[2:3] != ("space",):  # a key that there was not yet
+            before = earlier.meant(path[3:])
+            if before == now:
+                continue
         if path in GROWING and isinstance(before, int) and isinstance(now, int) and now > before:
             continue
         raise _changed(sweep, path, before, now)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from spadam.spec import Document, InputError
+from spadam.spec import Document, InputError, earlier
 from spadam.sweep.definition.reading import check
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
@@ -60,7 +60,8 @@ def recall(reader: Reader, name: str, stored: Stored | None = None) -> tuple[Swe
         known = reader.sweeps()
         remedy = f"choose from: {', '.join(known)}" if known else "run a sweep first"
         raise InputError("--sweep", name, "the storage must hold a sweep of this name", remedy)
-    sweep = check(Document(there["spec"], {}, f"sweep {name}"))
+    spec = earlier.complete_sweep(there["spec"], there["plan"]["facts"])
+    sweep = check(Document(spec, {}, f"sweep {name}"))
     return sweep, survey(sweep, stored), there
 
 
