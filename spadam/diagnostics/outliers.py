@@ -19,7 +19,7 @@ FURTHEST = 0.01
 """The share of samples that is looked at for outliers: those furthest from the mean."""
 
 MOST = 0.2
-"""Above this share of the sum of squares they are outliers. Of images they hold 2 to 4 %."""
+"""Above this share of the sum of squares they are outliers. Of images they hold some 2 %."""
 
 
 class Outliers(NamedTuple):
