@@ -5,82 +5,115 @@ Shapes: N samples, D features.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import override
 
+from spadam.data.mapped import check_ending, check_key, describe, map_file
+from spadam.data.per_sample import read_labels
 from spadam.data.plain_file import check_file
 from spadam.data.source import BaseDatasetSpec, tenth
 from spadam.spec import InputError, at_home
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
-    from spadam.data.dataset import Samples
+    from spadam.data.samples import Samples
 
-_KINDS = (".npy", ".safetensors")
+_OWN = ("validation", "test")
+"""Splits that may have files of their own, in the order in which their samples are numbered."""
 
 
 class ArraySpec(BaseDatasetSpec):
     """Your own samples: a .npy or .safetensors file of floats, memory-mapped; labels optional (without: no probe).
 
-    The file holds (N, D) numbers, or (N, …), which are flattened. Nothing is scaled. Values are checked as they are
-    read into batches, where they become float32.
+    The file holds (N, D) numbers, or (N, …), which are flattened. Values are checked as they are read into batches,
+    where they become float32. Validation and test are drawn from it, or have files of their own. What a mask or groups
+    say, they say of the samples of ``file``, or of all: those of ``validation_file`` and ``test_file`` then follow.
     """
 
     name: Literal["array"] = "array"
     file: str = Field(min_length=1)
     """The samples: a path below ``root``, or an absolute one."""
     key: str | None = None
-    """Which tensor of a .safetensors file; null: the only one."""
+    """Which tensor of a .safetensors file, and of those of validation and test; null: the only one."""
     labels: str | None = Field(default=None, min_length=1)
     """A file with one whole number per sample, classes counted from 0; null: no labels."""
     labels_key: str | None = None
-    """Which tensor of the labels' .safetensors file; null: the only one."""
+    """Which tensor of the labels' .safetensors file, and of those of validation and test; null: the only one."""
+    validation_file: str | None = Field(default=None, min_length=1)
+    """The validation samples, all of this file; null: they are drawn from ``file``."""
+    validation_labels: str | None = Field(default=None, min_length=1)
+    """Their labels; needed when there are labels."""
+    test_file: str | None = Field(default=None, min_length=1)
+    """The test samples, all of this file; null: they are drawn from ``file``."""
+    test_labels: str | None = Field(default=None, min_length=1)
+    """Their labels; needed when there are labels."""
     test_size: int | None = Field(default=None, ge=0)
     """Test samples; null: a tenth."""
 
     @model_validator(mode="after")
     def _agree(self) -> ArraySpec:
-        for argument, file, key in (("file", self.file, self.key), ("labels", self.labels, self.labels_key)):
-            key_name = "key" if argument == "file" else "labels_key"
-            suffix = None if file is None else Path(file).suffix
-            if file is not None and suffix not in _KINDS:
-                rule = "must be a .npy or a .safetensors file"
-                raise InputError(f"data.{argument}", file, rule, "save it as one of them")
-            if key is not None and suffix != ".safetensors":
-                rule = f"only a .safetensors file has keys, and data.{argument} is not one"
-                raise InputError(f"data.{key_name}", key, rule, "remove it")
+        named = self._named()
+        for argument, file in named.items():
+            check_ending(file, f"data.{argument}")
+        for key, kind in (("key", "file"), ("labels_key", "labels")):
+            files = {f"data.{name}": file for name, file in named.items() if name.endswith(kind)}
+            check_key(getattr(self, key), f"data.{key}", files)
+        for split in _OWN:
+            self._agree_on(split, named[f"{split}_file"], named[f"{split}_labels"])
         return self
 
+    def _agree_on(self, split: str, file: str | None, labels: str | None) -> None:
+        """Refuse what does not go together of a split's file, labels and size."""
+        size = getattr(self, f"{split}_size")
+        if file is not None and size is not None:
+            rule = f"the {split} samples are those of data.{split}_file, all of them"
+            raise InputError(f"data.{split}_size", size, rule, "remove it")
+        if labels is not None and (file is None or self.labels is None):
+            needed = f"data.{split}_file" if file is None else "data.labels"
+            rule = f"they need {needed} beside them"
+            raise InputError(f"data.{split}_labels", labels, rule, "add it, or remove them")
+        if file is not None and self.labels is not None and labels is None:
+            rule = f"data.{split}_file has none, and the samples of data.file have"
+            raise InputError(f"data.{split}_labels", None, rule, "give a file of them, or remove data.labels")
+
     def files(self) -> tuple[Path, ...]:
-        """The samples' file and, with labels, the labels' file."""
+        """Whatever files are given, of samples and of labels."""
         paths = []
-        for argument, file in (("data.file", self.file), ("data.labels", self.labels)):
+        for argument, file in self._named().items():
             if file is not None:
-                paths.append(self.folder / at_home(file, argument))
-                check_file(paths[-1], argument, file)
+                paths.append(self.folder / at_home(file, f"data.{argument}"))
+                check_file(paths[-1], f"data.{argument}", file)
         return tuple(paths)
 
     def read(self, files: tuple[Path, ...]) -> Samples:
         """Map the samples and read the labels. No sample is touched."""
-        from spadam.data.dataset import Samples
+        import torch
 
-        x = _open(files[0], self.key, "data.file", "data.key", self.file)
-        if x.ndim < 2 or x.numel() == 0 or not x.is_floating_point():
-            rule = f"must hold floats of size (samples, features) or (samples, …), not {_kind(x)}"
-            raise InputError("data.file", self.file, rule, "save it as a two-dimensional array of float32")
-        y_N = _read_labels(files[1], self, len(x)) if self.labels is not None else None
+        from spadam.data.samples import Samples
+
+        paths = dict(zip((name for name, file in self._named().items() if file is not None), files, strict=True))
+        x = self._map("file", paths["file"])
+        own = {split: self._map(f"{split}_file", paths[f"{split}_file"]) for split in _OWN if f"{split}_file" in paths}
+        for split, part in own.items():
+            if (features := part[0].numel()) != (wanted := x[0].numel()):
+                rule = f"its samples must have {wanted} features, as those of data.file have, not {features}"
+                raise InputError(f"data.{split}_file", getattr(self, f"{split}_file"), rule, "give samples of one kind")
+        labels = {"labels": len(x), **{f"{split}_labels": len(part) for split, part in own.items()}}
+        y = [self._label(name, paths[name], samples, most=len(x)) for name, samples in labels.items() if name in paths]
+        y_N = torch.cat(y) if y else None
         return Samples(
             x.view(len(x), -1),
             y_N,
             classes=None if y_N is None else int(y_N.max()) + 1,
             image_shape=(x.shape[1], x.shape[2]) if x.ndim == 3 else None,
             mapped=True,
+            apart={f"data.{split}_file": part.view(len(part), -1) for split, part in own.items()},
+            official_validation=len(own.get("validation", ())),
+            official_test=len(own.get("test", ())),
         )
 
     @property
@@ -89,50 +122,23 @@ class ArraySpec(BaseDatasetSpec):
         return self.labels is not None
 
     def default_sizes(self, pool: int) -> tuple[int, int]:
-        """A tenth for validation, and ``test_size`` or a tenth for test."""
-        return tenth(pool), tenth(pool) if self.test_size is None else self.test_size
+        """A tenth for validation, and ``test_size`` or a tenth for test; 0 for what has a file of its own."""
+        test = tenth(pool) if self.test_size is None else self.test_size
+        return 0 if self.validation_file is not None else tenth(pool), 0 if self.test_file is not None else test
 
+    def _named(self) -> dict[str, str | None]:
+        """Every file that may be given, by its key."""
+        own = {f"{split}_{what}": getattr(self, f"{split}_{what}") for split in _OWN for what in ("file", "labels")}
+        return {"file": self.file, "labels": self.labels, **own}
 
-def _read_labels(path: Path, spec: ArraySpec, samples: int) -> Tensor:
-    import torch
+    def _map(self, argument: str, path: Path) -> Tensor:
+        file = getattr(self, argument)
+        x = map_file(path, self.key if path.suffix == ".safetensors" else None, f"data.{argument}", "data.key", file)
+        if x.ndim < 2 or x.numel() == 0 or not x.is_floating_point():
+            rule = f"must hold floats of size (samples, features) or (samples, …), not {describe(x)}"
+            raise InputError(f"data.{argument}", file, rule, "save it as a two-dimensional array of float32")
+        return x
 
-    y = _open(path, spec.labels_key, "data.labels", "data.labels_key", spec.labels)
-    if y.shape != (samples,) or y.is_floating_point():
-        rule = f"must hold one whole number for each of the {samples} samples, not {_kind(y)}"
-        raise InputError("data.labels", spec.labels, rule, f"save it as {samples} integers")
-    y_N = y.to(torch.int64, copy=True)
-    low, high = int(y_N.min()), int(y_N.max())
-    if low < 0 or high >= samples:
-        rule = f"classes must be counted from 0, but the labels go from {low} to {high}"
-        raise InputError("data.labels", spec.labels, rule, "number the classes 0, 1, 2, …")
-    return y_N
-
-
-def _open(path: Path, key: str | None, argument: str, key_argument: str, file: object) -> Tensor:
-    """The tensor in ``path``, mapped and not read."""
-    import torch
-
-    from spadam.data.npy import map_npy  # here, because numpy takes its time to import
-    from spadam.data.tensors import map_tensor
-
-    if path.suffix == ".npy":
-        return _share(map_npy(path, argument, file))
-    flat, kind, shape = map_tensor(path, key, argument, key_argument, file)
-    dtype = getattr(torch, kind)
-    return _share(flat).view(dtype).view(shape) if flat.size else torch.empty(shape, dtype=dtype)
-
-
-def _share(array: np.ndarray[Any, Any]) -> Tensor:
-    """A tensor on the memory of ``array``, which is mapped read-only.
-
-    A writable private mapping would do without the warning, but the system refuses one that is larger than memory.
-    """
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(array)
-
-
-def _kind(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} of size {tuple(tensor.shape)}"
+    def _label(self, argument: str, path: Path, samples: int, most: int) -> Tensor:
+        key = self.labels_key if path.suffix == ".safetensors" else None
+        return read_labels(path, key, samples, getattr(self, argument), f"data.{argument}", most)

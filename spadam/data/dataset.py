@@ -1,4 +1,4 @@
-"""Samples in memory, and the three splits of them that a training sees.
+"""Samples with the three splits of them that a training sees, in the scale that it sees them in.
 
 Shapes: N samples, D features, M samples that were asked for, A true atoms.
 """
@@ -7,79 +7,41 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from spadam.data.moments import Moments, moments
+from spadam.data.samples import CHUNK, Samples, bytes_of
+from spadam.data.scale import Scaling, factor
 from spadam.data.splits import Splits
-from spadam.spec import InputError
 
 Batch = Tensor | tuple[Tensor, Tensor]
 """What a training step is given: ``(x_BD, y_B)`` of a set with labels, ``x_BD`` alone of one without."""
-
-_CHUNK = 1 << 22
-"""Elements worked on at a time in a pass over many samples."""
-
-_HASHED_BYTES = 1 << 28
-"""A memory-mapped set larger than this is hashed by rows that are evenly spread over it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """What a source holds, before it is split. Shared by every training of a process: do not change it in place."""
-
-    x: Tensor
-    """(N, D) float32; of a memory-mapped set any floating type. Images are in [0, 1]."""
-    y: Tensor | None = None
-    """(N,) int64 class of each sample, or None."""
-    classes: int | None = None
-    """Number of classes; None without labels."""
-    image_shape: tuple[int, int] | None = None
-    """(height, width) with height x width = D, when a sample is an image."""
-    atoms: Tensor | None = None
-    """(A, D) float32 dictionary of unit atoms that the samples were made from, when it is known."""
-    official_test: int = 0
-    """This many last samples are the set's own test part."""
-    mapped: bool = False
-    """``x`` lies in a file: it is read as it is used, has not been looked through for NaN, and cannot be written to."""
-
-    def to(self, device: torch.device | str) -> Samples:
-        """The samples on ``device``. Memory-mapped ones stay on the CPU, where their batches are moved from."""
-        if self.mapped or self.x.device == torch.device(device):
-            return self
-        tensors = {name: getattr(self, name) for name in ("x", "y", "atoms")}
-        return replace(self, **{name: t.to(device) for name, t in tensors.items() if t is not None})
-
-    @cached_property
-    def digest(self) -> str:
-        """sha256 of everything above, as hex."""
-        facts = (tuple(self.x.shape), str(self.x.dtype), self.classes, self.image_shape, self.official_test)
-        total = hashlib.sha256(repr(facts).encode())
-        x_ND = self.x
-        if self.mapped and x_ND.nbytes > _HASHED_BYTES:
-            rows = max(2, _HASHED_BYTES // x_ND[0].nbytes)
-            x_ND = x_ND[torch.linspace(0, len(x_ND) - 1, rows, dtype=torch.float64).long()]
-        for tensor in (x_ND, self.y, self.atoms):
-            total.update(b"none" if tensor is None else _bytes(tensor))
-        return total.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Samples with their splits: what a training is given.
 
-    Take rows with :meth:`take` or :meth:`batch`; ``x`` itself may have another type than float32 and lie in a file.
+    Take rows with :meth:`take` or :meth:`batch`, which multiply them by ``scale``; ``x`` itself is as it is stored, may
+    have another type than float32 and lie in a file.
     """
 
     samples: Samples
     splits: Splits
+    scaling: Scaling = "none"
+    """What ``scale`` was chosen for."""
+    scale: float = 1.0
+    """The number, exact in float32, that samples are multiplied by."""
 
     @property
     def x(self) -> Tensor:
-        """(N, D) every sample; float32, or the floating type of a memory-mapped file."""
+        """(N, D) samples, not scaled: float32, or the floating type of a mapped file.
+
+        Those of validation and test files are not among them.
+        """
         return self.samples.x
 
     @property
@@ -123,17 +85,12 @@ class Dataset:
         return self.samples.atoms
 
     def take(self, rows_M: Tensor) -> Tensor:
-        """The samples ``rows_M`` (int64 indices) as float32, (M, D).
+        """The samples ``rows_M`` (int64 indices) times the scale, as float32, (M, D).
 
         Raises :class:`InputError` when a memory-mapped sample holds what is not a finite float32 number.
         """
-        rows_M = rows_M.to(self.x.device)
-        x_MD = self.x.index_select(0, rows_M).to(torch.float32)
-        if self.samples.mapped and not x_MD.isfinite().all():
-            row = int(rows_M[(~x_MD.isfinite()).any(1)][0])
-            rule = f"sample {row} holds a value that is not a finite float32 number"
-            raise InputError("data.file", None, rule, "mend the sample or take it out")
-        return x_MD
+        x_MD = self.samples.take(rows_M.to(self.x.device))
+        return x_MD if self.scaling == "none" else x_MD.mul_(self.scale)
 
     def batch(self, rows_M: Tensor) -> Batch:
         """The samples ``rows_M`` as a training step takes them; see :data:`Batch`. Raises as :meth:`take` does."""
@@ -141,44 +98,53 @@ class Dataset:
         return x_MD if self.y is None else (x_MD, self.y.index_select(0, rows_M.to(self.y.device)))
 
     def moments(self) -> Moments:
-        """Mean and variance of every feature over the training split, (D,) float64.
+        """Of the training samples as they are stored, not scaled.
 
-        Reads every training sample, of a memory-mapped set too, forwards through the file. They are kept as long as
-        the samples are: trainings that share them share the pass.
+        Reads every one of them, of a memory-mapped set too, forwards through the file. They are kept as long as the
+        samples are: trainings that share them share the pass.
         """
         kept = _moments.setdefault(self.samples, {})
-        split = hashlib.sha256(_bytes(self.train)).digest()
+        split = hashlib.sha256(bytes_of(self.train)).digest()
         if split not in kept:
-            rows_N = self.train.sort().values
-            blocks = torch.split(rows_N, max(1, _CHUNK // self.features))
-            kept[split] = moments(self.take(rows) for rows in blocks)
+            rows_N = self.train.sort().values.to(self.x.device)
+            blocks = torch.split(rows_N, max(1, CHUNK // self.features))
+            kept[split] = moments(self.samples.take(rows) for rows in blocks)
         return kept[split]
 
     def train_mean(self) -> Tensor:
-        """Mean of every feature over the training split, (D,) float32."""
-        return self.moments().mean_D.float()
+        """Mean of every feature over the scaled training split, (D,) float32."""
+        return (self.moments().mean_D * self.scale).float()
+
+    def scaled(self, scaling: Scaling) -> Dataset:
+        """The same set, scaled as ``scaling`` says. Raises :class:`InputError` when its samples give no scale."""
+        if scaling == "none":
+            return self
+        return replace(self, scaling=scaling, scale=factor(scaling, self.moments()))
+
+    def unscaled(self) -> Dataset:
+        """The same set with its samples as they are stored."""
+        return replace(self, scaling="none", scale=1.0)
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same set with its tensors on ``device``; a memory-mapped one is returned as it is."""
         if self.samples.mapped:
             return self
-        return Dataset(self.samples.to(device), Splits(*(rows.to(device) for rows in self.splits)))
+        splits = Splits(*(rows.to(device) for rows in self.splits))
+        return replace(self, samples=self.samples.to(device), splits=splits)
 
     def content_hash(self) -> str:
-        """sha256 of samples, labels and splits, as hex: two runs with the same hash saw the same data.
+        """sha256 of samples, labels, splits and scaling, as hex: two runs with the same hash saw the same data.
 
         Computed when first asked for (0.2 s for 220 MB) and kept for other splits of the same samples. Of a
         memory-mapped set above 256 MiB that many bytes of evenly spread rows are hashed, not the whole file.
         """
         total = hashlib.sha256(self.samples.digest.encode())
         for rows in self.splits:
-            total.update(len(rows).to_bytes(8, "big") + _bytes(rows))
+            total.update(len(rows).to_bytes(8, "big") + bytes_of(rows))
+        if self.scaling != "none":
+            total.update(self.scaling.encode())
         return total.hexdigest()
 
 
 _moments: WeakKeyDictionary[Samples, dict[bytes, Moments]] = WeakKeyDictionary()
 """Of the training splits of samples, by their hashes."""
-
-
-def _bytes(tensor: Tensor) -> bytes | memoryview:
-    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data if tensor.numel() else b""

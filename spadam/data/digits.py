@@ -11,7 +11,7 @@ from typing_extensions import override
 from spadam.data.source import BaseDatasetSpec
 
 if TYPE_CHECKING:
-    from spadam.data.dataset import Samples
+    from spadam.data.samples import Samples
 
 _SAMPLES, _VALIDATION, _TEST = 1797, 300, 297
 _WHITE = 16.0
@@ -42,7 +42,7 @@ class DigitsSpec(BaseDatasetSpec):
         import torch
         from sklearn.datasets import load_digits  # here, because importing it takes longer than loading
 
-        from spadam.data.dataset import Samples
+        from spadam.data.samples import Samples
 
         images, digits = load_digits(return_X_y=True)
         assert images.shape == (_SAMPLES, 64), "the sizes of the splits rely on it"

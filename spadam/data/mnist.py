@@ -14,7 +14,7 @@ from spadam.spec import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from spadam.data.dataset import Samples
+    from spadam.data.samples import Samples
 
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _CLASSES = 10
@@ -62,7 +62,7 @@ class IdxSet(BaseDatasetSpec):
         import numpy as np
         import torch
 
-        from spadam.data.dataset import Samples
+        from spadam.data.samples import Samples
 
         parts = [_read_pair(*files[:2]), _read_pair(*files[2:])]
         (train_NHW, _), (test_NHW, _) = parts

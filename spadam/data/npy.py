@@ -31,8 +31,8 @@ class _Header(NamedTuple):
     offset: int
 
 
-def map_npy(path: Path, argument: str, value: object) -> NDArray[Any]:
-    """The numbers in ``path``, an existing file, mapped read-only.
+def map_npy(path: Path, argument: str, value: object, *, truth: bool = False) -> NDArray[Any]:
+    """The numbers in ``path``, an existing file, mapped read-only; with ``truth`` they may be truth values.
 
     Raises :class:`InputError` about ``argument`` when it holds none that torch knows, or not as many as it says.
     """
@@ -46,7 +46,7 @@ def map_npy(path: Path, argument: str, value: object) -> NDArray[Any]:
         refuse("holds Python objects, which are not read", "save an array of float32: array.astype(np.float32)")
     if dtype.names is not None or dtype.subdtype is not None:
         refuse(f"holds records ({dtype}), and plain numbers are expected", "save one field of it")
-    if dtype.kind not in "fiu":
+    if dtype.kind not in ("fiub" if truth else "fiu"):
         kind = _KINDS.get(dtype.kind, str(dtype))
         refuse(f"holds {kind} ({dtype}), and plain numbers are expected", "save an array of float32")
     if dtype.itemsize > _WIDEST:

@@ -6,17 +6,25 @@ A *source* is a specification that can read samples. Splits are drawn from what 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from spadam.data.splits import Sizes, count_batches, draw, fit
+from spadam.data.exclude import ExcludeSpec
+from spadam.data.mapped import check_ending, check_key
+from spadam.data.per_sample import read_groups, read_mask
+from spadam.data.plain_file import check_file
+from spadam.data.scale import Scaling
+from spadam.data.splits import Sizes, count_batches, fit
+from spadam.data.splitting import split
 from spadam.spec import InputError, Spec, at_home
 
 if TYPE_CHECKING:
-    from spadam.data.dataset import Dataset, Samples
+    from spadam.data.dataset import Dataset
+    from spadam.data.samples import Samples
 
 
 class BaseDatasetSpec(Spec, ABC):
@@ -39,6 +47,24 @@ class BaseDatasetSpec(Spec, ABC):
     """Validation samples, taken from the training part; null: the set's own default; 0: no validation."""
     split_seed: int = Field(default=0, ge=0)
     """Which samples are in which split."""
+    scale: Scaling = "none"
+    """One number that all samples are multiplied by, so that an lr or an eps means the same on other data: `unit_sq`
+    makes the mean square of their norms 1, `sqrt_d` the mean of their norms √features, both over the training samples.
+    It is the metric data/scale; saved weights take samples as they are."""
+    groups: str | None = Field(default=None, min_length=1)
+    """A .npy or .safetensors file with one whole number a sample, such as the document that it comes from: samples of a
+    group are all in the same split. Validation and test take whole groups until they have their sizes, so each may have
+    up to one group more."""
+    groups_key: str | None = None
+    """Which tensor of the groups' .safetensors file; null: the only one."""
+    exclude: ExcludeSpec | None = None
+    """Samples that are in no split; null: none are."""
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> BaseDatasetSpec:
+        check_ending(self.groups, "data.groups")
+        check_key(self.groups_key, "data.groups_key", {"data.groups": self.groups})
+        return self
 
     def load(self) -> Dataset:
         """Read the set and split it.
@@ -50,9 +76,14 @@ class BaseDatasetSpec(Spec, ABC):
         from spadam.data.dataset import Dataset  # here, because torch takes seconds to import
 
         whole = self.whole
-        samples = _given.get(whole) or _read(whole, tuple(_stamp(path) for path in self.files()))
-        pool = len(samples.x) - samples.official_test
-        return Dataset(samples, draw(pool, self.fit_sizes(pool), samples.official_test, self.split_seed))
+        samples = _given.get(whole)
+        if samples is None:
+            beside = tuple((key, _stamp(path)) for key, path in self._beside().items())
+            samples = _read(whole, tuple(map(_stamp, self.files())), beside)
+        splits = split(samples, self.exclude, self.fit_sizes, self.split_seed)
+        if self.groups is not None:
+            self._check_left(len(splits.train))
+        return Dataset(samples, splits).scaled(self.scale)
 
     def fit_sizes(self, pool: int) -> Sizes:
         """The sizes of the splits if ``pool`` samples are there to be split. Raises :class:`InputError` if too few."""
@@ -62,9 +93,16 @@ class BaseDatasetSpec(Spec, ABC):
         return sizes
 
     @property
+    def sizes(self) -> Sizes | None:
+        """The sizes of the splits, where they are known before anything is read. Raises as :meth:`fit_sizes` does."""
+        known = self.groups is None and self.exclude is None and self.pool is not None
+        return self.fit_sizes(self.pool) if known and self.pool is not None else None
+
+    @property
     def whole(self) -> BaseDatasetSpec:
         """What is read: the same for all that only split or batch it differently."""
-        return self.model_copy(update={name: BaseDatasetSpec.model_fields[name].default for name in _SPLITTING})
+        changes = {name: BaseDatasetSpec.model_fields[name].default for name in _SPLITTING}
+        return self.model_copy(update={**changes, "exclude": self.exclude and self.exclude.read})
 
     @abstractmethod
     def files(self) -> tuple[Path, ...]:
@@ -88,13 +126,30 @@ class BaseDatasetSpec(Spec, ABC):
         """Whether its samples have classes."""
         return True
 
+    def _check_left(self, train: int) -> None:
+        """Refuse what whole groups in validation and test have left to train on."""
+        if self.train_size is not None and train < self.train_size:
+            rule = f"validation and test take whole groups, which leaves {train} samples"
+            raise InputError("data.train_size", self.train_size, rule, f"set it to {train} or less, or null")
+        count_batches(train, self.batch_size)
+
+    def _beside(self) -> dict[str, Path]:
+        """The files that say something of each sample, by the keys that name them; checked as :meth:`files` does."""
+        named = {"groups": self.groups, "exclude.mask": None if self.exclude is None else self.exclude.mask}
+        found = {}
+        for key, file in named.items():
+            if file is not None:
+                found[key] = self.folder / at_home(file, f"data.{key}")
+                check_file(found[key], f"data.{key}", file)
+        return found
+
     @property
     def folder(self) -> Path:
         """``root`` as a path."""
         return at_home(self.root, "data.root")
 
 
-_SPLITTING = ("batch_size", "train_size", "validation_size", "split_seed")
+_SPLITTING = ("batch_size", "train_size", "validation_size", "split_seed", "scale")
 """Fields that do not change what is read."""
 
 
@@ -123,8 +178,15 @@ def give(spec: BaseDatasetSpec, samples: Samples) -> None:
 
 
 @lru_cache(maxsize=2)
-def _read(spec: BaseDatasetSpec, stamps: tuple[_Stamp, ...]) -> Samples:
-    return spec.read(tuple(stamp.path for stamp in stamps))
+def _read(spec: BaseDatasetSpec, stamps: tuple[_Stamp, ...], beside: tuple[tuple[str, _Stamp], ...]) -> Samples:
+    samples = spec.read(tuple(stamp.path for stamp in stamps))
+    paths, lengths = {key: stamp.path for key, stamp in beside}, (samples.pool, samples.count)
+    groups = mask = None
+    if "groups" in paths:
+        groups = read_groups(paths["groups"], spec.groups_key, lengths, spec.groups)
+    if spec.exclude is not None and "exclude.mask" in paths:
+        mask = read_mask(paths["exclude.mask"], spec.exclude.mask_key, lengths, spec.exclude.mask)
+    return samples if groups is None and mask is None else replace(samples, groups=groups, mask=mask)
 
 
 def tenth(pool: int) -> int:

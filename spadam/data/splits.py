@@ -79,18 +79,37 @@ def count_batches(samples: int, batch_size: int) -> int:
     return samples // batch_size
 
 
-def draw(samples: int, sizes: Sizes, official_test: int, seed: int) -> Splits:
-    """Draw the splits of ``samples`` samples; ``official_test`` further ones behind them are test samples as they are.
+def draw(rows_P: Tensor, sizes: Sizes, seed: int, groups_P: Tensor | None = None) -> Splits:
+    """Draw the splits of the samples ``rows_P``, int64 indices.
 
-    The test part is cut from the drawn order first and the training part last: another ``train_size`` changes neither
-    of the other two, another ``validation_size`` not the test part.
+    The test part is cut from the drawn order first and the training part last: another ``train`` size changes neither
+    of the other two, another ``validation`` size not the test part. With ``groups_P``, the group of each sample, test
+    and validation take whole groups in a drawn order until they have their sizes: each has at most one group more than
+    it asks for, and no group is in two splits. A part of size 0 is empty, and training has at most ``train`` samples.
     """
-    assert not (official_test and sizes.test), "a set has official test samples or a drawn test part, not both"
     import torch
 
-    order_N = torch.randperm(samples, generator=seeded("split", seed))
-    behind_test = sizes.test + sizes.validation
-    test, validation = order_N[: sizes.test], order_N[sizes.test : behind_test]
-    if official_test:
-        test = torch.arange(samples, samples + official_test)
-    return Splits(order_N[behind_test : sum(sizes)], validation, test)
+    order_P = torch.randperm(len(rows_P), generator=seeded("split", seed))
+    if groups_P is None:
+        behind_test = sizes.test + sizes.validation
+        parts = order_P[behind_test : sum(sizes)], order_P[sizes.test : behind_test], order_P[: sizes.test]
+    else:
+        split_P = _assign(groups_P, sizes, seed)[order_P]
+        train, validation, test = (order_P[split_P == split] for split in range(3))
+        parts = train[: sizes.train], validation, test
+    return Splits(*(rows_P[part] for part in parts))
+
+
+def _assign(groups_P: Tensor, sizes: Sizes, seed: int) -> Tensor:
+    """The split of each sample by its group: the place in :class:`Splits`, (P,)."""
+    import torch
+
+    _, group_P, counts_G = torch.unique(groups_P, return_inverse=True, return_counts=True)
+    split_G = torch.zeros_like(counts_G)
+    order_G = torch.randperm(len(counts_G), generator=seeded("groups", seed))
+    before_G = counts_G[order_G].cumsum(0) - counts_G[order_G]  # samples of the groups that were drawn before
+    test_G = before_G < sizes.test
+    taken = int(counts_G[order_G][test_G].sum())
+    split_G[order_G[(before_G < taken + sizes.validation) & ~test_G]] = 1
+    split_G[order_G[test_G]] = 2
+    return split_G[group_P]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from spadam.data.dataset import Samples
+    from spadam.data.samples import Samples
 
 _MOST_NUMBERS = 1 << 32
 """16 GB."""
@@ -88,7 +88,7 @@ class SyntheticSpec(BaseDatasetSpec):
         """
         import torch
 
-        from spadam.data.dataset import Samples
+        from spadam.data.samples import Samples
 
         atoms_AD = torch.randn(
             self.atoms, self.features, dtype=torch.float64, generator=seeded("dictionary", self.seed)

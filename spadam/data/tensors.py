@@ -26,13 +26,16 @@ TYPES = {
 }
 """torch's names of what the format calls otherwise."""
 
+_TRUTH = {"BOOL": "bool"}
+
 
 def map_tensor(
-    path: Path, key: str | None, argument: str, key_argument: str, value: object
+    path: Path, key: str | None, argument: str, key_argument: str, value: object, *, truth: bool = False
 ) -> tuple[NDArray[Any], str, list[int]]:
     """The bytes of the tensor called ``key`` in ``path``, an existing file, mapped read-only; torch's type, and sizes.
 
-    Raises :class:`InputError` about ``argument`` or ``key_argument`` when it is not there, or is not read.
+    With ``truth`` it may hold truth values. Raises :class:`InputError` about ``argument`` or ``key_argument`` when it
+    is not there, or is not read.
     """
     # the library checks the header; its own tensors for torch cannot be larger than memory
     try:
@@ -59,11 +62,12 @@ def map_tensor(
     with path.open("rb") as raw:
         header_bytes = int.from_bytes(raw.read(8), "little")
         entry = json.loads(raw.read(header_bytes))[keys[0] if key is None else key]
-    if entry["dtype"] not in TYPES:
+    types = TYPES | _TRUTH if truth else TYPES
+    if entry["dtype"] not in types:
         rule = f"{path} holds numbers of type {entry['dtype']}, and {entry['dtype']} is not read"
         raise InputError(argument, value, rule, "save it as float32")
     begin, end = entry["data_offsets"]
     if begin == end:  # there is nothing to map
-        return np.empty(0, np.uint8), TYPES[entry["dtype"]], entry["shape"]
+        return np.empty(0, np.uint8), types[entry["dtype"]], entry["shape"]
     flat = np.memmap(path, np.uint8, mode="r", offset=8 + header_bytes + begin, shape=(end - begin,))
-    return flat, TYPES[entry["dtype"]], entry["shape"]
+    return flat, types[entry["dtype"]], entry["shape"]

@@ -14,13 +14,16 @@ UNCENTRED = 0.5
 DEAD_AT_START = 0.1
 """Above this share of latents that no sample selects before the first step something is wrong with the inputs."""
 
+CODES = ("uncentred_inputs", "dead_at_start", "outliers")
+"""The warnings that are of the inputs: a short training gives them as a long one does."""
+
 _BY_CHANCE = 0.01
 """A share of dead latents tells nothing where so many would be left out by chance."""
 
 
 def measure(dataset: Dataset) -> dict[str, float]:
     """Numbers of the training samples, by their names."""
-    return {"data/gamma": dataset.moments().gamma}
+    return {"data/gamma": dataset.moments().gamma, "data/scale": dataset.scale}
 
 
 def warn(gamma: float, pre_bias: str, first: Mapping[str, Any], dead_by_chance: float) -> list[Warned]:

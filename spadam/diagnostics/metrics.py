@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from spadam.diagnostics.data_metrics import OF_DATA
 from spadam.diagnostics.metric import Metric, Split
 from spadam.spec import InputError
 
@@ -17,7 +18,7 @@ _TRAIN = "training split, at most 10,000 samples"
 _VALIDATION = "validation split"
 _TEST = "test split"
 _SINCE = "training steps since the last report"
-_MSE = "Sum of the squared errors over samples x features"
+_MSE = "Sum of the squared errors over samples x features, of samples as they are trained on (times data/scale)"
 _FVU = "Sum of the squared errors over the sum of squares about the per-feature mean of the evaluated samples"
 _EVALUATED = "reconstructed with the evaluation code"
 _SPREAD: dict[str, Any] = {"least": 2, "undefined": "all samples of the split are equal"}
@@ -51,14 +52,9 @@ def _reconstruction() -> list[Metric]:
     return metrics
 
 
-def _data() -> list[Metric]:
-    formula = "Norm of the mean over norm of the standard deviation, both over the features: 0 for centred inputs."
-    equal = "all training samples are equal"
-    return [Metric("data/gamma", "1", "training split", formula, searchable=False, final=True, undefined=equal)]
-
-
 def _loss() -> list[Metric]:
-    formula = "Mean of what was optimised: the squared error as `model.reduction` says, plus the rule's L1 term."
+    error = "the squared error as `model.reduction` says, of samples times data/scale"
+    formula = f"Mean of what was optimised: {error}, plus the rule's L1 term."
     return [Metric("train/loss_stream", "loss", "training batches of the last epoch", formula)]
 
 
@@ -258,7 +254,7 @@ def _time() -> list[Metric]:
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in [*_data(), *_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
+    for metric in [*OF_DATA, *_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
 }
 """Every metric by its name."""
 
@@ -267,6 +263,7 @@ COMMON: dict[str, Metric] = {
     name: METRICS[name]
     for name in (
         "data/gamma",
+        "data/scale",
         "train/loss_stream",
         "sparsity/rows_touched",
         "sparsity/rows_touched_expected",

@@ -107,6 +107,19 @@ class SparseAutoencoder(nn.Module):
             self.decoder_weight.copy_(self.encoder_weight)
         self.normalise()
 
+    @torch.no_grad()
+    def fold_scale(self, scale: float) -> None:
+        """Take samples as they are from now on, having been trained on samples times ``scale``.
+
+        With s the scale, :math:`(s x - p) W^T + b = s ((x - p/s) W^T + b/s)`: when every bias, and every score that the
+        rule has learnt, is divided by s, the same latents are on, and codes and reconstructions are divided by s. The
+        weights stay.
+        """
+        for bias in (self.encoder_bias, self.decoder_bias, self.pre_bias):
+            if bias is not None:
+                bias.div_(scale)
+        self.rule.divide_scores(scale)
+
     @full_precision
     def forward(self, x_BD: Tensor, probe: bool = False) -> Output:
         """Reconstruct ``x_BD`` with the training code in training mode, with the evaluation code otherwise.

@@ -16,6 +16,8 @@ class BatchTopK(Rule):
     Reference: Bussmann, Leask and Nanda, "BatchTopK Sparse Autoencoders", 2024.
     """
 
+    score_buffers = ("threshold_sum",)
+
     threshold_sum: Tensor
     batches: Tensor
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,9 @@ class Rule(nn.Module, ABC):
     k: int | None
     """Latents per sample, or their number on average; None for a rule that has no such number."""
 
+    score_buffers: ClassVar[tuple[str, ...]] = ()
+    """The buffers that hold scores, or sums of scores: what is divided when all scores are."""
+
     @override
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move to a device, but keep the types of buffers: a count or a mean in bfloat16 would soon stand still."""
@@ -71,6 +74,12 @@ class Rule(nn.Module, ABC):
 
     def observe(self, selection: Selection, scores_P: Tensor) -> None:
         """Take note of a training batch: what is on, and its scores, (P,)."""
+
+    @torch.no_grad()
+    def divide_scores(self, by: float) -> None:
+        """Choose from scores divided by a number above 0 what was chosen from them before."""
+        for name in self.score_buffers:
+            self.get_buffer(name).div_(by)
 
     def penalty(self, values_P: Tensor, batch: int) -> Tensor | None:
         """The rule's own term of the loss, given the code of ``batch`` samples, (P,); None when it has none."""

@@ -17,11 +17,15 @@ class _Then(NamedTuple):
     """Where the key stands in a configuration."""
     value: Any
     """What was done before it was there."""
-    owner: str
-    """The `name` of what has the key; another has none. An autoencoder need not say that it is one."""
+    owner: str | None
+    """The `name` of what has the key; another has none. An autoencoder need not say that it is one. None: today's
+    default does the same, so that nothing must be said of it."""
 
 
-_THEN = (_Then(("model", "pre_bias"), "none", owner="autoencoder"),)
+_THEN = (
+    _Then(("model", "pre_bias"), "none", owner="autoencoder"),
+    _Then(("data", "scale"), "none", owner=None),
+)
 
 
 def meant(path: Sequence[object]) -> Any:
@@ -55,6 +59,8 @@ def complete_sweep(spec: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[st
 
 def _put(config: dict[str, Any], then: _Then, named: bool = False) -> None:
     """Set the key where it is missing and has an owner; with ``named`` only if the owner says its name."""
+    if then.owner is None:
+        return
     *parents, key = then.path
     holder: Any = config
     for name in parents:

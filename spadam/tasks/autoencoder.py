@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from spadam.data import Dataset
 from spadam.data.dataset import Batch
-from spadam.diagnostics import inputs, pictures
+from spadam.diagnostics import inputs, outliers, pictures
 from spadam.diagnostics.baselines import baselines
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.probe_regression import refit
@@ -155,11 +155,16 @@ class AutoencoderTask(Task):
     def warnings(self, dataset: Dataset, first: Mapping[str, Any]) -> list[Warned]:
         spec, k = self.autoencoder.spec, self.autoencoder.rule.k
         by_chance = 1.0 if k is None else (1 - k / spec.latents) ** len(dataset.validation)
-        return inputs.warn(dataset.moments().gamma, spec.pre_bias, first, by_chance)
+        return inputs.warn(dataset.moments().gamma, spec.pre_bias, first, by_chance) + outliers.warn(dataset)
 
     @override
     def pictures(self, dataset: Dataset) -> dict[str, Picture]:
         return pictures.draw(self.autoencoder, dataset)
+
+    @override
+    def fold_scale(self, scale: float) -> bool:
+        self.autoencoder.fold_scale(scale)
+        return True
 
     @override
     def provenance(self) -> dict[str, str]:

@@ -113,6 +113,13 @@ class Task(ABC):
         """Pictures of what was trained by their names; none where there is nothing to see."""
         return {}
 
+    def fold_scale(self, scale: float) -> bool:
+        """Have the model take samples as they are, having been trained on samples times ``scale``.
+
+        False when it cannot: then it is saved as it is, and who uses it must scale.
+        """
+        return False
+
     def provenance(self) -> dict[str, str]:
         """How its numbers came about on this machine, beside what is recorded of every training."""
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,9 +14,11 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from spadam.sweep.definition.relative_axes import LR
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.forecast.forecast import Forecast, Space
 from spadam.sweep.forecast.lr_pilot import Centre, snippet
+from spadam.sweep.forecast.sizes import absolute_axes
 from spadam.terminal.tables import print_table
 from spadam.text import byte_size, count, duration, share
 from spadam.training.progress import Progress
@@ -68,6 +70,8 @@ def show_forecast(console: Console, found: Forecast) -> None:
         bounds = any(sight.rehearsal.rows_bound is not None for sight in found.sights)
         bound = "; at most: 1-(1-k/n)^B" if bounds else ""
         _say(console, f"[dim]expected: 1-(1-p)^B, p being each row's density{bound}[/]")
+        for line in _sizes(found):
+            _say(console, line)
     for space in found.spaces:
         _say(console, "")
         _show_space(console, found, space)
@@ -118,13 +122,38 @@ def _trainings(found: Forecast) -> Table:
 
 def _rows(found: Forecast) -> Table:
     steps = max(sight.rehearsal.steps for sight in found.sights)
-    table = _table(f"Rows, first {steps} steps", "touched", "expected", "at most", "in 2-90 % of steps")
+    headings = ("touched", "expected", "at most", "in 2-90 % of steps", "gradient rms")
+    table = _table(f"Rows, first {steps} steps", *headings)
     for sight in found.sights:
         seen = sight.rehearsal
         name = f"  {sight.end[0]} = {_value(sight.end[1])}" if sight.end else sight.variant
         shares = (seen.rows_touched, seen.rows_expected, seen.rows_bound, seen.rows_intermittent)
-        table.add_row(escape(name), *map(share, shares))
+        gradient = None if sight.sizes is None else sight.sizes.gradient
+        table.add_row(escape(name), *map(share, shares), "-" if gradient is None else f"{gradient:.2g}")
     return table
+
+
+def _sizes(found: Forecast) -> Iterator[str]:
+    """How large gradients and inputs are before the first step, and which numbers are to be held against that."""
+    sized = [(sight.variant, sight.sizes) for sight in found.sights if sight.sizes is not None]
+    if gradients := [sizes.gradient for _, sizes in sized if sizes.gradient is not None]:
+        low, high = min(gradients), max(gradients)
+        spread = f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}, a factor of {high / low:.3g}"
+        yield f"[dim]gradient rms: over touched rows, before the first step; {spread}[/]"
+    for scaling, square in dict.fromkeys((sizes.scaling, sizes.square) for _, sizes in sized):
+        names = dict.fromkeys(name for name, sizes in sized if (sizes.scaling, sizes.square) == (scaling, square))
+        axes = list(dict.fromkeys(axis for name in names for axis in absolute_axes(found.sweep, name)))
+        yield f"[bold]Scale[/]: data.scale: {scaling}, mean |x|² = {square:.3g}{_assumed(axes, scaling)}"
+
+
+def _assumed(axes: Sequence[str], scaling: str) -> str:
+    """What the ranges of ``axes`` take for granted."""
+    if not axes:
+        return ""
+    named = " and ".join("optimizer.lr around declared centres" if axis == LR else axis for axis in axes)
+    if scaling == "unit_sq":
+        return f", as {named} assume{'s' * (len(axes) == 1)}"
+    return f"; {named} mean{'s' * (len(axes) == 1)} the same on other data with data.scale: unit_sq only"
 
 
 def _show_space(console: Console, found: Forecast, space: Space) -> None:
@@ -181,6 +210,10 @@ def _losses(centres: Sequence[Centre]) -> Table:
         table.add_row(f"{lr:g}", *cells)
     table.add_row("declared", *(f"{centre.declared:g}" for centre in centres))
     table.add_row("measured", *("-" if c.measured is None else f"* {c.measured:g}" for c in centres))
+    if any(centre.sizes is not None for centre in centres):
+        table.add_row("data.scale", *("-" if c.sizes is None else c.sizes.scaling for c in centres))
+        gradients = [None if centre.sizes is None else centre.sizes.gradient for centre in centres]
+        table.add_row("gradient rms", *("-" if rms is None else f"{rms:.2g}" for rms in gradients))
     return table
 
 

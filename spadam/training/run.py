@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -222,12 +222,22 @@ class _Training:
         }
 
     def _save(self, out: Path, result: RunResult) -> None:
-        save_weights(self.task.model, out)
+        save_weights(self.task.model, out, self._fold_scale())
         reach("worker: before the result")
         write_result(result, out)
         reach("worker: result written")
         checkpoint_files.remove_all(out / checkpoint_files.FOLDER)
         (out / LOCK).unlink()  # a finished folder needs none: who comes now finds the result
+
+    def _fold_scale(self) -> dict[str, str]:
+        """Have the model take samples as they are, if it can; what to note beside weights trained on scaled samples."""
+        if self.dataset.scaling == "none":
+            return {}
+        scale = self.dataset.scale
+        if folded := self.task.fold_scale(scale):
+            self.dataset = self.dataset.unscaled()
+        # one note only: of several the file's order, and so its bytes, would be chance
+        return {"trained with data/scale" if folded else "multiply samples by data/scale": repr(scale)}
 
     def _track(self, recorder: Recorder, result: RunResult) -> None:
         """Show what came of the run, once it is on the disk."""
@@ -264,15 +274,15 @@ class _Training:
         return Recorder(ledger, tracker)
 
 
-def save_weights(model: torch.nn.Module, out: Path) -> None:
-    """Write the weights of ``model`` to ``out``/model.safetensors, whole or not at all.
+def save_weights(model: torch.nn.Module, out: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write the weights of ``model`` to ``out``/model.safetensors, whole or not at all, with ``notes`` as metadata.
 
     Raises OSError when they cannot be written.
     """
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     with replacing(out / "model.safetensors") as temporary:
         try:
-            safetensors.torch.save_file(tensors, temporary)
+            safetensors.torch.save_file(tensors, temporary, metadata=dict(notes) if notes else None)
         except safetensors.SafetensorError as error:  # what it makes of an OSError
             raise OSError(f"{out / 'model.safetensors'}: {error}") from error
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
 
-from spadam.data import ArraySpec, Batches, dataset
+from spadam.data import ArraySpec, Batches, samples
 from spadam.spec import InputError
 
 
@@ -106,7 +106,7 @@ def test_a_file_larger_than_memory_is_mapped_and_not_read(tmp_path, write, monke
     assert data.x.shape == (1 << 18, 1 << 20)
     batches = Batches(data, data.train, 4, seed=0)
     assert next(iter(batches)).shape == (4, 1 << 20)
-    monkeypatch.setattr(dataset, "_HASHED_BYTES", 1 << 24)
+    monkeypatch.setattr(samples, "_HASHED_BYTES", 1 << 24)
     assert len(data.content_hash()) == 64
 
 
@@ -129,7 +129,7 @@ def test_a_value_that_is_no_float32_is_told_when_it_is_read(tmp_path, x, value):
 
 
 def test_the_hash_of_a_large_file_is_of_rows_spread_over_it(tmp_path, x, monkeypatch):
-    monkeypatch.setattr(dataset, "_HASHED_BYTES", 20 * 6 * 4)
+    monkeypatch.setattr(samples, "_HASHED_BYTES", 20 * 6 * 4)
     hashes = set()
     for row in (None, 0, 49):  # the first and the last are always among them
         changed = x.copy()

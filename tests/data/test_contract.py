@@ -45,6 +45,10 @@ def test_member_has_the_common_fields_and_defaults(member):
         "train_size": None,
         "validation_size": None,
         "split_seed": 0,
+        "scale": "none",
+        "groups": None,
+        "groups_key": None,
+        "exclude": None,
     }
 
 

@@ -11,7 +11,7 @@ from spadam.spec import InputError
 from support.paths import ROOT
 
 GROUPS: dict[str, list[str]] = {
-    "data": ["gamma"],
+    "data": ["gamma", "scale"],
     "train": ["mse", "fvu", "mse_training_code", "fvu_training_code", "loss_stream"],
     "val": ["mse", "fvu"],
     "test": ["mse", "fvu", "mse_training_code", "fvu_training_code"],

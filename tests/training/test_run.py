@@ -248,7 +248,7 @@ def test_weights_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     kept = load_file(tmp_path / "model.safetensors")
     assert all(torch.equal(kept[name], value) for name, value in model.state_dict().items())
 
-    def half(tensors: Any, path: Path) -> None:
+    def half(tensors: Any, path: Path, metadata: Any) -> None:
         path.write_bytes(b"half")
         raise SafetensorError("I/O error: No space left on device")
 

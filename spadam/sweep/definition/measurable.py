@@ -31,7 +31,7 @@ class Available(NamedTuple):
     @classmethod
     def by(cls, spec: DatasetSpec) -> Available:
         """What is known before anything is read."""
-        sizes = None if spec.pool is None else spec.fit_sizes(spec.pool)
+        sizes = spec.sizes
         train = sizes.train if sizes else spec.train_size
         return cls(spec.labelled, train, sizes.validation if sizes else spec.validation_size)
 

@@ -11,10 +11,11 @@ from statistics import fmean
 from typing import NamedTuple
 
 from spadam.config import RunConfig
-from spadam.sweep.definition.relative_axes import PLACEHOLDER
+from spadam.sweep.definition.relative_axes import PLACEHOLDER, scale_key
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep, Variant
 from spadam.sweep.forecast.rehearsal import Rehearsal, rehearse
+from spadam.sweep.forecast.sizes import Sizes, gauge
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.store.attempts import Record
 from spadam.training.gradient_scale import gradient_rms
@@ -32,6 +33,8 @@ class Sight(NamedTuple):
     end: tuple[str, Value] | None
     """The axis that was at one of its ends, and the value there; None: all were at their centres."""
     rehearsal: Rehearsal
+    sizes: Sizes | None = None
+    """How large samples and gradient are there."""
 
 
 class Costs(NamedTuple):
@@ -66,11 +69,14 @@ def look(sweep: Sweep, variants: Sequence[str], announce: Announce) -> list[Sigh
     # The first training of a process imports and allocates: that is not what a training takes.
     rehearse(wanted[0][-1], steps=1, progress=announce("warming up", 0, len(wanted)))
     sights: list[Sight] = []
+    sizes: dict[str, Sizes] = {}
     for number, (name, world, end, config) in enumerate(wanted, start=1):
         text = name if end is None else f"{name}, {end[0]} = {end[1]}"
         first = all(world != sight.world for sight in sights)
         seen = rehearse(config, refit=first, progress=announce(text, number, len(wanted)))
-        sights.append(Sight(name, world, end, seen))
+        if (key := scale_key(config)) not in sizes:
+            sizes[key] = gauge(config)
+        sights.append(Sight(name, world, end, seen, sizes[key]))
     return sights
 
 

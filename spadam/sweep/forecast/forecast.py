@@ -15,6 +15,7 @@ from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.forecast.costs import Announce, Costs, Sight, look, reckon
+from spadam.sweep.forecast.sizes import plain_sizes
 from spadam.sweep.forecast.timetable import Course, Timetable, simulate
 from spadam.sweep.forecast.warnings import find_warnings
 from spadam.sweep.outcome.progress import Search, expected_repeats
@@ -142,7 +143,8 @@ def plain(found: Forecast) -> dict[str, Any]:
       points that are known beforehand, in order; `asked`: trials of a study that the sampler proposes later}
     - `rows`: a list of rehearsals {`variant`, `end`: null, or the one axis that was not at its centre with its value;
       `steps`, `status`, `rows_touched`, `rows_touched_expected`, `rows_touched_bound` (null where the rule has no k),
-      `rows_intermittent`, `step_seconds`, `evaluation_seconds`}
+      `rows_intermittent`, `step_seconds`, `evaluation_seconds`, and before the first step `scaling` (`data.scale`),
+      `mean_square` (of the norms of samples so scaled), `gradient_rms` (null where there is none)}
     - `time`: `seconds` until all is done, `search_seconds` until the last search is, `work_seconds` of all trainings
       one after the other, `at_a_time`: the most that run together
     - `disk`: `bytes` that what is left will leave, `free_bytes`
@@ -190,6 +192,7 @@ def _plain_sight(sight: Sight) -> dict[str, Any]:
         "rows_intermittent": seen.rows_intermittent,
         "step_seconds": seen.pace.step,
         "evaluation_seconds": seen.pace.evaluation,
+        **plain_sizes(sight.sizes),
     }
 
 

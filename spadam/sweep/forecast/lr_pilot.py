@@ -17,6 +17,7 @@ from spadam.sweep.definition.space import Axis
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.forecast.costs import Announce, configure
 from spadam.sweep.forecast.rehearsal import measure_length, run_short
+from spadam.sweep.forecast.sizes import Sizes, gauge, plain_sizes
 from spadam.training.ledger import rows
 from spadam.training.progress import Progress
 from spadam.training.scratch import scratch_folder
@@ -41,6 +42,8 @@ class Centre(NamedTuple):
     """Something better may lie beyond the last lr that was tried."""
     decades: float
     """How wide the file searches now."""
+    sizes: Sizes | None = None
+    """How large samples and gradient are where it was measured."""
 
 
 def measure_centres(sweep: Sweep, variants: Sequence[str], announce: Announce) -> list[Centre]:
@@ -53,8 +56,9 @@ def measure_centres(sweep: Sweep, variants: Sequence[str], announce: Announce) -
 
 
 def snippet(centres: Sequence[Centre]) -> str:
-    """The measured centres as YAML to be pasted into a sweep's file."""
-    lines = ["variants:"]
+    """The measured centres as YAML to be pasted into a sweep's file, with the scale that they hold for."""
+    scalings = sorted({centre.sizes.scaling for centre in centres if centre.sizes is not None})
+    lines = ["variants:" + (f"  # measured with data.scale: {', '.join(scalings)}" if scalings else "")]
     for centre in centres:
         if centre.measured is not None:
             space = f"{{{LR}: {{around: {_yaml(centre.measured)}, decades: {centre.decades:g}}}}}"
@@ -63,7 +67,9 @@ def snippet(centres: Sequence[Centre]) -> str:
 
 
 def plain_centres(centres: Sequence[Centre]) -> list[dict[str, Any]]:
-    """Centres as plain values: `variant`, `declared`, `measured`, `at_edge`, and `losses`: [lr, loss or null] by lr."""
+    """Centres as plain values: `variant`, `declared`, `measured`, `at_edge`, `losses`: [lr, loss or null] by lr; and of
+    where they were measured `scaling` (`data.scale`), `mean_square` of the norms of samples, and `gradient_rms`.
+    """
     return [
         {
             "variant": centre.variant,
@@ -71,6 +77,7 @@ def plain_centres(centres: Sequence[Centre]) -> list[dict[str, Any]]:
             "measured": centre.measured,
             "at_edge": centre.at_edge,
             "losses": centre.losses,
+            **plain_sizes(centre.sizes),
         }
         for centre in centres
     ]
@@ -104,6 +111,7 @@ def _measure(sweep: Sweep, name: str, number: int, total: int, announce: Announc
         tuple((_half_decade(index), losses[index]) for index in sorted(losses)),
         best in (min(losses), max(losses)),
         _width(axis),
+        gauge(base),
     )
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from spadam.config import RunConfig
 from spadam.data.splits import count_batches
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN
+from spadam.diagnostics.warned import Warned, read_warning
 from spadam.training.ledger import rows
 from spadam.training.limits import Limits
 from spadam.training.progress import Progress
@@ -93,6 +94,8 @@ class Rehearsal(NamedTuple):
     """Samples of the test split."""
     pace: Pace
     files: Files
+    warned: tuple[Warned, ...] = ()
+    """What the training has warned of."""
 
     @property
     def all_touched(self) -> bool:
@@ -165,6 +168,7 @@ def rehearse(
         len(dataset.test),
         pace,
         files,
+        tuple(map(read_warning, result.warnings)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from spadam.diagnostics.comparability import FEW, alike, warn
+from spadam.diagnostics.inputs import CODES
 from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.extension import facts
 from spadam.sweep.definition.spec import Sweep
@@ -15,7 +16,14 @@ from spadam.sweep.forecast.rehearsal import Rehearsal
 def find_warnings(sweep: Sweep, sights: Sequence[Sight]) -> list[Warned]:
     """What must be known of the variants that were rehearsed."""
     centres = {sight.variant: sight.rehearsal for sight in sights if sight.end is None}
-    return [*_twins(sweep, centres), *_dense(centres), *_rare(centres), *_at_ends(centres, sights), *_diverged(centres)]
+    return [
+        *_twins(sweep, centres),
+        *_dense(centres),
+        *_rare(centres),
+        *_at_ends(centres, sights),
+        *_diverged(centres),
+        *_of_inputs(centres),
+    ]
 
 
 def _twins(sweep: Sweep, rehearsals: Mapping[str, Rehearsal]) -> Iterator[Warned]:
@@ -58,6 +66,18 @@ def _at_ends(rehearsals: Mapping[str, Rehearsal], sights: Sequence[Sight]) -> It
             for warned in warn(seen.all_touched, few):
                 text = f"at {sight.end[0]} = {sight.end[1]}, {warned.text}"
                 yield warned._replace(text=text, variants=(sight.variant,))
+
+
+def _of_inputs(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Warned]:
+    """What a rehearsal warns of that does not depend on how long it is, those together that say the same."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for name, seen in rehearsals.items():
+        for warned in seen.warned:
+            if warned.code in CODES:
+                said.setdefault((warned.code, warned.text), []).append(name)
+    for (code, text), names in said.items():
+        numbers = next(w.numbers for w in rehearsals[names[0]].warned if (w.code, w.text) == (code, text))
+        yield Warned(code, text, numbers, tuple(names))
 
 
 def _diverged(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Warned]:

@@ -44,13 +44,15 @@ def test_more_variants(finished: Bench) -> None:
 
 
 def as_an_earlier_release_left_it(bench: Bench) -> None:
-    """What is stored of a sweep from before there was `model.pre_bias`."""
+    """What is stored of a sweep from before there were `model.pre_bias`, `data.scale`, and other keys of data."""
     with sqlite3.connect(bench.folder / "sweep.db") as there:
         for row, text in list(there.execute("SELECT study_user_attribute_id, value_json FROM study_user_attributes")):
             stored = json.loads(text)
             if isinstance(stored, dict) and "facts" in stored:
                 for variant in stored["facts"]["variants"].values():
                     del variant["config"]["model"]["pre_bias"]
+                    for key in ("scale", "groups", "groups_key", "exclude"):
+                        del variant["config"]["data"][key]
                 there.execute(
                     "UPDATE study_user_attributes SET value_json = ? WHERE study_user_attribute_id = ?",
                     (json.dumps(stored), row),
@@ -62,6 +64,14 @@ def test_a_sweep_of_an_earlier_release_keeps_what_was_done_then(finished: Bench)
     with pytest.raises(InputError, match=r"model\.pre_bias = .mean.*: the sweep was created with none"):
         finished.run()
     assert in_folder(finished.folder).best("adam").model.pre_bias == "none"
+    then = {"model": {"pre_bias": "none"}}
+    for data, told in (
+        ({"scale": "unit_sq"}, "scale = 'unit_sq'.*with none"),
+        ({"groups": "g.npy"}, "groups = 'g.npy'"),
+    ):
+        finished.write({"base": {**then, "data": data}})
+        with pytest.raises(InputError, match=rf"data\.{told}"):
+            finished.run()
     log = grow(finished, {"base": {"model": {"pre_bias": "none"}}, "repeat": {"seeds": 3}})
     assert {task.config.model.pre_bias for task in log} == {"none"}
     assert len(log) == 2

@@ -13,12 +13,12 @@ import ray
 import torch
 
 from spadam.data import DatasetSpec
-from spadam.data.dataset import Samples
+from spadam.data.samples import Samples
 from spadam.data.source import BaseDatasetSpec, give
 from spadam.spec import InputError
 
-_TENSORS = ("x", "y", "atoms")
-_PLAIN = ("classes", "image_shape", "official_test")
+_TENSORS = ("x", "y", "atoms", "groups", "mask")
+_PLAIN = ("classes", "image_shape", "official_validation", "official_test")
 
 Shipped = dict[str, Any]
 """Samples as Ray hands them on: arrays that all processes of a node share, and plain values."""
