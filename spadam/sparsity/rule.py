@@ -35,7 +35,8 @@ class Rule(nn.Module, ABC):
 
     ``training_selection`` and ``evaluation_selection`` change nothing and may be called at any time, without gradient;
     ``observe`` is called once for every training batch, after the selection. A rule that has a ``training_k`` or an
-    ``evaluation_k`` may be left out there: it has nothing to decide, nor to learn.
+    ``evaluation_k`` may be left out there: it has nothing to decide, nor to learn. ``end_epoch`` is called
+    after every epoch.
     """
 
     k: int | None
@@ -71,6 +72,10 @@ class Rule(nn.Module, ABC):
 
     def observe(self, selection: Selection, scores_P: Tensor) -> None:
         """Take note of a training batch: what is on, and its scores, (P,)."""
+
+    def end_epoch(self) -> None:
+        """Take note that an epoch of training is done."""
+        return
 
     def penalty(self, values_P: Tensor, batch: int) -> Tensor | None:
         """The rule's own term of the loss, given the code of ``batch`` samples, (P,); None when it has none."""

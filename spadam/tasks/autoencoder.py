@@ -117,6 +117,10 @@ class AutoencoderTask(Task):
         self.autoencoder.normalise(None if touched is None else touched["encoder_weight"].rows_R)
 
     @override
+    def end_epoch(self) -> None:
+        self.autoencoder.rule.end_epoch()
+
+    @override
     def evaluate(self, dataset: Dataset, split: Split, rows_N: Tensor) -> Evaluation:
         """The reconstruction with the evaluation code; on validation also which latents it uses."""
         found = evaluate(self.autoencoder, dataset.take, rows_N)
