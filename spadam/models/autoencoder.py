@@ -86,8 +86,12 @@ class SparseAutoencoder(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, mean_D: Tensor | None = None) -> None:
-        """Draw the rows from N(0, 1/features); biases become 0, the decoder's ``mean_D`` where given."""
-        self.encoder_weight.normal_(generator=generator).div_(self.features**0.5)
+        """Draw the rows from N(0, 1/features), or N(0, init_scale²); biases become 0, or ``mean_D`` where given."""
+        self.encoder_weight.normal_(generator=generator)
+        if self.spec.init_scale is None:
+            self.encoder_weight.div_(self.features**0.5)
+        else:
+            self.encoder_weight.mul_(self.spec.init_scale)
         self.encoder_bias.zero_()
         self.decoder_bias.zero_()
         if mean_D is not None:
@@ -110,6 +114,7 @@ class SparseAutoencoder(nn.Module):
         scored, probed = self._trained(x_BD, probe, observe=True)
         output = self._run(x_BD, scored, self.spec.execution, probed)
         self._tell_touched(output.code)
+        self.rule.advance()
         return output
 
     @torch.no_grad()

@@ -41,6 +41,8 @@ class AutoencoderSpec(TaskSpec):
     """What happens to the values that the rule kept."""
     init_bias: Literal["mean", "zero"] = "mean"
     """Where the decoder bias starts: the mean of the training samples, or 0."""
+    init_scale: PositiveFloat | None = None
+    """Standard deviation of the normal distribution that the rows are drawn from; null: 1/√features."""
     decoder_norm: Literal["free", "unit"] = "free"
     """`unit`: decoder rows keep length 1, the gradient along them is projected away; untied only."""
     rule: RuleSpec = TopKSpec()
@@ -81,7 +83,8 @@ class AutoencoderSpec(TaskSpec):
     def build(self, features: int, generator: torch.Generator, mean_D: Tensor | None = None) -> Any:
         """The :class:`spadam.models.autoencoder.SparseAutoencoder` with fresh weights.
 
-        Rows are drawn from N(0, 1/features), biases are 0, the decoder's ``mean_D`` where `init_bias` says so.
+        Rows are drawn from N(0, 1/features), or as `init_scale` says; biases are 0, the decoder's ``mean_D`` where
+        `init_bias` says so.
         """
         model = imported("spadam.models.autoencoder.SparseAutoencoder")(self, features)
         model.initialise(generator, mean_D if self.init_bias == "mean" else None)

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from spadam.sparsity.rule import Rule, Selection, from_mask, top_per_sample
+from spadam.sparsity.rule import Selection, from_mask, top_per_sample
+from spadam.sparsity.scheduled_k import ScheduledK
 
 
-class BatchTopK(Rule):
+class BatchTopK(ScheduledK):
     """The k x B largest scores of a batch of B samples stay on.
 
     Evaluation does not look at other samples: a latent is on when its score reaches a threshold, the mean over all
@@ -19,9 +20,8 @@ class BatchTopK(Rule):
     threshold_sum: Tensor
     batches: Tensor
 
-    def __init__(self, k: int) -> None:
-        super().__init__()
-        self.k: int = k
+    def __init__(self, k: int, k_from: int | None = None, k_steps: int | None = None) -> None:
+        super().__init__(k, k_from, k_steps)
         # A sum in float64, not a running mean: the order of roundings is then plain, and nothing drifts.
         self.register_buffer("threshold_sum", torch.zeros((), dtype=torch.float64))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))

@@ -35,12 +35,12 @@ class Rule(nn.Module, ABC):
 
     ``training_selection`` and ``evaluation_selection`` change nothing and may be called at any time, without gradient;
     ``observe`` is called once for every training batch, after the selection. A rule that has a ``training_k`` or an
-    ``evaluation_k`` may be left out there: it has nothing to decide, nor to learn. ``end_epoch`` is called
-    after every epoch.
+    ``evaluation_k`` may be left out there: it has nothing to decide, nor to learn. ``advance`` is called after every
+    training batch, ``end_epoch`` after every epoch.
     """
 
     k: int | None
-    """Latents per sample, or their number on average; None for a rule that has no such number."""
+    """Latents per sample now, or their number on average; None for a rule that has no such number."""
 
     @override
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -72,6 +72,10 @@ class Rule(nn.Module, ABC):
 
     def observe(self, selection: Selection, scores_P: Tensor) -> None:
         """Take note of a training batch: what is on, and its scores, (P,)."""
+
+    def advance(self) -> None:
+        """Take note that a training batch is done."""
+        return
 
     def end_epoch(self) -> None:
         """Take note that an epoch of training is done."""
