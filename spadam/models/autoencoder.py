@@ -56,6 +56,7 @@ class SparseAutoencoder(nn.Module):
             self.decoder_weight = nn.Parameter(torch.zeros(spec.latents, features))
         self.decoder_bias = nn.Parameter(torch.zeros(1, features))
         self.rule = spec.rule.build(spec.latents)
+        self.rule.relu = spec.activation == "relu"
         self.selector = Selector(spec.selection)
 
     @classmethod

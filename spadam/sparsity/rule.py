@@ -6,7 +6,7 @@ Shapes: B samples, L latents, P pairs (sample, latent) that are on. Scores are p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Self
 
 import torch
@@ -36,11 +36,13 @@ class Rule(nn.Module, ABC):
     ``training_selection`` and ``evaluation_selection`` change nothing and may be called at any time, without gradient;
     ``observe`` is called once for every training batch, after the selection. A rule that has a ``training_k`` or an
     ``evaluation_k`` may be left out there: it has nothing to decide, nor to learn. ``advance`` is called after every
-    training batch, ``end_epoch`` after every epoch.
+    training batch, ``end_epoch`` after every epoch, ``calibrate`` before an evaluation.
     """
 
     k: int | None
     """Latents per sample now, or their number on average; None for a rule that has no such number."""
+    relu: bool = False
+    """Whoever has the rule sets it where a relu follows: a score of 0 or less becomes a value of 0."""
 
     @override
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -79,6 +81,14 @@ class Rule(nn.Module, ABC):
 
     def end_epoch(self) -> None:
         """Take note that an epoch of training is done."""
+        return
+
+    def calibrate(self, samples: int, blocks: Iterable[Tensor]) -> None:
+        """Find out from the scores of so many training samples what the evaluation code needs.
+
+        ``blocks`` has some samples (B, L) at a time, and may compute them as they are asked for: a rule that needs none
+        asks for none. It changes no training code.
+        """
         return
 
     def penalty(self, values_P: Tensor, batch: int) -> Tensor | None:

@@ -20,7 +20,7 @@ from spadam.diagnostics import pictures
 from spadam.diagnostics.baselines import baselines
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.probe_regression import refit
-from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, evaluate, evaluate_training_code
+from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, calibrate, evaluate, evaluate_training_code
 from spadam.encoding.execution import Code
 from spadam.encoding.precision import full_precision
 from spadam.models.autoencoder import Output, SparseAutoencoder
@@ -119,6 +119,11 @@ class AutoencoderTask(Task):
     @override
     def end_epoch(self) -> None:
         self.autoencoder.rule.end_epoch()
+
+    @override
+    def prepare_evaluation(self, dataset: Dataset, rows_N: Tensor) -> None:
+        """Calibrate the rule."""
+        calibrate(self.autoencoder, dataset.take, rows_N)
 
     @override
     def evaluate(self, dataset: Dataset, split: Split, rows_N: Tensor) -> Evaluation:

@@ -1,4 +1,4 @@
-"""What a model's keys say of its rule: the scale it begins with, and the schedule of its k."""
+"""What a model's keys say of its rule: the scale it begins with, and what a relu does to the batch's best."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spadam.models.autoencoder import SparseAutoencoder
 from spadam.models.spec import AutoencoderSpec
+from spadam.optim.rows.touched import row_samples
 from spadam.spec import Document, InputError, validate
 
 B, D, L = 24, 12, 40
@@ -21,6 +22,12 @@ def build(seed: int = 1, **values: Any) -> SparseAutoencoder:
 
 def batch(seed: int = 0) -> Tensor:
     return torch.rand(B, D, generator=torch.Generator().manual_seed(seed))
+
+
+def touched(model: SparseAutoencoder) -> Tensor:
+    samples = row_samples(model.encoder_weight)
+    assert samples is not None
+    return samples.rows_R
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -42,6 +49,45 @@ def test_unit_decoder_rows_keep_their_length_whatever_the_scale() -> None:
 def test_a_scale_is_above_0(scale: float) -> None:
     with pytest.raises(InputError, match=r"model\.init_scale|init_scale"):
         build(init_scale=scale)
+
+
+@pytest.mark.parametrize("execution", ["sparse", "dense"])
+def test_a_relu_before_the_batchs_best_leaves_zeros_out(execution: str) -> None:
+    rule = {"name": "batch_top_k", "k": 10}
+    rectified = build(rule=rule, activation="relu", execution=execution)
+    with torch.no_grad():
+        rectified.encoder_bias.fill_(-0.9)  # some scores stay positive, fewer than 10 a sample
+    x = batch()
+    positive = rectified.scores(x) > 0
+    output = rectified(x)
+    assert 0 < len(output.code.values_P) == int(positive.sum()) < 10 * B
+    assert (output.code.values_P > 0).all()
+    assert torch.equal(output.code.dense(L) > 0, positive)
+    assert torch.equal(touched(rectified), positive.any(0).nonzero()[:, 0])
+    rectified.eval()
+    assert (rectified(x).code.values_P > 0).all()
+
+
+@pytest.mark.parametrize("execution", ["sparse", "dense"])
+def test_a_batch_may_select_nothing_at_all(execution: str) -> None:
+    model = build(rule={"name": "batch_top_k", "k": 3}, activation="relu", execution=execution)
+    with torch.no_grad():
+        model.encoder_bias.fill_(-100)
+    output = model(batch())
+    output.reconstruction_BD.sum().backward()
+    assert len(output.code.values_P) == len(touched(model)) == 0
+    assert model.encoder_weight.grad is not None
+    assert not model.encoder_weight.grad.to_dense().any()
+    assert model.decoder_bias.grad is not None
+    assert torch.equal(output.reconstruction_BD, model.decoder_bias.expand(B, D))
+
+
+def test_top_k_keeps_its_winners_before_a_relu() -> None:
+    """The relu comes after the rule: a winner of 0 is selected, and its row is touched."""
+    model = build(rule={"name": "top_k", "k": 3}, activation="relu")
+    with torch.no_grad():
+        model.encoder_bias.fill_(-100)
+    assert len(model(batch()).code.values_P) == 3 * B
 
 
 def test_a_schedule_counts_training_batches_and_no_others() -> None:

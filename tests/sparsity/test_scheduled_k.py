@@ -57,6 +57,14 @@ def test_evaluation_uses_the_k_of_the_moment() -> None:
         rule.advance()
 
 
+def test_a_calibrated_threshold_is_for_the_k_of_the_moment() -> None:
+    rule = BatchTopK(4, k_from=10, k_steps=3)
+    for expected in (10, 8, 6, 4):
+        rule.calibrate(8, [scores()])
+        assert len(rule.evaluation_selection(scores()).latents_P) == expected * 8
+        rule.advance()
+
+
 @pytest.mark.parametrize("member", SCHEDULED)
 def test_its_state_is_where_it_stands(member: Any) -> None:
     rule = built(member, k=4, k_from=20, k_steps=9)
