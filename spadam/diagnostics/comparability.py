@@ -1,4 +1,4 @@
-"""Whether a run can tell apart optimizers that differ in what they do to rows that a step does not touch."""
+"""Whether numbers of a run may be compared: its optimizer's with another's, its evaluation with its training."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from spadam.optim import OPTIMIZERS
 
 FEW = 0.05
 """Below this share of intermittent rows a comparison rests on very few of them."""
+
+
+ALIKE = (0.95, 1.05)
+"""L0 in evaluation over L0 in training, within which the model is judged by what it was trained for."""
 
 
 def warn(all_rows_touched: bool, rows_intermittent: float) -> list[Warned]:
@@ -28,6 +32,21 @@ def warn(all_rows_touched: bool, rows_intermittent: float) -> list[Warned]:
         )
         found.append(Warned("few_intermittent_rows", text, {"rows_intermittent": rows_intermittent}))
     return found
+
+
+def warn_of_codes(l0_train: float, l0_eval: float) -> list[Warned]:
+    """What a reader must know before taking an evaluation for what the training came to.
+
+    The numbers are the metrics of these names in the last report; NaN says nothing.
+    """
+    low, high = ALIKE
+    if not (l0_eval < low * l0_train or l0_eval > high * l0_train):
+        return []
+    text = (
+        f"a sample has {l0_eval:.3g} latents on in evaluation and had {l0_train:.3g} in training: the code that is "
+        "judged is not the code that was trained"
+    )
+    return [Warned("l0_differs", text, {"l0_train": l0_train, "l0_eval": l0_eval})]
 
 
 @cache

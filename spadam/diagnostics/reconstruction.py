@@ -6,7 +6,7 @@ Shapes: B samples of a block, D features, L latents, N rows that are evaluated.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -87,17 +87,27 @@ def evaluate(autoencoder: SparseAutoencoder, take: Take, rows_N: Tensor) -> Eval
     """Reconstruct the samples ``rows_N`` with the evaluation code; in the same pass, count which latents it uses.
 
     Changes nothing, whatever the mode; a bounded number of scores exists at a time. Without rows everything is NaN. A
-    rule whose evaluation code has to be learnt (`batch_top_k`) is evaluated block by block before its first step.
+    rule whose evaluation code has to be learnt (`batch_top_k`) is evaluated block by block before it was.
     """
     errors = SquaredErrors()
     counts = UsageCounts(autoencoder.spec.latents, autoencoder.decoder_bias.device)
-    size = max(_LEAST, _BLOCK // max(autoencoder.spec.latents, autoencoder.features))
-    for start in range(0, len(rows_N), size):
-        x_BD = _samples(autoencoder, take, rows_N[start : start + size])
+    for x_BD in _blocks(autoencoder, take, rows_N):
         code = autoencoder.encode(x_BD)
         errors.add(x_BD, autoencoder.decode(code))
         counts.add(code)
     return Evaluation(errors.result(), counts.result())
+
+
+@torch.no_grad()
+def calibrate(autoencoder: SparseAutoencoder, take: Take, rows_N: Tensor) -> None:
+    """Have the rule find out from the training samples ``rows_N``, at least one, what its evaluation code needs.
+
+    The scores are those that :func:`evaluate` sees. Nothing is computed for a rule that needs nothing, nor where
+    `evaluation: per_sample_k` takes its place.
+    """
+    if autoencoder.spec.evaluation == "native":
+        scores = (autoencoder.scores(x_BD) for x_BD in _blocks(autoencoder, take, rows_N))
+        autoencoder.rule.calibrate(len(rows_N), scores)
 
 
 @torch.no_grad()
@@ -118,6 +128,13 @@ def evaluate_training_code(
 
 def _sum(x_BD: Tensor) -> Tensor:
     return x_BD.sum(dtype=torch.float64)
+
+
+def _blocks(autoencoder: SparseAutoencoder, take: Take, rows_N: Tensor) -> Iterator[Tensor]:
+    """The samples ``rows_N``, so many at a time that their scores stay in cache."""
+    size = max(_LEAST, _BLOCK // max(autoencoder.spec.latents, autoencoder.features))
+    for start in range(0, len(rows_N), size):
+        yield _samples(autoencoder, take, rows_N[start : start + size])
 
 
 def _samples(autoencoder: SparseAutoencoder, take: Take, rows_B: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spadam.diagnostics.comparability import warn
+from spadam.diagnostics.comparability import warn, warn_of_codes
 from spadam.diagnostics.diagnostic import Diagnostic, Setting, Step
 from spadam.diagnostics.warned import Warned
 
@@ -159,7 +159,10 @@ class RowUsages(Diagnostic):
 
     @override
     def warnings(self, last: Mapping[str, Any]) -> list[Warned]:
-        return warn(self._main.all_rows_touched, last.get("sparsity/rows_intermittent", math.nan))
+        rows_intermittent, l0_train, l0_eval = (
+            last.get(f"sparsity/{name}", math.nan) for name in ("rows_intermittent", "l0_train", "l0_eval")
+        )
+        return warn(self._main.all_rows_touched, rows_intermittent) + warn_of_codes(l0_train, l0_eval)
 
     @override
     def state_dict(self) -> dict[str, Any]:

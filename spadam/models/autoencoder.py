@@ -61,6 +61,7 @@ class SparseAutoencoder(nn.Module):
         self.decoder_bias = nn.Parameter(torch.zeros(1, features))
         self.register_buffer("pre_bias", torch.zeros(features) if spec.pre_bias == "mean" else None)
         self.rule = spec.rule.build(spec.latents)
+        self.rule.relu = spec.activation == "relu"
         self.selector = Selector(spec.selection)
 
     @classmethod
@@ -91,11 +92,16 @@ class SparseAutoencoder(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, mean_D: Tensor | None = None) -> None:
-        """Draw the rows from N(0, 1/features), and begin with the mean ``mean_D`` of the training samples (None: 0).
+        """Draw the rows, and begin with the mean ``mean_D`` of the training samples (None: 0).
 
-        The encoder bias becomes 0, the decoder's the mean where `init_bias` says so, and so does the pre-bias.
+        Rows come from N(0, 1/features), or N(0, init_scale²). The encoder bias becomes 0, the decoder's the mean where
+        `init_bias` says so, and so does the pre-bias.
         """
-        self.encoder_weight.normal_(generator=generator).div_(self.features**0.5)
+        self.encoder_weight.normal_(generator=generator)
+        if self.spec.init_scale is None:
+            self.encoder_weight.div_(self.features**0.5)
+        else:
+            self.encoder_weight.mul_(self.spec.init_scale)
         self.encoder_bias.zero_()
         mean_D = self.decoder_bias.new_zeros(self.features) if mean_D is None else mean_D
         self.decoder_bias.zero_()
@@ -134,6 +140,7 @@ class SparseAutoencoder(nn.Module):
         scored, probed = self._trained(x_BD, probe, observe=True)
         output = self._run(x_BD, scored, self.spec.execution, probed)
         self._tell_touched(output.code)
+        self.rule.advance()
         return output
 
     @torch.no_grad()

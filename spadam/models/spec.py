@@ -44,6 +44,8 @@ class AutoencoderSpec(TaskSpec):
     bias, which then learns from both. With `mean` a constant added to all samples changes nothing."""
     init_bias: Literal["mean", "zero"] = "mean"
     """Where the decoder bias starts: the mean of the training samples, or 0."""
+    init_scale: PositiveFloat | None = None
+    """Standard deviation of the normal distribution that the rows are drawn from; null: 1/√features."""
     decoder_norm: Literal["free", "unit"] = "free"
     """`unit`: decoder rows keep length 1, the gradient along them is projected away; untied only."""
     rule: RuleSpec = TopKSpec()
@@ -84,8 +86,8 @@ class AutoencoderSpec(TaskSpec):
     def build(self, features: int, generator: torch.Generator, mean_D: Tensor | None = None) -> Any:
         """The :class:`spadam.models.autoencoder.SparseAutoencoder` with fresh weights.
 
-        Rows are drawn from N(0, 1/features), biases are 0, the decoder's and the pre-bias ``mean_D``, the mean of the
-        training samples, where `init_bias` and `pre_bias` say so.
+        Rows are drawn from N(0, 1/features), or as `init_scale` says; biases are 0, the decoder's and the pre-bias
+        ``mean_D``, the mean of the training samples, where `init_bias` and `pre_bias` say so.
         """
         model = imported("spadam.models.autoencoder.SparseAutoencoder")(self, features)
         model.initialise(generator, mean_D)

@@ -6,7 +6,7 @@ Shapes: B samples, L latents, P pairs (sample, latent) that are on. Scores are p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, NamedTuple, Self
 
 import torch
@@ -35,11 +35,14 @@ class Rule(nn.Module, ABC):
 
     ``training_selection`` and ``evaluation_selection`` change nothing and may be called at any time, without gradient;
     ``observe`` is called once for every training batch, after the selection. A rule that has a ``training_k`` or an
-    ``evaluation_k`` may be left out there: it has nothing to decide, nor to learn.
+    ``evaluation_k`` may be left out there: it has nothing to decide, nor to learn. ``advance`` is called after every
+    training batch, ``end_epoch`` after every epoch, ``calibrate`` before an evaluation.
     """
 
     k: int | None
-    """Latents per sample, or their number on average; None for a rule that has no such number."""
+    """Latents per sample now, or their number on average; None for a rule that has no such number."""
+    relu: bool = False
+    """Whoever has the rule sets it where a relu follows: a score of 0 or less becomes a value of 0."""
 
     score_buffers: ClassVar[tuple[str, ...]] = ()
     """The buffers that hold scores, or sums of scores: what is divided when all scores are."""
@@ -75,11 +78,28 @@ class Rule(nn.Module, ABC):
     def observe(self, selection: Selection, scores_P: Tensor) -> None:
         """Take note of a training batch: what is on, and its scores, (P,)."""
 
+    def advance(self) -> None:
+        """Take note that a training batch is done."""
+        return
+
+    def end_epoch(self) -> None:
+        """Take note that an epoch of training is done."""
+        return
+
+    def calibrate(self, samples: int, blocks: Iterable[Tensor]) -> None:
+        """Find out from the scores of so many training samples what the evaluation code needs.
+
+        ``blocks`` has some samples (B, L) at a time, and may compute them as they are asked for: a rule that needs none
+        asks for none. It changes no training code.
+        """
+        return
+
     @torch.no_grad()
     def divide_scores(self, by: float) -> None:
         """Choose from scores divided by a number above 0 what was chosen from them before."""
-        for name in self.score_buffers:
-            self.get_buffer(name).div_(by)
+        for name, buffer in self.named_buffers():
+            if name in self.score_buffers:
+                buffer.div_(by)
 
     def penalty(self, values_P: Tensor, batch: int) -> Tensor | None:
         """The rule's own term of the loss, given the code of ``batch`` samples, (P,); None when it has none."""

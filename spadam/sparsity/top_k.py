@@ -3,22 +3,23 @@
 import torch
 from torch import Tensor
 
-from spadam.sparsity.rule import Rule, Selection, from_mask, to_mask, top_per_sample
+from spadam.sparsity.rule import Selection, from_mask, to_mask, top_per_sample
+from spadam.sparsity.scheduled_k import ScheduledK
 
 
-class TopK(Rule):
+class TopK(ScheduledK):
     """The k largest scores of every sample stay on, whatever their sign.
 
     With ``lifetime``, in training, every latent also keeps its best sample of the batch: a logical or of the two masks.
     That is what the code base behind "Optimization using Adam on Sparse Tensors" (2019) does, and it makes every latent
-    active in every step. Evaluation is without it.
+    active in every step. Evaluation is without it. For ``k_from`` and ``k_steps`` see
+    :class:`spadam.sparsity.scheduled_k.ScheduledK`.
 
     Reference: Makhzani and Frey, "k-Sparse Autoencoders", 2014.
     """
 
-    def __init__(self, k: int, lifetime: bool = False) -> None:
-        super().__init__()
-        self.k: int = k
+    def __init__(self, k: int, lifetime: bool = False, k_from: int | None = None, k_steps: int | None = None) -> None:
+        super().__init__(k, k_from, k_steps)
         self.lifetime = lifetime
 
     @property

@@ -24,6 +24,9 @@ class _Then(NamedTuple):
 
 _THEN = (
     _Then(("model", "pre_bias"), "none", owner="autoencoder"),
+    _Then(("model", "rule", "threshold"), "mean", owner="batch_top_k"),
+    _Then(("model", "rule", "boost_strength_factor"), 1.0, owner=None),
+    _Then(("model", "rule", "k_inference_factor"), 1.0, owner=None),
     _Then(("data", "scale"), "none", owner=None),
 )
 
@@ -61,6 +64,7 @@ def _put(config: dict[str, Any], then: _Then, named: bool = False) -> None:
     """Set the key where it is missing and has an owner; with ``named`` only if the owner says its name."""
     if then.owner is None:
         return
+    named = named or then.owner != "autoencoder"
     *parents, key = then.path
     holder: Any = config
     for name in parents:

@@ -20,7 +20,7 @@ from spadam.diagnostics import inputs, outliers, pictures
 from spadam.diagnostics.baselines import baselines
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.probe_regression import refit
-from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, evaluate, evaluate_training_code
+from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, calibrate, evaluate, evaluate_training_code
 from spadam.diagnostics.warned import Warned
 from spadam.encoding.execution import Code
 from spadam.encoding.precision import full_precision
@@ -116,6 +116,15 @@ class AutoencoderTask(Task):
         """Put unit decoder rows back onto the sphere."""
         # Rows that an optimizer holds still must not be moved by rounding either.
         self.autoencoder.normalise(None if touched is None else touched["encoder_weight"].rows_R)
+
+    @override
+    def end_epoch(self) -> None:
+        self.autoencoder.rule.end_epoch()
+
+    @override
+    def prepare_evaluation(self, dataset: Dataset, rows_N: Tensor) -> None:
+        """Calibrate the rule."""
+        calibrate(self.autoencoder, dataset.take, rows_N)
 
     @override
     def evaluate(self, dataset: Dataset, split: Split, rows_N: Tensor) -> Evaluation:

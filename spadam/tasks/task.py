@@ -52,8 +52,9 @@ class Task(ABC):
     """A model, and how it is trained, evaluated and shown.
 
     A training calls, in every step: :meth:`training_step`, the backward pass, :meth:`before_update`, the optimizer,
-    :meth:`after_update`. In between, at its will, :meth:`evaluate`, which changes nothing; and :meth:`conclude` and
-    :meth:`pictures` at the end. What a resumed training needs beside the state of :meth:`modules` stands in
+    :meth:`after_update`; and :meth:`end_epoch` after the last of an epoch. In between, at its will,
+    :meth:`prepare_evaluation` and, until the next step, :meth:`evaluate`, which changes nothing; and :meth:`conclude`
+    and :meth:`pictures` at the end. What a resumed training needs beside the state of :meth:`modules` stands in
     :meth:`state_dict`.
     """
 
@@ -87,6 +88,17 @@ class Task(ABC):
 
     def after_update(self, touched: Mapping[str, RowSamples] | None) -> None:
         """Change the weights once they are updated: only rows ``touched``, or any where that is None."""
+        return
+
+    def end_epoch(self) -> None:
+        """Take note that an epoch of training is done: it follows :meth:`after_update` of its last step."""
+        return
+
+    def prepare_evaluation(self, dataset: Dataset, rows_N: Tensor) -> None:
+        """Find out from the training samples ``rows_N``, at least one, what evaluations need of the weights of now.
+
+        It changes nothing that a training step depends on.
+        """
         return
 
     @abstractmethod

@@ -117,9 +117,14 @@ class TaskModule(pl.LightningModule):
         optimizer: Any,
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
-        """The optimizer's step, and what follows an update."""
+        """The optimizer's step, and what follows an update; at the end of an epoch, that too.
+
+        Here, and not in a hook of the epoch's end: whatever is saved or evaluated at that end comes after it.
+        """
         optimizer.step(closure=optimizer_closure)
         self.task.after_update(None if self.optimizer_spec.moves_untouched else self._touched)
+        if self.trainer.is_last_batch:
+            self.task.end_epoch()
         self.optimizer_seconds = time.perf_counter() - self._backward_end
 
     @override

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from spadam.diagnostics.comparability import warn
+from spadam.diagnostics.comparability import warn, warn_of_codes
 from spadam.diagnostics.warned import Warned
 
 ALL = (
@@ -28,3 +28,27 @@ def test_few_intermittent_rows_are_counted() -> None:
     assert (warned.code, warned.numbers) == ("few_intermittent_rows", {"rows_intermittent": 0.049})
     share = "4.9% of the rows were touched in 2-90 % of the steps"
     assert warned.text == f"{share}: only these rows can tell variants apart"
+
+
+@pytest.mark.parametrize(
+    ("l0_train", "l0_eval", "told"),
+    [(8, 8, False), (8, 7.6, False), (8, 8.4, False), (8, 7.59, True), (8, 8.41, True), (0, 3, True), (0, 0, False)],
+)
+def test_another_code_than_the_trained_one_is_told(l0_train: float, l0_eval: float, told: bool) -> None:
+    found = warn_of_codes(l0_train, l0_eval)
+    assert [(warned.code, warned.numbers) for warned in found] == (
+        [("l0_differs", {"l0_train": l0_train, "l0_eval": l0_eval})] if told else []
+    )
+
+
+@pytest.mark.parametrize(("l0_train", "l0_eval"), [(math.nan, 8), (8, math.nan), (math.nan, math.nan)])
+def test_what_is_not_known_of_a_code_is_no_warning(l0_train: float, l0_eval: float) -> None:
+    assert warn_of_codes(l0_train, l0_eval) == []
+
+
+def test_the_numbers_of_both_codes_stand_in_the_text() -> None:
+    (warned,) = warn_of_codes(237, 25)
+    assert warned.text == (
+        "a sample has 25 latents on in evaluation and had 237 in training: the code that is judged is not the code "
+        "that was trained"
+    )

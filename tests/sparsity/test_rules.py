@@ -169,7 +169,7 @@ def test_batch_top_k_keeps_k_times_b_of_the_batch() -> None:
 
 
 def test_batch_top_k_threshold_is_the_mean_smallest_kept() -> None:
-    rule, smallest = BatchTopK(3), []
+    rule, smallest = BatchTopK(3, threshold="mean"), []
     for seed in range(4):
         x = scores(seed=seed)
         observe(rule, x)

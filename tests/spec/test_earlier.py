@@ -27,6 +27,14 @@ def test_what_it_leaves_unsaid_is_what_was_done() -> None:
     assert "pre_bias" not in old["model"], "it is not changed in place"
 
 
+def test_a_key_belongs_to_who_has_it() -> None:
+    batch_top_k, top_k = (
+        {**WHOLE, "model": {**WHOLE["model"], "rule": {"name": name, "k": 3}}} for name in ("batch_top_k", "top_k")
+    )
+    assert complete(batch_top_k)["model"]["rule"] == {"name": "batch_top_k", "k": 3, "threshold": "mean"}
+    assert complete(top_k) == top_k
+
+
 def test_a_model_of_another_kind_has_no_such_key() -> None:
     mine = {**WHOLE, "model": {"name": "custom", "path": "a.b.C"}}
     assert complete(mine) == mine
