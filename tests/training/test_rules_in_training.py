@@ -64,7 +64,8 @@ def test_every_evaluation_is_calibrated_and_no_step_depends_on_it(tmp_path: Path
     ends, l0s = {}, {}
     for source in ("calibrated", "mean", "ema"):
         rule = {"name": "batch_top_k", "k": 4, "threshold": source}
-        result = run(trained(rule, optimizer={"lr": 1e-1}, trainer={"epochs": 4}), tmp_path / source)
+        model = {"pre_bias": "none"}
+        result = run(trained(rule, model=model, optimizer={"lr": 1e-1}, trainer={"epochs": 4}), tmp_path / source)
         l0s[source] = [row["sparsity/l0_eval"] for row in result.evaluations]
         ends[source] = {name: value for name, value in saved(tmp_path / source).items() if "rule" not in name}
         assert ("l0_differs" in [warning["code"] for warning in result.warnings]) == (source != "calibrated")
