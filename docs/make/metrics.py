@@ -12,10 +12,14 @@ _HEAD = """\
 Made from `spadam/diagnostics/metrics.py` by `make docs`.
 
 A share lies in [0, 1]. A number that is not finite is `null` in JSON. A metric that a run cannot have (no labels, an
-optimizer without a denominator, no validation samples) is absent. Arrays stand under `arrays`. Step 0 is evaluated too;
-values are those of the last epoch. *Objective*: whether a search may be judged by it; `unpruned` is measured once, at
-the end of a training, so no pruner can look at it. Nothing is ever chosen on the test split; test metrics are not even
-computed in a search.
+optimizer without a denominator, no validation samples) is absent. Arrays stand under `arrays`.
+
+Step 0 is evaluated, then every epoch or every `trainer.evaluate_every` steps, and the end; values are those of the last
+evaluation. A *row* is a line of `metrics.jsonl`: an evaluation, or a short one about every 50 steps in between, with
+what is cheap to say.
+
+*Objective*: whether a search may be judged by it; `unpruned` is measured once, at the end of a training, so no pruner
+can look at it. Nothing is ever chosen on the test split; test metrics are not even computed in a search.
 """
 
 

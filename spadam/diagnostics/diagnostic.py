@@ -1,10 +1,11 @@
 """What a diagnostic is: something that watches training steps and says now and then what it saw.
 
 A *step* is one update of the tables and what led to it. A *look* is a step that expensive diagnostics watch: the first
-of an epoch and every so many after it. Who calls is :mod:`spadam.training.telemetry`, in this order: once
-:meth:`Diagnostic.begin`; in every step, or at looks, :meth:`Diagnostic.prepare` before the update and
-:meth:`Diagnostic.observe` after it; :meth:`Diagnostic.report` for a row, and :meth:`Diagnostic.reset` after the row of
-an evaluation. A new one is a file in this folder and its name in :mod:`spadam.diagnostics.registry`.
+after an evaluation and every so many after it. A *row* is what is recorded at a time: of an evaluation, or a short one
+in between. Who calls is :mod:`spadam.training.telemetry`, in this order: once :meth:`Diagnostic.begin`; in every step,
+or at looks, :meth:`Diagnostic.prepare` before the update and :meth:`Diagnostic.observe` after it;
+:meth:`Diagnostic.report` for a row, and :meth:`Diagnostic.reset` after the row of an evaluation, or after every one. A
+new one is a file in this folder and its name in :mod:`spadam.diagnostics.registry`.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class Diagnostic(ABC):
     """What watching a step costs, in a few words."""
     streams: ClassVar[bool]
     """It reports in the short rows between evaluations, too; then a report must be cheap."""
+    since: ClassVar[Literal["evaluation", "row"]] = "evaluation"
+    """What begins a new report: an evaluation, or every row; the latter only where it streams."""
 
     @abstractmethod
     def begin(self, setting: Setting) -> None:

@@ -7,6 +7,12 @@ from typing import Literal, NamedTuple
 Split = Literal["train", "val", "test"]
 """As it stands before the names of metrics."""
 
+TRAIN = "training split, at most 10,000 samples"
+VALIDATION = "validation split"
+TEST = "test split"
+SINCE = "training steps since the last evaluation"
+"""Over what many metrics are taken."""
+
 
 class Metric(NamedTuple):
     """What a name stands for."""

@@ -10,13 +10,12 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from spadam.diagnostics.metric import Metric, Split
+from spadam.diagnostics.metric import SINCE, TEST, TRAIN, VALIDATION, Metric, Split
+from spadam.diagnostics.probe_metrics import probe_metrics
 from spadam.spec import InputError
 
-_TRAIN = "training split, at most 10,000 samples"
-_VALIDATION = "validation split"
-_TEST = "test split"
-_SINCE = "training steps since the last report"
+_ROW = "training steps since the last row, be it of an evaluation or a short one in between"
+_SAMPLES = "training samples since the last evaluation"
 _MSE = "Sum of the squared errors over samples x features"
 _FVU = "Sum of the squared errors over the sum of squares about the per-feature mean of the evaluated samples"
 _EVALUATED = "reconstructed with the evaluation code"
@@ -27,7 +26,7 @@ _AS_TRAINED = "reconstructed with the training rule in whole batches of the trai
 
 def _reconstruction() -> list[Metric]:
     metrics = []
-    splits: tuple[tuple[Split, str], ...] = (("train", _TRAIN), ("val", _VALIDATION), ("test", _TEST))
+    splits: tuple[tuple[Split, str], ...] = (("train", TRAIN), ("val", VALIDATION), ("test", TEST))
     for split, over in splits:
         searchable = split != "test"
         metrics += [
@@ -53,18 +52,18 @@ def _reconstruction() -> list[Metric]:
 
 def _loss() -> list[Metric]:
     formula = "Mean of what was optimised: the squared error as `model.reduction` says, plus the rule's L1 term."
-    return [Metric("train/loss_stream", "loss", "training batches of the last epoch", formula)]
+    return [Metric("train/loss_stream", "loss", _ROW, formula)]
 
 
 def _sparsity() -> list[Metric]:
-    rows, latents = f"all rows; {_SINCE}", "all latents; validation split, evaluation code"
+    rows, latents = f"all rows; {SINCE}", "all latents; validation split, evaluation code"
     histogram = (
         "Number of latents in each bin of log10 density, density being the share of samples in which a latent is "
         "selected; the first bin takes what lies below it too, and latents never selected are counted apart."
     )
     return [
-        Metric("sparsity/l0_train", "latents", _SINCE, "Non-zero values of the training code per sample."),
-        Metric("sparsity/l0_eval", "latents", _VALIDATION, "Non-zero values of the evaluation code per sample.", "val"),
+        Metric("sparsity/l0_train", "latents", SINCE, "Non-zero values of the training code per sample."),
+        Metric("sparsity/l0_eval", "latents", VALIDATION, "Non-zero values of the evaluation code per sample.", "val"),
         Metric(
             "sparsity/rows_touched",
             "share",
@@ -88,7 +87,7 @@ def _sparsity() -> list[Metric]:
         Metric(
             "sparsity/samples_per_row",
             "samples",
-            f"touched rows; {_SINCE}",
+            f"touched rows; {SINCE}",
             "Samples of the batch in which a touched row was on, averaged over rows and the steps that touched them.",
         ),
         Metric(
@@ -145,7 +144,7 @@ def _selection() -> list[Metric]:
         Metric(
             "selection/certified",
             "share",
-            "training samples since the last report",
+            _SAMPLES,
             "Samples whose winners were proven from products in int8 or bfloat16; the others were done in float32. "
             "Missing where everything is scored in float32. Nothing but speed depends on it.",
             searchable=False,
@@ -153,80 +152,9 @@ def _selection() -> list[Metric]:
         Metric(
             "selection/widenings",
             "1",
-            _SINCE,
+            SINCE,
             "How often candidates got twice the room, because those of more than 1 % of a batch did not fit.",
             searchable=False,
-        ),
-    ]
-
-
-def _probe() -> list[Metric]:
-    fitted = "Accuracy of the multinomial logistic regression fitted anew at the end"
-    fit = "the regression that was chosen"
-    baseline = "test split when test metrics are measured, else validation split"
-    return [
-        Metric(
-            "probe/online_accuracy",
-            "share",
-            _SINCE,
-            "Samples whose class the online probe gave the largest logit, before its step on their batch.",
-            labels=True,
-        ),
-        Metric(
-            "probe/train_accuracy",
-            "share",
-            _TRAIN,
-            f"{fitted}, on the codes it was fitted to.",
-            "train",
-            labels=True,
-            refit=True,
-        ),
-        Metric(
-            "probe/val_accuracy",
-            "share",
-            _VALIDATION,
-            f"{fitted}; chooses its L2 strength.",
-            "val",
-            labels=True,
-            refit=True,
-        ),
-        Metric("probe/test_accuracy", "share", _TEST, f"{fitted}.", "test", labels=True, searchable=False, refit=True),
-        Metric(
-            "probe/converged",
-            "0 or 1",
-            fit,
-            "1 when the largest element of the gradient came down to 1e-4 within 100 iterations of L-BFGS.",
-            labels=True,
-            searchable=False,
-            refit=True,
-        ),
-        Metric(
-            "probe/l2",
-            "1",
-            fit,
-            "The strength l of the penalty l/2 x (sum of squared weights) beside the mean cross-entropy, on inputs "
-            "whose non-zero values have a root mean square of 1.",
-            labels=True,
-            searchable=False,
-            refit=True,
-        ),
-        Metric(
-            "probe/baseline_pixels",
-            "share",
-            baseline,
-            "Accuracy of the same regression on the raw inputs.",
-            labels=True,
-            searchable=False,
-            refit=True,
-        ),
-        Metric(
-            "probe/baseline_untrained",
-            "share",
-            baseline,
-            "Accuracy of the same regression on the codes of the weights at step 0.",
-            labels=True,
-            searchable=False,
-            refit=True,
         ),
     ]
 
@@ -234,10 +162,8 @@ def _probe() -> list[Metric]:
 def _time() -> list[Metric]:
     # Measured everywhere, but by the machine: a search judged by them could not be repeated.
     return [
-        Metric("time/step_ms", "ms", _SINCE, "Median wall time of a training step.", searchable=False),
-        Metric(
-            "time/optimizer_ms", "ms", _SINCE, "Median wall time of a step's clipping and update.", searchable=False
-        ),
+        Metric("time/step_ms", "ms", SINCE, "Median wall time of a training step.", searchable=False),
+        Metric("time/optimizer_ms", "ms", SINCE, "Median wall time of a step's clipping and update.", searchable=False),
         Metric(
             "time/probe_s",
             "s",
@@ -252,7 +178,7 @@ def _time() -> list[Metric]:
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in [*_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
+    for metric in [*_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *probe_metrics(), *_time()]
 }
 """Every metric by its name."""
 

@@ -120,6 +120,7 @@ class _Training:
             self.task,
             self.dataset,
             device,
+            evaluate_every=config.trainer.steps_between_evaluations(len(self.batches)),
             moves_untouched=config.optimizer.moves_untouched,
             record=self.recorder.record if self.recorder else None,
             keep=self.recorder.sync if self.recorder else None,
@@ -145,7 +146,13 @@ class _Training:
 
     def _fit(self) -> None:
         trainer_spec = self.config.trainer
-        callbacks: list[pl.Callback] = [Generators(self.device), self.telemetry, self.limits, self.cutter]
+        callbacks: list[pl.Callback] = [
+            Generators(self.device),
+            self.telemetry,
+            self.limits,
+            self.telemetry.rows,
+            self.cutter,
+        ]
         folder = None if self.out is None else self.out / checkpoint_files.FOLDER
         path, content, history = self.resumption
         if (every := trainer_spec.checkpoint_every) is not None:

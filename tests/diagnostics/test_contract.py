@@ -84,6 +84,7 @@ def test_it_says_what_it_measures_when_and_at_which_cost(kind: type[Diagnostic])
     assert kind.schedule in ("step", "look")
     assert kind.cost
     assert isinstance(kind.streams, bool)
+    assert kind.since == "evaluation" or (kind.since == "row" and kind.streams), "who does not stream has no short row"
     assert not inspect.isabstract(kind)
 
 

@@ -59,7 +59,7 @@ def check_objective(sweep: Sweep) -> None:
         raise _refusal(sweep, "a search cannot be judged by it", another)
     if not known.prunable and sweep.spec.search.pruner != "none":
         pruner = sweep.spec.search.pruner
-        rule = f"the pruner {pruner} looks at it after every epoch, and it is measured once, at the end"
+        rule = f"the pruner {pruner} looks at it at every evaluation, and it is measured once, at the end"
         raise _refusal(sweep, rule, f"{another}, or set search.pruner: none")
 
 

@@ -51,9 +51,10 @@ class SearchSpec(Spec):
     """Independent searches of every variant, each with its own suggestions and its own training seed; several say how
     much of a difference is the search's luck."""
     pruner: Literal["none", "median"] = "none"
-    """`median` ends a trial after an epoch when its best objective so far is worse than the median that the complete
-    trials of its study had after that epoch, once there are 5: it saves time where curves do not cross. `none` trains
-    every trial to its end: for comparisons of variants, whose curves may rise at different speeds."""
+    """`median` ends a trial at an evaluation when its best objective so far is worse than the median that the complete
+    trials of its study had at that one, once there are 5: it saves time where curves do not cross. `none` trains every
+    trial to its end: for comparisons of variants, whose curves may rise at different speeds. A training of one epoch
+    needs `trainer.evaluate_every` for it."""
     seed: NonNegativeInt = 0
     """The suggestions are drawn from it; another seed is another, equally good search."""
     lag: PositiveInt = 4
