@@ -48,6 +48,8 @@ class TrainerSpec(Spec):
     evaluate_every: Literal["epoch"] | Annotated[int, Field(gt=0)] = "epoch"
     """Evaluate training and validation samples at the end of every epoch, or after every so many steps, wherever an
     epoch ends; before the first step and at the end of the training in any case."""
+    silent_after: PositiveInt = 100_000
+    """A row that was not touched in so many training samples counts as silent (`sparsity/silent`)."""
     checkpoint_every: Literal["epoch"] | Annotated[int, Field(gt=0)] | None = "epoch"
     """Save what a resumed run needs: at the end of every epoch, after so many steps, or never."""
     time_limit: PositiveFloat | None = None
@@ -78,7 +80,7 @@ class TrainerSpec(Spec):
         return self
 
 
-_LATER: Mapping[tuple[str, str], Any] = {("trainer", "evaluate_every"): "epoch"}
+_LATER: Mapping[tuple[str, str], Any] = {("trainer", "evaluate_every"): "epoch", ("trainer", "silent_after"): 100_000}
 """Keys that came after trainings had been stored without them, and what these had in their place."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from make import counting
 from spadam.diagnostics.metrics import METRICS
 
 _HEAD = """\
@@ -24,7 +25,7 @@ can look at it. Nothing is ever chosen on the test split; test metrics are not e
 
 
 def as_markdown() -> str:
-    """The registry as a page, one table a group."""
+    """The registry as a page, one table a group, and what others count."""
     parts = [_HEAD]
     for group in dict.fromkeys(name.partition("/")[0] for name in METRICS):
         parts.append(f"\n## {group}/\n\n| name | unit | over | formula | objective |\n|---|---|---|---|---|\n")
@@ -33,7 +34,7 @@ def as_markdown() -> str:
                 objective = "yes" if metric.prunable else "unpruned" if metric.searchable else "no"
                 cells = (f"`{metric.name}`", metric.unit, metric.over, metric.formula, objective)
                 parts.append(f"| {' | '.join(cells)} |\n")
-    return "".join(parts)
+    return "".join([*parts, "\n", counting.section()])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ new one is a file in this folder and its name in :mod:`spadam.diagnostics.regist
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -33,6 +34,8 @@ class Setting(NamedTuple):
     """Where the steps will be; the tables may come there only later."""
     moves_untouched: bool
     """The optimizer may move rows that a step does not touch."""
+    silent_after: float = math.inf
+    """Training samples after which a row that was not touched counts as silent; by default none ever does."""
 
 
 class Step(NamedTuple):

@@ -40,8 +40,8 @@ class Metric(NamedTuple):
 
     least: int = 1
     """So many samples of its split it needs: a spread needs two."""
-    seen: int = 0
-    """So many training samples must have been seen before it is measured."""
+    silence: bool = False
+    """It is measured once `trainer.silent_after` training samples have been seen."""
     denominator: bool = False
     """Only an optimizer that divides its updates has it."""
     undefined: str = ""

@@ -64,6 +64,7 @@ def _sparsity() -> list[Metric]:
     return [
         Metric("sparsity/l0_train", "latents", SINCE, "Non-zero values of the training code per sample."),
         Metric("sparsity/l0_eval", "latents", VALIDATION, "Non-zero values of the evaluation code per sample.", "val"),
+        Metric("sparsity/fired", "latents", VALIDATION, "Values above 0 of the evaluation code per sample.", "val"),
         Metric(
             "sparsity/rows_touched",
             "share",
@@ -96,13 +97,22 @@ def _sparsity() -> list[Metric]:
             "all rows; the whole training",
             "Steps since a row was last touched, averaged over the rows; a row never touched counts from step 0.",
         ),
-        Metric("sparsity/dead", "share", latents, "Latents that are selected for no sample.", "val"),
         Metric(
-            "sparsity/dead_1e5",
+            "sparsity/dead",
             "share",
-            "all rows; the last 100,000 training samples",
-            "Rows whose last touching batch ended at least 100,000 samples ago; missing before so many were seen.",
-            seen=100_000,
+            latents,
+            "Latents that are selected for no sample, whatever their values.",
+            "val",
+        ),
+        Metric("sparsity/dead_fired", "share", latents, "Latents that have a value above 0 in no sample.", "val"),
+        Metric(
+            "sparsity/silent",
+            "share",
+            "all rows; the last `trainer.silent_after` training samples",
+            "Rows whose last touching batch ended at least `trainer.silent_after` samples ago (100,000, unless the "
+            "configuration says otherwise); touched is what the rule selected, whatever its value; missing before so "
+            "many samples were seen.",
+            silence=True,
         ),
         Metric("sparsity/density_histogram", "latents", latents, histogram, "val", array=True, searchable=False),
         Metric(
@@ -192,7 +202,7 @@ COMMON: dict[str, Metric] = {
         "sparsity/rows_intermittent",
         "sparsity/samples_per_row",
         "sparsity/row_age",
-        "sparsity/dead_1e5",
+        "sparsity/silent",
         "optim/update_rms",
         "optim/eps_bound",
         "time/step_ms",

@@ -31,9 +31,11 @@ _SHOWN = {
     "sparsity": (
         "sparsity/l0_train",
         "sparsity/l0_eval",
+        "sparsity/fired",
         "sparsity/rows_touched",
         "sparsity/rows_intermittent",
         "sparsity/dead",
+        "sparsity/dead_fired",
     ),
     "optimizer": ("optim/update_rms", "optim/eps_bound"),
     "probe": ("probe/val_accuracy", "probe/test_accuracy", "probe/baseline_untrained", "probe/baseline_pixels"),

@@ -122,6 +122,7 @@ class _Training:
             device,
             evaluate_every=config.trainer.steps_between_evaluations(len(self.batches)),
             moves_untouched=config.optimizer.moves_untouched,
+            silent_after=config.trainer.silent_after,
             record=self.recorder.record if self.recorder else None,
             keep=self.recorder.sync if self.recorder else None,
             progress=progress,

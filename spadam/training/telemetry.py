@@ -19,6 +19,7 @@ from typing_extensions import override
 from spadam.data import Dataset
 from spadam.diagnostics import registry
 from spadam.diagnostics.diagnostic import Diagnostic, Setting, Step
+from spadam.diagnostics.former_names import renamed
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN
 from spadam.diagnostics.warned import Warned
@@ -42,10 +43,11 @@ class Telemetry(pl.Callback):
     """Measures ``task`` while it is trained on ``dataset``, on ``device``.
 
     ``evaluate_every`` is how many steps lie between two evaluations, of the task and of a full row; the last may come
-    sooner. ``moves_untouched`` says that the optimizer may move rows that a step does not touch. ``record`` takes every
-    row, ``keep`` is called after each full one, which must not be lost any more; ``progress`` is told where the
-    training stands; ``total_steps`` is its length, if known. ``evaluations`` are the full rows so far, ``arrays`` what
-    is more than one number. What has been seen is part of the checkpoint, so a resumed run reports the same.
+    sooner. ``moves_untouched`` says that the optimizer may move rows that a step does not touch, ``silent_after`` how
+    many samples a row must not be touched for to be called silent. ``record`` takes every row, ``keep`` is called after
+    each full one, which must not be lost any more; ``progress`` is told where the training stands; ``total_steps`` is
+    its length, if known. ``evaluations`` are the full rows so far, ``arrays`` what is more than one number. What has
+    been seen is part of the checkpoint, so a resumed run reports the same.
 
     It stands before the callbacks that may end a training, and its ``rows``, which record, behind them.
     """
@@ -58,6 +60,7 @@ class Telemetry(pl.Callback):
         *,
         evaluate_every: int,
         moves_untouched: bool,
+        silent_after: int,
         record: Callable[[Mapping[str, Any]], None] | None = None,
         keep: Callable[[], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
@@ -72,7 +75,7 @@ class Telemetry(pl.Callback):
         self.rows = Rows(self)
         self._diagnostics: list[Diagnostic] = [member() for member in registry.DIAGNOSTICS]
         for diagnostic in self._diagnostics:
-            diagnostic.begin(Setting(task.tables, device, moves_untouched))
+            diagnostic.begin(Setting(task.tables, device, moves_untouched, silent_after))
         self._every_step = [diagnostic for diagnostic in self._diagnostics if diagnostic.schedule == "step"]
         self._looked_at = False
         self._seconds_before = 0.0
@@ -224,7 +227,8 @@ class Telemetry(pl.Callback):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.evaluations, self.arrays = state_dict["evaluations"], state_dict["arrays"]
+        self.evaluations = [renamed(row) for row in state_dict["evaluations"]]
+        self.arrays = state_dict["arrays"]
         self._seconds_before = state_dict["seconds"]
         states = state_dict["diagnostics"]
         for diagnostic in self._diagnostics:

@@ -36,7 +36,7 @@ class Training:
         self.seconds = 0.0
 
     def setting(self) -> Setting:
-        return Setting(self.tables, CPU, moves_untouched=False)
+        return Setting(self.tables, CPU, moves_untouched=False, silent_after=5 * BATCH)
 
     def steps(self, count: int, *watching: Diagnostic) -> None:
         for _ in range(count):
@@ -141,7 +141,7 @@ def test_a_state_goes_through_a_file(kind: type[Diagnostic], tmp_path: Any) -> N
 @member
 def test_after_a_reset_a_report_is_of_the_new_steps(kind: type[Diagnostic]) -> None:
     """But for what it says of the whole training."""
-    training, since_begin = Training(), {"sparsity/row_age", "sparsity/dead_1e5"}
+    training, since_begin = Training(), {"sparsity/row_age", "sparsity/silent"}
     old = begun(kind, training)
     training.steps(5, old)
     old.reset()

@@ -128,11 +128,12 @@ def test_an_interrupted_run_has_the_same_rows_and_bits(
     monkeypatch.setattr(telemetry, "LOOK_EVERY", 3)
     wanted = config(
         optimizer=OPTIMIZER,
-        trainer={"checkpoint_every": saved, "clip_norm": 1e-2, "evaluate_every": 8},
+        trainer={"checkpoint_every": saved, "clip_norm": 1e-2, "evaluate_every": 8, "silent_after": 512},
         model={"rule": {"name": "batch_top_k"}},
     )
     whole = run(wanted, tmp_path / "whole")
     assert steps_of(whole) == [0, 8, 16, 24, 32, 36]
+    assert whole.metrics["sparsity/silent"] is not None
     with pytest.raises(Stop):
         run(wanted, tmp_path / "out", progress=stop_at(stop))
     resumed = run(wanted, tmp_path / "out")
@@ -206,10 +207,10 @@ def test_other_values_are_refused(every: Any) -> None:
 
 
 def test_keys_at_their_defaults_are_no_new_facts() -> None:
-    """A run or a sweep that was begun before there was this key goes on."""
-    assert "evaluate_every" not in config().facts()["trainer"]
-    spelled_out = config(trainer={"evaluate_every": "epoch"})
+    """A run or a sweep that was begun before there were these keys goes on."""
+    assert not {"evaluate_every", "silent_after"} & set(config().facts()["trainer"])
+    spelled_out = config(trainer={"evaluate_every": "epoch", "silent_after": 100_000})
     assert spelled_out.identity() == config().identity()
-    other = config(trainer={"evaluate_every": 18})
-    assert other.identity() != config().identity()
-    assert other.facts()["trainer"]["evaluate_every"] == 18
+    others = [config(trainer={"evaluate_every": 18}), config(trainer={"silent_after": 99})]
+    assert len({config().identity(), *(other.identity() for other in others)}) == 3
+    assert others[0].facts()["trainer"]["evaluate_every"] == 18

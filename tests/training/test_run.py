@@ -56,7 +56,7 @@ def test_measures_everything_that_is_registered(finished: tuple[Path, RunResult]
     assert set(result.metrics) | set(result.arrays) == set(METRICS)
     assert result.metrics["sparsity/l0_train"] == result.metrics["sparsity/l0_eval"] == 4
     missing = {name for name, value in result.metrics.items() if value is None}
-    assert missing == {"sparsity/dead_1e5"}, "fewer than 100,000 samples were seen"
+    assert missing == {"sparsity/silent"}, "fewer than 100,000 samples were seen"
 
 
 def test_evaluates_step_0_and_every_epoch(finished: tuple[Path, RunResult]) -> None:

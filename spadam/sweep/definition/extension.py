@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from spadam.diagnostics.former_names import present
 from spadam.spec import InputError, Path_, Written
 from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.space import Axis
@@ -12,6 +13,8 @@ from spadam.sweep.definition.spec import Sweep
 
 GROWING: tuple[Path_, ...] = (("search", "trials"), ("search", "studies"), ("repeat", "seeds"))
 """Numbers that may become larger."""
+
+_METRIC: Path_ = ("objective", "metric")
 
 
 def facts(sweep: Sweep) -> dict[str, Any]:
@@ -41,6 +44,7 @@ def _axis_facts(sweep: Sweep, axis: Axis) -> dict[str, Any]:
 def check_extends(sweep: Sweep, stored: Mapping[str, Any]) -> None:
     """Raise :class:`InputError` unless ``sweep`` is what it was created as, ``stored``, or more of it."""
     old, new = dict(_leaves(stored)), dict(_leaves(facts(sweep)))
+    old[_METRIC] = present(str(old[_METRIC]))
     added = {name for name in sweep.variants if name not in stored["variants"]}
     # An axis that came or went has left its trace in the configuration too: it is told as the axis that it is.
     for path in sorted(dict.fromkeys((*old, *new)), key=lambda path: path[2:3] == ("config",)):

@@ -102,11 +102,11 @@ def why_never(metric: Metric, config: RunConfig, data: Available) -> tuple[str, 
         return what if there else f"has no {split} samples", "set data.validation_size"
     if metric.denominator and config.optimizer.divides() is False:
         return f"has an optimizer that divides by nothing ({config.optimizer.name})", "take another optimizer"
-    seen = _most_samples(config, data)
-    if seen is not None and seen < metric.seen:
+    seen, window = _most_samples(config, data), config.trainer.silent_after
+    if metric.silence and seen is not None and seen < window:
         return (
-            f"sees at most {seen} samples in a training, and it is measured after {metric.seen}",
-            "raise trainer.epochs or trainer.steps",
+            f"sees at most {seen} samples in a training, and it is measured after {window}",
+            "raise trainer.epochs or trainer.steps, or lower trainer.silent_after",
         )
     return None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from spadam.config import RunConfig
+from spadam.diagnostics.former_names import present
 from spadam.spec import Document, Spec, validate
 from spadam.sweep.definition.relative_axes import EPS_REL, lay_in
 from spadam.sweep.definition.space import Axis, Range, Value
@@ -72,7 +73,7 @@ class RepeatSpec(Spec):
 class ObjectiveSpec(Spec):
     """What is compared."""
 
-    metric: str = "val/fvu"
+    metric: Annotated[str, AfterValidator(present)] = "val/fvu"
     """A metric that search trials measure (docs/metrics.md says which); never one of the test split."""
     direction: Literal["minimize", "maximize"] = "minimize"
     """Whether small or large values are good."""
