@@ -44,7 +44,7 @@ class TrainerSpec(Spec):
     threads: int = Field(default=1, gt=0, le=1024)
     """Threads of torch on the CPU. Other numbers of threads give other roundings."""
     clip_norm: PositiveFloat | None = None
-    """Scale the gradient of the autoencoder down to this norm."""
+    """Scale the gradient of the autoencoder down to this norm; `optim/clipped` says how often that was done."""
     evaluate_every: Literal["epoch"] | Annotated[int, Field(gt=0)] = "epoch"
     """Evaluate training and validation samples at the end of every epoch, or after every so many steps, wherever an
     epoch ends; before the first step and at the end of the training in any case."""

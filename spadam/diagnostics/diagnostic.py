@@ -57,6 +57,8 @@ class Step(NamedTuple):
     """Wall time of the step, everything included."""
     update_seconds: float
     """Wall time of clipping and update."""
+    clip_factor: Tensor | None = None
+    """What the gradient was multiplied by to have no larger norm than it may, (); None where nothing is clipped."""
 
 
 class Diagnostic(ABC):

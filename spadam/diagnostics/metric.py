@@ -44,6 +44,8 @@ class Metric(NamedTuple):
     """It is measured once `trainer.silent_after` training samples have been seen."""
     denominator: bool = False
     """Only an optimizer that divides its updates has it."""
+    clipping: bool = False
+    """Only a training with `trainer.clip_norm` has it."""
     undefined: str = ""
     """When it is no finite number though it is measured, as the end of "it is so when"."""
 

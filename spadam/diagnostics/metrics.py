@@ -146,6 +146,21 @@ def _optim() -> list[Metric]:
             denominator=True,
             undefined=_NOTHING_MOVED,
         ),
+        Metric(
+            "optim/clipped",
+            "share",
+            _ROW,
+            "Steps whose gradient had a larger norm than `trainer.clip_norm`, and was scaled down to it.",
+            clipping=True,
+        ),
+        Metric(
+            "optim/clip_factor",
+            "1",
+            _ROW,
+            "Mean over the steps of min(1, c / (norm + 1e-6)), c being `trainer.clip_norm`: what the gradient was "
+            "multiplied by; 1 where no step was clipped.",
+            clipping=True,
+        ),
     ]
 
 
@@ -205,6 +220,8 @@ COMMON: dict[str, Metric] = {
         "sparsity/silent",
         "optim/update_rms",
         "optim/eps_bound",
+        "optim/clipped",
+        "optim/clip_factor",
         "time/step_ms",
         "time/optimizer_ms",
     )

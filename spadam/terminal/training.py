@@ -37,7 +37,7 @@ _SHOWN = {
         "sparsity/dead",
         "sparsity/dead_fired",
     ),
-    "optimizer": ("optim/update_rms", "optim/eps_bound"),
+    "optimizer": ("optim/update_rms", "optim/eps_bound", "optim/clipped", "optim/clip_factor"),
     "probe": ("probe/val_accuracy", "probe/test_accuracy", "probe/baseline_untrained", "probe/baseline_pixels"),
     "time": ("time/step_ms", "time/optimizer_ms", "time/probe_s"),
 }

@@ -25,6 +25,7 @@ from spadam.diagnostics.reconstruction import EVALUATED_TRAIN
 from spadam.diagnostics.warned import Warned
 from spadam.faults import reach
 from spadam.tasks.task import Task
+from spadam.training.lightning import NotedClipping
 from spadam.training.module import TaskModule
 from spadam.training.progress import Progress
 
@@ -115,6 +116,7 @@ class Telemetry(pl.Callback):
             trainer.optimizers[0],
             time.perf_counter() - self._step_start,
             pl_module.optimizer_seconds,
+            _clip_factor(trainer),
         )
         for diagnostic in self._watching():
             diagnostic.observe(step)
@@ -266,3 +268,8 @@ class Rows(pl.Callback):
             telemetry.evaluate(trainer, trainer.current_epoch + 1)
         else:
             telemetry.note_look(trainer, trainer.current_epoch + 1)
+
+
+def _clip_factor(trainer: pl.Trainer) -> Tensor | None:
+    plugin = trainer.precision_plugin
+    return plugin.factor if isinstance(plugin, NotedClipping) else None

@@ -58,7 +58,8 @@ class Training:
                 "widenings": 1,
             }
             loss, said = self._draw(1)[0], said if self.scalars else {}
-            step = Step(BATCH, loss, self.tables, touched, said, self.optimizer, self.seconds, self.seconds / 2)
+            seconds, factor = (self.seconds, self.seconds / 2), (2 * self._draw(1)[0]).clamp(max=1.0)
+            step = Step(BATCH, loss, self.tables, touched, said, self.optimizer, *seconds, factor)
             for diagnostic in watching:
                 diagnostic.observe(step)
 

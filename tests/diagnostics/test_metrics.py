@@ -30,7 +30,7 @@ GROUPS: dict[str, list[str]] = {
         "density_histogram",
         "usage_entropy",
     ],
-    "optim": ["update_rms", "eps_bound"],
+    "optim": ["update_rms", "eps_bound", "clipped", "clip_factor"],
     "selection": ["certified", "widenings"],
     "probe": [
         "online_accuracy",

@@ -133,6 +133,7 @@ def test_an_interrupted_run_has_the_same_rows_and_bits(
     )
     whole = run(wanted, tmp_path / "whole")
     assert steps_of(whole) == [0, 8, 16, 24, 32, 36]
+    assert 0 < whole.evaluations[1]["optim/clip_factor"] < 1
     assert whole.metrics["sparsity/silent"] is not None
     with pytest.raises(Stop):
         run(wanted, tmp_path / "out", progress=stop_at(stop))

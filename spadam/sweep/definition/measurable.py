@@ -102,6 +102,8 @@ def why_never(metric: Metric, config: RunConfig, data: Available) -> tuple[str, 
         return what if there else f"has no {split} samples", "set data.validation_size"
     if metric.denominator and config.optimizer.divides() is False:
         return f"has an optimizer that divides by nothing ({config.optimizer.name})", "take another optimizer"
+    if metric.clipping and config.trainer.clip_norm is None:
+        return "clips no gradient", "set trainer.clip_norm"
     seen, window = _most_samples(config, data), config.trainer.silent_after
     if metric.silence and seen is not None and seen < window:
         return (
