@@ -24,6 +24,7 @@ _SHOWN = {
         "train/fvu_training_code",
         "train/fvu",
         "val/fvu",
+        "val/fvu_median_sample",
         "test/fvu_training_code",
         "test/fvu",
         "test/mse",

@@ -13,7 +13,7 @@ from support.paths import ROOT
 
 GROUPS: dict[str, list[str]] = {
     "train": ["mse", "fvu", "mse_training_code", "fvu_training_code", "loss_stream"],
-    "val": ["mse", "fvu"],
+    "val": ["mse", "fvu", "fvu_median_sample"],
     "test": ["mse", "fvu", "mse_training_code", "fvu_training_code"],
     "sparsity": [
         "l0_train",
@@ -83,7 +83,8 @@ def test_names_and_fields_agree() -> None:
         assert (metric.split == "test") == (group == "test" or name == "probe/test_accuracy")
     on_validation = {name for name, metric in METRICS.items() if metric.split == "val"}
     evaluated = {"l0_eval", "fired", "dead", "dead_fired", "density_histogram", "usage_entropy"}
-    assert on_validation == {"val/mse", "val/fvu", "probe/val_accuracy", *(f"sparsity/{name}" for name in evaluated)}
+    errors = {"val/mse", "val/fvu", "val/fvu_median_sample"}
+    assert on_validation == {*errors, "probe/val_accuracy", *(f"sparsity/{name}" for name in evaluated)}
 
 
 def test_lookup_finds_or_suggests() -> None:
