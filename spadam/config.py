@@ -44,11 +44,20 @@ class TrainerSpec(Spec):
     threads: int = Field(default=1, gt=0, le=1024)
     """Threads of torch on the CPU. Other numbers of threads give other roundings."""
     clip_norm: PositiveFloat | None = None
-    """Scale the gradient of the autoencoder down to this norm."""
+    """Scale the gradient of the autoencoder down to this norm; `optim/clipped` says how often that was done."""
+    evaluate_every: Literal["epoch"] | Annotated[int, Field(gt=0)] = "epoch"
+    """Evaluate training and validation samples at the end of every epoch, or after every so many steps, wherever an
+    epoch ends; before the first step and at the end of the training in any case."""
+    silent_after: PositiveInt = 100_000
+    """A row that was not touched in so many training samples counts as silent (`sparsity/silent`)."""
     checkpoint_every: Literal["epoch"] | Annotated[int, Field(gt=0)] | None = "epoch"
     """Save what a resumed run needs: at the end of every epoch, after so many steps, or never."""
     time_limit: PositiveFloat | None = None
     """Stop after so many seconds."""
+
+    def steps_between_evaluations(self, batches_per_epoch: int) -> int:
+        """How many steps lie between two evaluations, but for those before the last."""
+        return batches_per_epoch if self.evaluate_every == "epoch" else self.evaluate_every
 
     def most_steps(self, batches_per_epoch: int | None) -> int | None:
         """How many steps a training has, or at most where its time is limited; None where nothing says so.
@@ -102,9 +111,12 @@ class RunConfig(Spec):
         return hashlib.sha256(json.dumps(self.facts(), sort_keys=True).encode()).hexdigest()
 
     def facts(self) -> dict[str, Any]:
-        """What determines the numbers, as plain values; see :meth:`identity`."""
+        """What determines the numbers, as plain values; see :meth:`identity`.
+
+        A key that came later is none while it says what was done before it came: what was begun then goes on.
+        """
         elsewhere: Any = {"tracking": True, "data": {"root"}, "trainer": {"accelerator", "kernels"}, "model": {"name"}}
-        return _name_first(self.model_dump(mode="json", exclude=elsewhere))
+        return earlier.without_what_was_done_then(_name_first(self.model_dump(mode="json", exclude=elsewhere)))
 
     @property
     def task(self) -> TaskSpec:

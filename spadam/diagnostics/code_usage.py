@@ -19,12 +19,20 @@ EDGES = np.arange(-24, 1) / 4
 
 
 class CodeUsage(NamedTuple):
-    """What a code uses; NaN where that is not defined. *Selected* by the rule: a zero value is included."""
+    """What a code uses; NaN where that is not defined.
+
+    A latent is *selected* by the rule, whatever its value; it has *fired* where it is selected with a value above 0.
+    With a linear activation negative values are selected too.
+    """
 
     l0: float
     """Mean number of non-zero values per sample."""
+    fired: float
+    """Mean number of values above 0 per sample."""
     dead: float
     """Share of latents that were never selected."""
+    dead_fired: float
+    """Share of latents that have never fired."""
     entropy: float
     """Entropy of the distribution of selections over the latents, over log L; NaN for one latent or no selection."""
     histogram: dict[str, Any]
@@ -32,7 +40,13 @@ class CodeUsage(NamedTuple):
 
     def metrics(self) -> dict[str, float]:
         """The numbers under their names."""
-        return {"sparsity/l0_eval": self.l0, "sparsity/dead": self.dead, "sparsity/usage_entropy": self.entropy}
+        return {
+            "sparsity/l0_eval": self.l0,
+            "sparsity/fired": self.fired,
+            "sparsity/dead": self.dead,
+            "sparsity/dead_fired": self.dead_fired,
+            "sparsity/usage_entropy": self.entropy,
+        }
 
     def arrays(self) -> dict[str, Any]:
         """The histogram under its name."""
@@ -40,26 +54,29 @@ class CodeUsage(NamedTuple):
 
 
 class UsageCounts:
-    """Counts selections, block after block, without waiting for the device."""
+    """Counts selections and values above 0, block after block, without waiting for the device."""
 
     def __init__(self, latents: int, device: torch.device) -> None:
         self._samples = 0
-        self._selected_L = torch.zeros(latents, dtype=torch.int64, device=device)
+        self._selected_L, self._fired_L = torch.zeros(2, latents, dtype=torch.int64, device=device)
         self._nonzero = torch.zeros((), dtype=torch.int64, device=device)
 
     def add(self, code: Code) -> None:
         """Take note of the code of a block."""
         self._samples += len(code.selection.offsets_B)
         self._selected_L += torch.bincount(code.selection.latents_P, minlength=len(self._selected_L))
+        self._fired_L.index_add_(0, code.selection.latents_P, (code.values_P > 0).long())
         self._nonzero += (code.values_P != 0).sum()
 
     def result(self) -> CodeUsage:
         """Everything over the samples that were added."""
-        selected_L = self._selected_L.cpu()
+        selected_L, fired_L = self._selected_L.cpu(), self._fired_L.cpu()
         seen = self._samples > 0
         return CodeUsage(
             l0=int(self._nonzero) / self._samples if seen else math.nan,
+            fired=int(fired_L.sum()) / self._samples if seen else math.nan,
             dead=int((selected_L == 0).sum()) / len(selected_L) if seen else math.nan,
+            dead_fired=int((fired_L == 0).sum()) / len(fired_L) if seen else math.nan,
             entropy=_entropy(selected_L),
             histogram=_histogram(selected_L, self._samples),
         )

@@ -1,14 +1,16 @@
 """What a diagnostic is: something that watches training steps and says now and then what it saw.
 
 A *step* is one update of the tables and what led to it. A *look* is a step that expensive diagnostics watch: the first
-of an epoch and every so many after it. Who calls is :mod:`spadam.training.telemetry`, in this order: once
-:meth:`Diagnostic.begin`; in every step, or at looks, :meth:`Diagnostic.prepare` before the update and
-:meth:`Diagnostic.observe` after it; :meth:`Diagnostic.report` for a row, and :meth:`Diagnostic.reset` after the row of
-an evaluation. A new one is a file in this folder and its name in :mod:`spadam.diagnostics.registry`.
+after an evaluation and every so many after it. A *row* is what is recorded at a time: of an evaluation, or a short one
+in between. Who calls is :mod:`spadam.training.telemetry`, in this order: once :meth:`Diagnostic.begin`; in every step,
+or at looks, :meth:`Diagnostic.prepare` before the update and :meth:`Diagnostic.observe` after it;
+:meth:`Diagnostic.report` for a row, and :meth:`Diagnostic.reset` after the row of an evaluation, or after every one. A
+new one is a file in this folder and its name in :mod:`spadam.diagnostics.registry`.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -32,6 +34,8 @@ class Setting(NamedTuple):
     """Where the steps will be; the tables may come there only later."""
     moves_untouched: bool
     """The optimizer may move rows that a step does not touch."""
+    silent_after: float = math.inf
+    """Training samples after which a row that was not touched counts as silent; by default none ever does."""
 
 
 class Step(NamedTuple):
@@ -53,6 +57,8 @@ class Step(NamedTuple):
     """Wall time of the step, everything included."""
     update_seconds: float
     """Wall time of clipping and update."""
+    clip_factor: Tensor | None = None
+    """What the gradient was multiplied by to have no larger norm than it may, (); None where nothing is clipped."""
 
 
 class Diagnostic(ABC):
@@ -70,6 +76,8 @@ class Diagnostic(ABC):
     """What watching a step costs, in a few words."""
     streams: ClassVar[bool]
     """It reports in the short rows between evaluations, too; then a report must be cheap."""
+    since: ClassVar[Literal["evaluation", "row"]] = "evaluation"
+    """What begins a new report: an evaluation, or every row; the latter only where it streams."""
 
     @abstractmethod
     def begin(self, setting: Setting) -> None:

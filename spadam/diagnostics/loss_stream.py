@@ -1,4 +1,4 @@
-"""The mean loss of the training batches."""
+"""The mean loss of the training batches since the last row: a mean since long before would lag behind."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class LossStream(Diagnostic):
     schedule: ClassVar = "step"
     cost: ClassVar = "one addition"
     streams: ClassVar = True
+    since: ClassVar = "row"
 
     @override
     def begin(self, setting: Setting) -> None:

@@ -7,6 +7,12 @@ from typing import Literal, NamedTuple
 Split = Literal["train", "val", "test"]
 """As it stands before the names of metrics."""
 
+TRAIN = "training split, at most 10,000 samples"
+VALIDATION = "validation split"
+TEST = "test split"
+SINCE = "training steps since the last evaluation"
+"""Over what many metrics are taken."""
+
 
 class Metric(NamedTuple):
     """What a name stands for."""
@@ -34,10 +40,12 @@ class Metric(NamedTuple):
 
     least: int = 1
     """So many samples of its split it needs: a spread needs two."""
-    seen: int = 0
-    """So many training samples must have been seen before it is measured."""
+    silence: bool = False
+    """It is measured once `trainer.silent_after` training samples have been seen."""
     denominator: bool = False
     """Only an optimizer that divides its updates has it."""
+    clipping: bool = False
+    """Only a training with `trainer.clip_norm` has it."""
     undefined: str = ""
     """When it is no finite number though it is measured, as the end of "it is so when"."""
 

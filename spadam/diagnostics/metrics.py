@@ -11,24 +11,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from spadam.diagnostics.data_metrics import OF_DATA
-from spadam.diagnostics.metric import Metric, Split
+from spadam.diagnostics.metric import SINCE, TEST, TRAIN, VALIDATION, Metric, Split
+from spadam.diagnostics.probe_metrics import probe_metrics
 from spadam.spec import InputError
 
-_TRAIN = "training split, at most 10,000 samples"
-_VALIDATION = "validation split"
-_TEST = "test split"
-_SINCE = "training steps since the last report"
+_ROW = "training steps since the last row, be it of an evaluation or a short one in between"
+_SAMPLES = "training samples since the last evaluation"
 _MSE = "Sum of the squared errors over samples x features, of samples as they are trained on (times data/scale)"
 _FVU = "Sum of the squared errors over the sum of squares about the per-feature mean of the evaluated samples"
 _EVALUATED = "reconstructed with the evaluation code"
 _SPREAD: dict[str, Any] = {"least": 2, "undefined": "all samples of the split are equal"}
 _NOTHING_MOVED = "no weight moved: the lr is too small, or no gradient came"
+_MEDIAN_SAMPLE = (
+    "Median over the samples x of ‖x̂ - x‖² / ‖x - m‖², m being the median of every feature over the first 2,000 of the "
+    "samples (the lower of two middle values), x̂ the reconstruction with the evaluation code; a sample that is m is "
+    "left out. A few outliers may make up nearly all of FVU's two sums; this they do not decide."
+)
 _AS_TRAINED = "reconstructed with the training rule in whole batches of the training size"
 
 
 def _reconstruction() -> list[Metric]:
     metrics = []
-    splits: tuple[tuple[Split, str], ...] = (("train", _TRAIN), ("val", _VALIDATION), ("test", _TEST))
+    splits: tuple[tuple[Split, str], ...] = (("train", TRAIN), ("val", VALIDATION), ("test", TEST))
     for split, over in splits:
         searchable = split != "test"
         metrics += [
@@ -42,7 +46,9 @@ def _reconstruction() -> list[Metric]:
             ),
             Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", split, searchable=searchable, **_SPREAD),
         ]
-        if split != "val":
+        if split == "val":
+            metrics.append(Metric("val/fvu_median_sample", "1", over, _MEDIAN_SAMPLE, split, **_SPREAD))
+        else:
             mse, fvu = f"{split}/mse_training_code", f"{split}/fvu_training_code"
             end: dict[str, Any] = {"searchable": searchable, "final": True}
             metrics += [
@@ -55,18 +61,19 @@ def _reconstruction() -> list[Metric]:
 def _loss() -> list[Metric]:
     error = "the squared error as `model.reduction` says, of samples times data/scale"
     formula = f"Mean of what was optimised: {error}, plus the rule's L1 term."
-    return [Metric("train/loss_stream", "loss", "training batches of the last epoch", formula)]
+    return [Metric("train/loss_stream", "loss", _ROW, formula)]
 
 
 def _sparsity() -> list[Metric]:
-    rows, latents = f"all rows; {_SINCE}", "all latents; validation split, evaluation code"
+    rows, latents = f"all rows; {SINCE}", "all latents; validation split, evaluation code"
     histogram = (
         "Number of latents in each bin of log10 density, density being the share of samples in which a latent is "
         "selected; the first bin takes what lies below it too, and latents never selected are counted apart."
     )
     return [
-        Metric("sparsity/l0_train", "latents", _SINCE, "Non-zero values of the training code per sample."),
-        Metric("sparsity/l0_eval", "latents", _VALIDATION, "Non-zero values of the evaluation code per sample.", "val"),
+        Metric("sparsity/l0_train", "latents", SINCE, "Non-zero values of the training code per sample."),
+        Metric("sparsity/l0_eval", "latents", VALIDATION, "Non-zero values of the evaluation code per sample.", "val"),
+        Metric("sparsity/fired", "latents", VALIDATION, "Values above 0 of the evaluation code per sample.", "val"),
         Metric(
             "sparsity/rows_touched",
             "share",
@@ -90,7 +97,7 @@ def _sparsity() -> list[Metric]:
         Metric(
             "sparsity/samples_per_row",
             "samples",
-            f"touched rows; {_SINCE}",
+            f"touched rows; {SINCE}",
             "Samples of the batch in which a touched row was on, averaged over rows and the steps that touched them.",
         ),
         Metric(
@@ -99,13 +106,22 @@ def _sparsity() -> list[Metric]:
             "all rows; the whole training",
             "Steps since a row was last touched, averaged over the rows; a row never touched counts from step 0.",
         ),
-        Metric("sparsity/dead", "share", latents, "Latents that are selected for no sample.", "val"),
         Metric(
-            "sparsity/dead_1e5",
+            "sparsity/dead",
             "share",
-            "all rows; the last 100,000 training samples",
-            "Rows whose last touching batch ended at least 100,000 samples ago; missing before so many were seen.",
-            seen=100_000,
+            latents,
+            "Latents that are selected for no sample, whatever their values.",
+            "val",
+        ),
+        Metric("sparsity/dead_fired", "share", latents, "Latents that have a value above 0 in no sample.", "val"),
+        Metric(
+            "sparsity/silent",
+            "share",
+            "all rows; the last `trainer.silent_after` training samples",
+            "Rows whose last touching batch ended at least `trainer.silent_after` samples ago (100,000, unless the "
+            "configuration says otherwise); touched is what the rule selected, whatever its value; missing before so "
+            "many samples were seen.",
+            silence=True,
         ),
         Metric("sparsity/density_histogram", "latents", latents, histogram, "val", array=True, searchable=False),
         Metric(
@@ -139,6 +155,21 @@ def _optim() -> list[Metric]:
             denominator=True,
             undefined=_NOTHING_MOVED,
         ),
+        Metric(
+            "optim/clipped",
+            "share",
+            _ROW,
+            "Steps whose gradient had a larger norm than `trainer.clip_norm`, and was scaled down to it.",
+            clipping=True,
+        ),
+        Metric(
+            "optim/clip_factor",
+            "1",
+            _ROW,
+            "Mean over the steps of min(1, c / (norm + 1e-6)), c being `trainer.clip_norm`: what the gradient was "
+            "multiplied by; 1 where no step was clipped.",
+            clipping=True,
+        ),
     ]
 
 
@@ -147,7 +178,7 @@ def _selection() -> list[Metric]:
         Metric(
             "selection/certified",
             "share",
-            "training samples since the last report",
+            _SAMPLES,
             "Samples whose winners were proven from products in int8 or bfloat16; the others were done in float32. "
             "Missing where everything is scored in float32. Nothing but speed depends on it.",
             searchable=False,
@@ -155,80 +186,9 @@ def _selection() -> list[Metric]:
         Metric(
             "selection/widenings",
             "1",
-            _SINCE,
+            SINCE,
             "How often candidates got twice the room, because those of more than 1 % of a batch did not fit.",
             searchable=False,
-        ),
-    ]
-
-
-def _probe() -> list[Metric]:
-    fitted = "Accuracy of the multinomial logistic regression fitted anew at the end"
-    fit = "the regression that was chosen"
-    baseline = "test split when test metrics are measured, else validation split"
-    return [
-        Metric(
-            "probe/online_accuracy",
-            "share",
-            _SINCE,
-            "Samples whose class the online probe gave the largest logit, before its step on their batch.",
-            labels=True,
-        ),
-        Metric(
-            "probe/train_accuracy",
-            "share",
-            _TRAIN,
-            f"{fitted}, on the codes it was fitted to.",
-            "train",
-            labels=True,
-            refit=True,
-        ),
-        Metric(
-            "probe/val_accuracy",
-            "share",
-            _VALIDATION,
-            f"{fitted}; chooses its L2 strength.",
-            "val",
-            labels=True,
-            refit=True,
-        ),
-        Metric("probe/test_accuracy", "share", _TEST, f"{fitted}.", "test", labels=True, searchable=False, refit=True),
-        Metric(
-            "probe/converged",
-            "0 or 1",
-            fit,
-            "1 when the largest element of the gradient came down to 1e-4 within 100 iterations of L-BFGS.",
-            labels=True,
-            searchable=False,
-            refit=True,
-        ),
-        Metric(
-            "probe/l2",
-            "1",
-            fit,
-            "The strength l of the penalty l/2 x (sum of squared weights) beside the mean cross-entropy, on inputs "
-            "whose non-zero values have a root mean square of 1.",
-            labels=True,
-            searchable=False,
-            refit=True,
-        ),
-        Metric(
-            "probe/baseline_pixels",
-            "share",
-            baseline,
-            "Accuracy of the same regression on the inputs, about their mean where `model.pre_bias` is `mean`.",
-            labels=True,
-            searchable=False,
-            refit=True,
-        ),
-        Metric(
-            "probe/baseline_untrained",
-            "share",
-            baseline,
-            "Accuracy of the same regression on the codes of the weights at step 0.",
-            labels=True,
-            searchable=False,
-            refit=True,
         ),
     ]
 
@@ -236,10 +196,8 @@ def _probe() -> list[Metric]:
 def _time() -> list[Metric]:
     # Measured everywhere, but by the machine: a search judged by them could not be repeated.
     return [
-        Metric("time/step_ms", "ms", _SINCE, "Median wall time of a training step.", searchable=False),
-        Metric(
-            "time/optimizer_ms", "ms", _SINCE, "Median wall time of a step's clipping and update.", searchable=False
-        ),
+        Metric("time/step_ms", "ms", SINCE, "Median wall time of a training step.", searchable=False),
+        Metric("time/optimizer_ms", "ms", SINCE, "Median wall time of a step's clipping and update.", searchable=False),
         Metric(
             "time/probe_s",
             "s",
@@ -254,7 +212,16 @@ def _time() -> list[Metric]:
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in [*OF_DATA, *_reconstruction(), *_loss(), *_sparsity(), *_optim(), *_selection(), *_probe(), *_time()]
+    for metric in [
+        *OF_DATA,
+        *_reconstruction(),
+        *_loss(),
+        *_sparsity(),
+        *_optim(),
+        *_selection(),
+        *probe_metrics(),
+        *_time(),
+    ]
 }
 """Every metric by its name."""
 
@@ -270,9 +237,11 @@ COMMON: dict[str, Metric] = {
         "sparsity/rows_intermittent",
         "sparsity/samples_per_row",
         "sparsity/row_age",
-        "sparsity/dead_1e5",
+        "sparsity/silent",
         "optim/update_rms",
         "optim/eps_bound",
+        "optim/clipped",
+        "optim/clip_factor",
         "time/step_ms",
         "time/optimizer_ms",
     )

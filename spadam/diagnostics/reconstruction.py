@@ -6,17 +6,15 @@ Shapes: B samples of a block, D features, L latents, N rows that are evaluated.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from spadam.diagnostics.code_usage import CodeUsage, UsageCounts
+from spadam.diagnostics.median_sample import Take, fvu_median_sample
 from spadam.models.autoencoder import SparseAutoencoder
-
-Take = Callable[[Tensor], Tensor]
-"""Gives the samples (B, D) at int64 indices (B,)."""
 
 EVALUATED_TRAIN = 10_000
 """Of the training split, at most so many samples are evaluated: the first ones of its (seeded) order."""
@@ -47,6 +45,8 @@ class Evaluation(NamedTuple):
 
     reconstruction: Reconstruction
     usage: CodeUsage
+    fvu_median_sample: float = math.nan
+    """The FVU of the median sample, where it was asked for."""
 
 
 class SquaredErrors:
@@ -61,17 +61,19 @@ class SquaredErrors:
         self._errors: Tensor | float = 0.0
         self._squares: Tensor | float = 0.0
 
-    def add(self, x_BD: Tensor, reconstruction_BD: Tensor) -> None:
-        """Take note of samples and of their reconstruction; at least one."""
+    def add(self, x_BD: Tensor, reconstruction_BD: Tensor) -> Tensor:
+        """Take note of samples and of their reconstruction, at least one; their squared errors, (B, D)."""
         if self._samples == 0:
             self._centre_D = x_BD.mean(0, dtype=torch.float64).to(x_BD.dtype)
             self._sum_D = torch.zeros_like(self._centre_D, dtype=torch.float64)
         self._samples += len(x_BD)
         self._elements += x_BD.numel()
-        self._errors = self._errors + _sum(torch.square(reconstruction_BD - x_BD))
+        errors_BD = torch.square(reconstruction_BD - x_BD)
+        self._errors = self._errors + _sum(errors_BD)
         centred_BD = x_BD - self._centre_D
         self._sum_D += centred_BD.sum(0, dtype=torch.float64)
         self._squares = self._squares + _sum(centred_BD.square_())
+        return errors_BD
 
     def result(self) -> Reconstruction:
         """Both measures over everything that was added."""
@@ -83,19 +85,24 @@ class SquaredErrors:
 
 
 @torch.no_grad()
-def evaluate(autoencoder: SparseAutoencoder, take: Take, rows_N: Tensor) -> Evaluation:
+def evaluate(autoencoder: SparseAutoencoder, take: Take, rows_N: Tensor, squares_N: Tensor | None = None) -> Evaluation:
     """Reconstruct the samples ``rows_N`` with the evaluation code; in the same pass, count which latents it uses.
 
-    Changes nothing, whatever the mode; a bounded number of scores exists at a time. Without rows everything is NaN. A
-    rule whose evaluation code has to be learnt (`batch_top_k`) is evaluated block by block before it was.
+    With their ``squares_N`` about a centre, which stay the same while a model is trained
+    (:func:`~spadam.diagnostics.median_sample.squares_about_median`), the FVU of the median sample is among it. Changes
+    nothing, whatever the mode; a bounded number of scores exists at a time. Without rows everything is NaN. A rule
+    whose evaluation code has to be learnt (`batch_top_k`) is evaluated block by block before it was.
     """
-    errors = SquaredErrors()
+    errors, errors_N = SquaredErrors(), []
     counts = UsageCounts(autoencoder.spec.latents, autoencoder.decoder_bias.device)
     for x_BD in _blocks(autoencoder, take, rows_N):
         code = autoencoder.encode(x_BD)
-        errors.add(x_BD, autoencoder.decode(code))
+        errors_BD = errors.add(x_BD, autoencoder.decode(code))
+        if squares_N is not None:
+            errors_N.append(errors_BD.sum(1))  # a sample's own digits suffice: sums in float64 took ten times as long
         counts.add(code)
-    return Evaluation(errors.result(), counts.result())
+    median = math.nan if squares_N is None or not errors_N else fvu_median_sample(torch.cat(errors_N), squares_N)
+    return Evaluation(errors.result(), counts.result(), median)
 
 
 @torch.no_grad()

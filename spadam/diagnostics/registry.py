@@ -4,6 +4,7 @@ check of a configuration needs, are known without torch.
 
 from __future__ import annotations
 
+from spadam.diagnostics.clipping import Clipping
 from spadam.diagnostics.diagnostic import Diagnostic
 from spadam.diagnostics.loss_stream import LossStream
 from spadam.diagnostics.online_accuracy import OnlineAccuracy
@@ -17,6 +18,7 @@ DIAGNOSTICS: tuple[type[Diagnostic], ...] = (
     OnlineAccuracy,
     TopKSearch,
     WeightUpdates,
+    Clipping,
     RowUsages,
     StepTimes,
 )

@@ -17,9 +17,6 @@ from spadam.diagnostics.comparability import warn, warn_of_codes
 from spadam.diagnostics.diagnostic import Diagnostic, Setting, Step
 from spadam.diagnostics.warned import Warned
 
-SILENT = 100_000
-"""Training samples after which a row that was not touched counts as dead."""
-
 _TENSORS = ("touched_L", "samples_L", "last_step_L", "last_sample_L", "nonzero")
 _NUMBERS = ("steps", "samples", "total_steps", "total_samples", "none_missed")
 
@@ -29,16 +26,18 @@ class RowUsage:
 
     Since the last :meth:`reset`: ``steps`` and ``samples``; per row the steps that touched it and the samples in which
     it was on; non-zero values of the code. Over the whole training: ``total_steps`` and ``total_samples``; per row the
-    step and the sample count at which it was last touched; and ``none_missed``, whether no step has left a row out.
+    step and the sample count at which it was last touched; and ``none_missed``, whether no step has left a row out. A
+    row is silent when its last touch lies ``silent_after`` samples back, or more.
     """
 
-    def __init__(self, rows: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, rows: int, device: torch.device | str = "cpu", silent_after: float = math.inf) -> None:
         self.touched_L, self.samples_L, self.last_step_L, self.last_sample_L = (
             torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(4)
         )
         self.nonzero = torch.zeros((), dtype=torch.int64, device=device)
         self.steps = self.samples = self.total_steps = self.total_samples = 0
         self.none_missed = True
+        self._silent_after = silent_after
         self._ones_L = torch.ones_like(self.touched_L)
 
     def update(self, rows_R: Tensor, counts_R: Tensor, batch: int, nonzero: Tensor | int = 0) -> None:
@@ -68,7 +67,7 @@ class RowUsage:
         touched_L, samples_L = self.touched_L.cpu(), self.samples_L.cpu()
         touched = int(touched_L.sum())
         age = self.total_steps * len(touched_L) - int(self.last_step_L.sum())
-        silent_L = self.total_samples - self.last_sample_L >= SILENT
+        silent_L = self.total_samples - self.last_sample_L >= self._silent_after
         # In whole numbers, so that exactly 2 % and 90 % of the steps count on every machine.
         intermittent_L = (50 * touched_L >= self.steps) & (10 * touched_L <= 9 * self.steps)
         rows = len(touched_L)
@@ -79,7 +78,7 @@ class RowUsage:
             "sparsity/rows_intermittent": int(intermittent_L.sum()) / rows if self.steps else math.nan,
             "sparsity/samples_per_row": _ratio(int(samples_L.sum()), touched),
             "sparsity/row_age": age / rows,
-            "sparsity/dead_1e5": int(silent_L.sum()) / rows if self.total_samples >= SILENT else math.nan,
+            "sparsity/silent": int(silent_L.sum()) / rows if self.total_samples >= self._silent_after else math.nan,
         }
 
     def _expected(self, samples_L: Tensor) -> float:
@@ -125,7 +124,7 @@ class RowUsages(Diagnostic):
         "sparsity/rows_intermittent",
         "sparsity/samples_per_row",
         "sparsity/row_age",
-        "sparsity/dead_1e5",
+        "sparsity/silent",
     )
     schedule: ClassVar = "step"
     cost: ClassVar = "four operations on the touched rows of each table"
@@ -133,7 +132,9 @@ class RowUsages(Diagnostic):
 
     @override
     def begin(self, setting: Setting) -> None:
-        self.tables = {name: RowUsage(len(table), setting.device) for name, table in setting.tables.items()}
+        self.tables = {
+            name: RowUsage(len(table), setting.device, setting.silent_after) for name, table in setting.tables.items()
+        }
         self._main = next(iter(self.tables.values()))
         self._has_code = False
 

@@ -28,12 +28,26 @@ _THEN = (
     _Then(("model", "rule", "boost_strength_factor"), 1.0, owner=None),
     _Then(("model", "rule", "k_inference_factor"), 1.0, owner=None),
     _Then(("data", "scale"), "none", owner=None),
+    _Then(("trainer", "evaluate_every"), "epoch", owner=None),
+    _Then(("trainer", "silent_after"), 100_000, owner=None),
 )
 
 
 def meant(path: Sequence[object]) -> Any:
     """What a stored configuration means that has no key at ``path``."""
     return next((then.value for then in _THEN if then.path == tuple(path)), None)
+
+
+def without_what_was_done_then(facts: dict[str, Any]) -> dict[str, Any]:
+    """``facts`` without the keys that say what was done before they came: they are as they were stored then."""
+    for then in _THEN:
+        *parents, key = then.path
+        holder: Any = facts
+        for name in parents:
+            holder = holder.get(name, {})
+        if isinstance(holder, dict) and holder.get(key) == then.value:
+            del holder[key]
+    return facts
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:

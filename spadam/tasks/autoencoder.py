@@ -18,6 +18,7 @@ from spadam.data import Dataset
 from spadam.data.dataset import Batch
 from spadam.diagnostics import inputs, outliers, pictures
 from spadam.diagnostics.baselines import baselines
+from spadam.diagnostics.median_sample import squares_about_median
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.probe_regression import refit
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, calibrate, evaluate, evaluate_training_code
@@ -53,6 +54,7 @@ class AutoencoderTask(Task):
         self.tables = {"encoder_weight": autoencoder.encoder_weight}
         if not autoencoder.spec.tied:
             self.tables["decoder_weight"] = autoencoder.decoder_weight
+        self._squares: tuple[Dataset, Tensor, Tensor] | None = None
 
     @classmethod
     @override
@@ -128,12 +130,22 @@ class AutoencoderTask(Task):
 
     @override
     def evaluate(self, dataset: Dataset, split: Split, rows_N: Tensor) -> Evaluation:
-        """The reconstruction with the evaluation code; on validation also which latents it uses."""
-        found = evaluate(self.autoencoder, dataset.take, rows_N)
+        """The reconstruction with the evaluation code; on validation also the median sample's, and the latents used."""
+        squares_N = self._validation_squares(dataset, rows_N) if split == "val" else None
+        found = evaluate(self.autoencoder, dataset.take, rows_N, squares_N)
         metrics = found.reconstruction.metrics(split)
         if split != "val":
             return Evaluation(metrics)
+        metrics["val/fvu_median_sample"] = found.fvu_median_sample
         return Evaluation(metrics | found.usage.metrics(), found.usage.arrays())
+
+    def _validation_squares(self, dataset: Dataset, rows_N: Tensor) -> Tensor:
+        """The samples' squares about their median, on the model's device; computed once for the rows of a set."""
+        known = self._squares
+        if known is None or known[0] is not dataset or known[1] is not rows_N:
+            squares_N = squares_about_median(dataset.take, rows_N).to(self.autoencoder.decoder_bias.device)
+            self._squares = known = (dataset, rows_N, squares_N)
+        return known[2]
 
     @property
     @override

@@ -24,6 +24,7 @@ _SHOWN = {
         "train/fvu_training_code",
         "train/fvu",
         "val/fvu",
+        "val/fvu_median_sample",
         "test/fvu_training_code",
         "test/fvu",
         "test/mse",
@@ -31,11 +32,13 @@ _SHOWN = {
     "sparsity": (
         "sparsity/l0_train",
         "sparsity/l0_eval",
+        "sparsity/fired",
         "sparsity/rows_touched",
         "sparsity/rows_intermittent",
         "sparsity/dead",
+        "sparsity/dead_fired",
     ),
-    "optimizer": ("optim/update_rms", "optim/eps_bound"),
+    "optimizer": ("optim/update_rms", "optim/eps_bound", "optim/clipped", "optim/clip_factor"),
     "probe": ("probe/val_accuracy", "probe/test_accuracy", "probe/baseline_untrained", "probe/baseline_pixels"),
     "time": ("time/step_ms", "time/optimizer_ms", "time/probe_s"),
 }

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from pytorch_lightning.plugins.precision import Precision
 from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import Tensor
@@ -32,17 +33,29 @@ class NoProfiler(PassThroughProfiler):
         return _NOTHING
 
 
+class NotedClipping(Precision):
+    """Full precision; clips the norm of gradients as its parent does, and notes what they were multiplied by."""
+
+    factor: Tensor | None = None
+    """min(1, c / (norm + 1e-6)) of the last step, (), as torch clips to a norm c; None while nothing was clipped."""
+
+    @override
+    def clip_grad_by_norm(self, optimizer: Optimizer, clip_val: int | float) -> None:
+        norm = torch.nn.utils.clip_grad_norm_(self.main_params(optimizer), clip_val)
+        self.factor = (clip_val / (norm.detach() + 1e-6)).clamp(max=1.0)
+
+
 class DirectStrategy(SingleDeviceStrategy):
     """One device, float32: batches that are there already, and backward pass and update without a plugin in between.
 
     Every hook of callbacks and module is called where Lightning calls it, but for the transfer of a batch that is on
-    the device already. With a precision plugin other than the default, use Lightning's own strategy.
+    the device already. With a precision plugin of your own, use Lightning's own strategy.
     """
 
     def __init__(self, device: torch.device) -> None:
         if device.type == "cuda" and device.index is None:
             device = torch.device("cuda", torch.cuda.current_device())
-        super().__init__(device=device)
+        super().__init__(device=device, precision_plugin=NotedClipping())
 
     @override
     def batch_to_device(self, batch: Any, device: torch.device | None = None, dataloader_idx: int = 0) -> Any:

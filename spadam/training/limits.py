@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -75,7 +75,7 @@ class Cutter(pl.Callback):
     """
 
     def __init__(
-        self, pruning: Pruning | None, limits: Limits, evaluations: Callable[[], Iterable[Mapping[str, Any]]]
+        self, pruning: Pruning | None, limits: Limits, evaluations: Callable[[], Sequence[Mapping[str, Any]]]
     ) -> None:
         self._pruning, self._limits, self._evaluations = pruning, limits, evaluations
         self.pruned = False
@@ -85,11 +85,20 @@ class Cutter(pl.Callback):
         self._judge(trainer)  # a run that was stopped after it was cut
 
     @override
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._judge(trainer)
+
+    @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._judge(trainer)
 
     def _judge(self, trainer: pl.Trainer) -> None:
-        over = trainer.should_stop or trainer.global_step == self._limits.total_steps
-        if self._pruning is not None and not over:
-            self.pruned = self._pruning.cuts(curve(self._evaluations(), self._pruning.metric))
+        """Cut the fit if it was evaluated at the step that was made last and is not good enough there."""
+        if self._pruning is None or trainer.should_stop or trainer.global_step == self._limits.total_steps:
+            return
+        evaluations = self._evaluations()
+        if evaluations[-1]["step"] == trainer.global_step:
+            self.pruned = self._pruning.cuts(curve(evaluations, self._pruning.metric))
             trainer.should_stop = self.pruned

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from spadam.config import RunConfig, stored_config
+from spadam.diagnostics.former_names import renamed
 from spadam.diagnostics.warned import read_warning
 from spadam.files import check_folder, strict_json, write_atomic
 from spadam.spec import InputError, load
@@ -57,9 +58,16 @@ def read_result(config: RunConfig, out: Path) -> RunResult | None:
 
 
 def restore(stored: Mapping[str, Any]) -> RunResult:
-    """A result as files and storages keep it, read again; warnings of older ones, which were texts, as records."""
+    """A result as files and storages keep it, read again.
+
+    Warnings of older ones, which were texts, become records, and metrics have their names of today.
+    """
     there = RunResult(**stored)
-    return there._replace(warnings=[read_warning(warned).plain() for warned in there.warnings])
+    return there._replace(
+        metrics=renamed(there.metrics),
+        evaluations=[renamed(row) for row in there.evaluations],
+        warnings=[read_warning(warned).plain() for warned in there.warnings],
+    )
 
 
 def versions() -> dict[str, str]:

@@ -20,19 +20,20 @@ import safetensors.torch
 import torch
 
 from spadam import kernels
-from spadam.config import RunConfig, TrainerSpec
+from spadam.config import RunConfig
 from spadam.data import Batches, Dataset
 from spadam.diagnostics import inputs
 from spadam.diagnostics.warned import Warned
 from spadam.faults import reach
 from spadam.files import LOCK, hold, replacing, strict_json, write_atomic
 from spadam.kernels.arithmetic import arithmetic
-from spadam.spec import InputError, dump
+from spadam.spec import dump
 from spadam.tasks.task import build_task
 from spadam.tracking import Identity, open_run
 from spadam.training import checkpoint_files
 from spadam.training.checkpoint import AtomicCheckpointIO, LatestCheckpoint
 from spadam.training.curve import Pruning
+from spadam.training.device import device_for
 from spadam.training.ledger import Ledger, Mark, Recorder, rows
 from spadam.training.lightning import DirectStrategy, NoProfiler, interruptible, quiet
 from spadam.training.limits import Cutter, Limits
@@ -72,7 +73,7 @@ def run(
     """
     if out is not None and (finished := read_result(config, out)) is not None:
         return finished
-    device = _device(config.trainer)
+    device = device_for(config.trainer)
     config.optimizer.build([torch.nn.Parameter(torch.zeros(1, 1))])  # a custom one may not be importable
     _ = config.task  # nor may one of your own
     dataset = config.data.load()
@@ -122,7 +123,9 @@ class _Training:
             self.task,
             self.dataset,
             device,
+            evaluate_every=config.trainer.steps_between_evaluations(len(self.batches)),
             moves_untouched=config.optimizer.moves_untouched,
+            silent_after=config.trainer.silent_after,
             record=self.recorder.record if self.recorder else None,
             keep=self.recorder.sync if self.recorder else None,
             progress=progress,
@@ -147,7 +150,13 @@ class _Training:
 
     def _fit(self) -> None:
         trainer_spec = self.config.trainer
-        callbacks: list[pl.Callback] = [Generators(self.device), self.telemetry, self.limits, self.cutter]
+        callbacks: list[pl.Callback] = [
+            Generators(self.device),
+            self.telemetry,
+            self.limits,
+            self.telemetry.rows,
+            self.cutter,
+        ]
         folder = None if self.out is None else self.out / checkpoint_files.FOLDER
         path, content, history = self.resumption
         if (every := trainer_spec.checkpoint_every) is not None:
@@ -285,15 +294,3 @@ def save_weights(model: torch.nn.Module, out: Path, notes: Mapping[str, str] | N
             safetensors.torch.save_file(tensors, temporary, metadata=dict(notes) if notes else None)
         except safetensors.SafetensorError as error:  # what it makes of an OSError
             raise OSError(f"{out / 'model.safetensors'}: {error}") from error
-
-
-def _device(trainer: TrainerSpec) -> torch.device:
-    found = torch.cuda.is_available()
-    if trainer.accelerator == "gpu" and not found:
-        rule = "torch must see a CUDA device"
-        raise InputError("trainer.accelerator", trainer.accelerator, rule, "use auto or cpu")
-    device = torch.device("cuda" if found and trainer.accelerator != "cpu" else "cpu")
-    if trainer.kernels == "compiled" and device.type != "cpu":
-        remedy = "use auto, or trainer.accelerator: cpu"
-        raise InputError("trainer.kernels", trainer.kernels, "compiled loops run on a CPU", remedy)
-    return device

@@ -1,6 +1,7 @@
 """What a code uses, against loops over its pairs."""
 
 import math
+import random
 from collections import Counter
 from typing import Any
 
@@ -42,8 +43,8 @@ def test_against_counting_by_hand() -> None:
     got = counts.result()
     selected = Counter(latent for sample in samples for latent in sample)
     total = sum(selected.values())
-    assert got.l0 == total / 200
-    assert got.dead == (L - len(selected)) / L > 0
+    assert got.l0 == got.fired == total / 200
+    assert got.dead == got.dead_fired == (L - len(selected)) / L > 0
     entropy = -sum(n / total * math.log(n / total) for n in selected.values()) / math.log(L)
     assert got.entropy == pytest.approx(entropy, rel=1e-12)  # float64
     bins = [0] * (len(EDGES) - 1)
@@ -57,8 +58,37 @@ def test_selected_zeros_are_used_but_not_in_l0() -> None:
     counts = UsageCounts(L, CPU)
     counts.add(code([[0, 1], [0]], [0.0, 2.0, 0.0]))
     got = counts.result()
-    assert got.l0 == 0.5
+    assert got.l0 == got.fired == 0.5
     assert got.dead == (L - 2) / L
+    assert got.dead_fired == (L - 1) / L
+
+
+def test_selections_and_values_above_0_are_counted_side_by_side() -> None:
+    """Pair by pair, with values of both signs and zeros; latent 2 is selected with negative values only."""
+    samples, draw = random_samples(150, seed=3), random.Random(0)
+    values = [-1.0 if latent == 2 else draw.choice([-1.5, 0.0, 2.0]) for sample in samples for latent in sample]
+    counts, first = UsageCounts(L, CPU), sum(map(len, samples[:70]))
+    counts.add(code(samples[:70], values[:first]))
+    counts.add(code(samples[70:], values[first:]))
+    got = counts.result()
+    pairs = list(zip([latent for sample in samples for latent in sample], values, strict=True))
+    selected, fired = {latent for latent, _ in pairs}, {latent for latent, value in pairs if value > 0}
+    assert got.l0 == sum(value != 0 for value in values) / 150
+    assert got.fired == sum(value > 0 for value in values) / 150 < got.l0
+    assert got.dead == (L - len(selected)) / L < got.dead_fired == (L - len(fired)) / L
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+def test_a_model_without_positive_values_is_dead_by_one_count_and_not_by_the_other(activation: str) -> None:
+    spec = {"latents": L, "rule": {"name": "top_k", "k": 4}, "activation": activation}
+    model = validate(AutoencoderSpec, Document(spec, {}, "test")).build(8, torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        model.encoder_bias.fill_(-1e3)
+    x = torch.rand(100, 8, generator=torch.Generator().manual_seed(2))
+    got = evaluate(model, x.__getitem__, torch.arange(100)).usage
+    assert got.dead < 1
+    assert (got.fired, got.dead_fired) == (0, 1)
+    assert got.l0 == (4 if activation == "linear" else 0)
 
 
 def test_even_use_is_one_and_a_single_latent_is_zero() -> None:
@@ -82,7 +112,7 @@ def test_densities_below_the_first_edge_are_kept() -> None:
 
 def test_nothing_seen_is_not_a_number() -> None:
     got = UsageCounts(L, CPU).result()
-    assert all(map(math.isnan, (got.l0, got.dead, got.entropy)))
+    assert all(map(math.isnan, (got.l0, got.fired, got.dead, got.dead_fired, got.entropy)))
     one = UsageCounts(1, CPU)
     one.add(code([[0]]))
     assert math.isnan(one.result().entropy)

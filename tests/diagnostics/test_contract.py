@@ -37,7 +37,7 @@ class Training:
         self.seconds = 0.0
 
     def setting(self) -> Setting:
-        return Setting(self.tables, CPU, moves_untouched=False)
+        return Setting(self.tables, CPU, moves_untouched=False, silent_after=5 * BATCH)
 
     def steps(self, count: int, *watching: Diagnostic) -> None:
         for _ in range(count):
@@ -59,7 +59,8 @@ class Training:
                 "widenings": 1,
             }
             loss, said = self._draw(1)[0], said if self.scalars else {}
-            step = Step(BATCH, loss, self.tables, touched, said, self.optimizer, self.seconds, self.seconds / 2)
+            seconds, factor = (self.seconds, self.seconds / 2), (2 * self._draw(1)[0]).clamp(max=1.0)
+            step = Step(BATCH, loss, self.tables, touched, said, self.optimizer, *seconds, factor)
             for diagnostic in watching:
                 diagnostic.observe(step)
 
@@ -85,6 +86,7 @@ def test_it_says_what_it_measures_when_and_at_which_cost(kind: type[Diagnostic])
     assert kind.schedule in ("step", "look")
     assert kind.cost
     assert isinstance(kind.streams, bool)
+    assert kind.since == "evaluation" or (kind.since == "row" and kind.streams), "who does not stream has no short row"
     assert not inspect.isabstract(kind)
 
 
@@ -141,7 +143,7 @@ def test_a_state_goes_through_a_file(kind: type[Diagnostic], tmp_path: Any) -> N
 @member
 def test_after_a_reset_a_report_is_of_the_new_steps(kind: type[Diagnostic]) -> None:
     """But for what it says of the whole training."""
-    training, since_begin = Training(), {"sparsity/row_age", "sparsity/dead_1e5"}
+    training, since_begin = Training(), {"sparsity/row_age", "sparsity/silent"}
     old = begun(kind, training)
     training.steps(5, old)
     old.reset()

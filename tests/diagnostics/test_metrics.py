@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from make.metrics import as_markdown
+from spadam.diagnostics.former_names import FORMER, present, renamed
 from spadam.diagnostics.metrics import METRICS, lookup
 from spadam.spec import InputError
 from support.paths import ROOT
@@ -13,22 +14,24 @@ from support.paths import ROOT
 GROUPS: dict[str, list[str]] = {
     "data": ["gamma", "scale"],
     "train": ["mse", "fvu", "mse_training_code", "fvu_training_code", "loss_stream"],
-    "val": ["mse", "fvu"],
+    "val": ["mse", "fvu", "fvu_median_sample"],
     "test": ["mse", "fvu", "mse_training_code", "fvu_training_code"],
     "sparsity": [
         "l0_train",
         "l0_eval",
+        "fired",
         "rows_touched",
         "rows_touched_expected",
         "rows_intermittent",
         "samples_per_row",
         "row_age",
         "dead",
-        "dead_1e5",
+        "dead_fired",
+        "silent",
         "density_histogram",
         "usage_entropy",
     ],
-    "optim": ["update_rms", "eps_bound"],
+    "optim": ["update_rms", "eps_bound", "clipped", "clip_factor"],
     "selection": ["certified", "widenings"],
     "probe": [
         "online_accuracy",
@@ -80,8 +83,9 @@ def test_names_and_fields_agree() -> None:
         assert metric.labels or not metric.refit
         assert (metric.split == "test") == (group == "test" or name == "probe/test_accuracy")
     on_validation = {name for name, metric in METRICS.items() if metric.split == "val"}
-    evaluated = {"l0_eval", "dead", "density_histogram", "usage_entropy"}
-    assert on_validation == {"val/mse", "val/fvu", "probe/val_accuracy", *(f"sparsity/{name}" for name in evaluated)}
+    evaluated = {"l0_eval", "fired", "dead", "dead_fired", "density_histogram", "usage_entropy"}
+    errors = {"val/mse", "val/fvu", "val/fvu_median_sample"}
+    assert on_validation == {*errors, "probe/val_accuracy", *(f"sparsity/{name}" for name in evaluated)}
 
 
 def test_lookup_finds_or_suggests() -> None:
@@ -91,6 +95,23 @@ def test_lookup_finds_or_suggests() -> None:
     assert (near.value.argument, near.value.value) == ("objective.metric", "val/fuv")
     with pytest.raises(InputError, match=r"docs/metrics\.md"):
         lookup("zzz")
+
+
+def test_old_names_have_new_ones_and_are_no_metrics() -> None:
+    assert set(FORMER.values()) <= set(METRICS)
+    assert not set(FORMER) & set(METRICS)
+    row = {"step": 3, "sparsity/dead_1e5": 0.5, "val/fvu": 0.25}
+    assert renamed(row) == {"step": 3, "sparsity/silent": 0.5, "val/fvu": 0.25}
+    assert present("sparsity/dead_1e5") == present("sparsity/silent") == "sparsity/silent"
+
+
+def test_the_page_says_who_counts_how() -> None:
+    page = as_markdown()
+    assert all(who in page for who in ("SAELens", "dictionary_learning", "sparsify", "OpenAI"))
+    counting = page[page.index("## Who counts how") :]
+    assert all(
+        name in counting for name in ("sparsity/dead`", "sparsity/dead_fired", "sparsity/silent", "silent_after")
+    )
 
 
 def test_documentation_is_made_from_the_registry() -> None:

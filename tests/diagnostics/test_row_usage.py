@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from spadam.diagnostics.metrics import METRICS
-from spadam.diagnostics.row_usage import SILENT, RowUsage
+from spadam.diagnostics.row_usage import RowUsage
 
 L, B = 40, 16
+SILENT = 25 * B
 Step = list[list[int]]
 """For every sample of a batch the rows that are on."""
 
@@ -45,12 +46,12 @@ def naive(steps: list[Step], before: list[Step]) -> dict[str, float]:
         "sparsity/rows_intermittent": sum(0.02 <= f <= 0.9 for f in share) / L,
         "sparsity/samples_per_row": sum(map(len, samples)) / sum(map(len, sets)),
         "sparsity/row_age": sum(len(everything) - step for step in last) / L,
-        "sparsity/dead_1e5": sum(silent) / L if len(everything) * B >= SILENT else math.nan,
+        "sparsity/silent": sum(silent) / L if len(everything) * B >= SILENT else math.nan,
     }
 
 
 def test_against_the_definitions_with_a_reset_between() -> None:
-    steps, usage = history(70), RowUsage(L)
+    steps, usage = history(70), RowUsage(L, silent_after=SILENT)
     play(usage, steps[:30])
     assert usage.report() == pytest.approx(naive(steps[:30], []), rel=1e-12, nan_ok=True)  # float64
     usage.reset()
@@ -58,6 +59,7 @@ def test_against_the_definitions_with_a_reset_between() -> None:
     got = usage.report()
     assert got == pytest.approx(naive(steps[30:], steps[:30]), rel=1e-12, nan_ok=True)
     assert 0 < got["sparsity/rows_intermittent"] < 1
+    assert 1 / L < got["sparsity/silent"] < 1
     assert 0 < got["sparsity/rows_touched"] < 1
     assert got["sparsity/row_age"] >= 70 / L  # row 0 was never touched: it counts from step 0
     assert usage.report() == pytest.approx(got, rel=0, nan_ok=True)  # reporting changes nothing
@@ -83,17 +85,23 @@ def test_expected_rows_keep_the_digits_of_rare_rows_and_reach_one() -> None:
     assert usage.report()["sparsity/rows_touched_expected"] == pytest.approx((1 + (1 - math.exp(-1))) / 2, rel=1e-8)
 
 
-def test_dead_needs_its_samples_and_forgets_those_before() -> None:
-    usage, batch = RowUsage(4), SILENT // 4
+def test_silence_needs_its_samples_and_forgets_those_before() -> None:
+    usage, batch = RowUsage(4, silent_after=SILENT), SILENT // 4
     ones = torch.ones(1, dtype=torch.int64)
     for row in (0, 1, 2):
         usage.update(torch.tensor([row]), ones, batch, ones[0])
-    assert math.isnan(usage.report()["sparsity/dead_1e5"])
+    assert math.isnan(usage.report()["sparsity/silent"])
     usage.update(torch.tensor([1]), ones, batch, ones[0])
-    assert usage.report()["sparsity/dead_1e5"] == 1 / 4  # row 3, for all the 100,000 samples
+    assert usage.report()["sparsity/silent"] == 1 / 4  # row 3, for all the samples
     usage.reset()
     usage.update(torch.tensor([1]), ones, batch, ones[0])
-    assert usage.report()["sparsity/dead_1e5"] == 2 / 4  # row 0 now too
+    assert usage.report()["sparsity/silent"] == 2 / 4  # row 0 now too
+
+
+def test_where_nobody_says_when_no_row_is_ever_silent() -> None:
+    usage, none = RowUsage(2), torch.tensor([], dtype=torch.int64)
+    usage.update(none, none, 10**12, torch.tensor(0))
+    assert math.isnan(usage.report()["sparsity/silent"])
 
 
 def test_all_rows_touched_is_about_every_step() -> None:

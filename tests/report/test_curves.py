@@ -11,11 +11,13 @@ from spadam.report.figures.curves import curves
 from spadam.report.section import Section
 from spadam.report.seeds import Point, Seed, median, nearest, thinned
 from spadam.sweep.running.task import Task
+from spadam.sweep.running.task import train as real_train
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import Record
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support.report_bench import Desk, rows_of, train
+from support.sweep_bench import Bench
 from support.sweep_quadratic import finish
 
 STEPS = (0, 10, 20, 30)
@@ -53,6 +55,20 @@ def test_a_seed_that_diverged_counts_as_the_worst(minimize: bool) -> None:
 def test_the_median_ends_where_the_first_seed_ends() -> None:
     found = [seed((0, 1.0), (5, 1.0), (9, 1.0)), seed((0, 3.0), (5, 3.0))]
     assert median(found, minimize=True) == [(0, 2.0), (5, 2.0)]
+
+
+def test_a_single_pass_has_a_curve_and_can_be_cut(bench: Bench) -> None:
+    """Of one epoch, 5 steps: evaluated at its end alone, it had two points on the page and was never cut."""
+    trainer = {"epochs": 1, "steps": None, "evaluate_every": 1}
+    search = {"trials": 9, "pruner": "median", "lag": 1}
+    bench.write({"base": {"trainer": trainer, "probe": None}, "search": search, "repeat": {"seeds": 1}})
+    assert bench.run(real_train) == 0
+    outcome = bench.outcome()
+    status = {row["status"] for row in outcome.rows if row["phase"] == "search"}
+    assert status == {"complete", "pruned"}
+    (drawn,) = [trace for trace in traces(curves(outcome), 1, "lines") if trace["line"]["width"] == 2.5]
+    assert drawn["x"] == [0, 1, 2, 3, 4, 5]
+    assert None not in drawn["y"]
 
 
 def test_a_thinned_line_keeps_its_ends_its_spikes_and_its_breaks() -> None:

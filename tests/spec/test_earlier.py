@@ -35,6 +35,15 @@ def test_a_key_belongs_to_who_has_it() -> None:
     assert complete(top_k) == top_k
 
 
+def test_facts_say_nothing_of_what_is_as_it_was_then() -> None:
+    model = {key: value for key, value in WHOLE["model"].items() if key != "pre_bias"}
+    old = stored_config(document({**WHOLE, "model": model}))
+    assert "pre_bias" not in old.facts()["model"]
+    assert "evaluate_every" not in old.facts()["trainer"]
+    assert stored_config(document(WHOLE)).facts()["model"]["pre_bias"] == "mean"
+    assert old.identity() != stored_config(document(WHOLE)).identity()
+
+
 def test_a_model_of_another_kind_has_no_such_key() -> None:
     mine = {**WHOLE, "model": {"name": "custom", "path": "a.b.C"}}
     assert complete(mine) == mine

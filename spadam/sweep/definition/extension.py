@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from spadam.diagnostics.former_names import present
 from spadam.spec import InputError, Path_, Written, earlier
 from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.space import Axis
@@ -12,6 +13,8 @@ from spadam.sweep.definition.spec import Sweep
 
 GROWING: tuple[Path_, ...] = (("search", "trials"), ("search", "studies"), ("repeat", "seeds"))
 """Numbers that may become larger."""
+
+_METRIC: Path_ = ("objective", "metric")
 
 
 def facts(sweep: Sweep) -> dict[str, Any]:
@@ -41,15 +44,16 @@ def _axis_facts(sweep: Sweep, axis: Axis) -> dict[str, Any]:
 def check_extends(sweep: Sweep, stored: Mapping[str, Any]) -> None:
     """Raise :class:`InputError` unless ``sweep`` is what it was created as, ``stored``, or more of it."""
     old, new = dict(_leaves(stored)), dict(_leaves(facts(sweep)))
+    old[_METRIC] = present(str(old[_METRIC]))
     added = {name for name in sweep.variants if name not in stored["variants"]}
     # An axis that came or went has left its trace in the configuration too: it is told as the axis that it is.
     for path in sorted(dict.fromkeys((*old, *new)), key=lambda path: path[2:3] == ("config",)):
         before, now = old.get(path, _ABSENT), new.get(path, _ABSENT)
         if before == now or (path[0] == "variants" and path[1] in added):
             continue
-        if before is _ABSENT and path[2:3] != ("space",):  # a key that there was not yet
-            before = earlier.meant(path[3:])
-            if before == now:
+        if path[2:3] != ("space",):
+            before, now = (_meant(path) if value is _ABSENT else value for value in (before, now))
+            if before == now or (before in _NOTHING and now in _NOTHING):  # a key that there was not yet
                 continue
         if path in GROWING and isinstance(before, int) and isinstance(now, int) and now > before:
             continue
@@ -57,6 +61,13 @@ def check_extends(sweep: Sweep, stored: Mapping[str, Any]) -> None:
 
 
 _ABSENT = object()
+_NOTHING = (None, _ABSENT)
+
+
+def _meant(path: Path_) -> object:
+    """What is said by a key that is not there, if it is one that came later."""
+    then = earlier.meant(path[3:])
+    return _ABSENT if then is None else then
 
 
 def _changed(sweep: Sweep, path: Path_, before: object, now: object) -> InputError:

@@ -59,7 +59,7 @@ def check_objective(sweep: Sweep) -> None:
         raise _refusal(sweep, "a search cannot be judged by it", another)
     if not known.prunable and sweep.spec.search.pruner != "none":
         pruner = sweep.spec.search.pruner
-        rule = f"the pruner {pruner} looks at it after every epoch, and it is measured once, at the end"
+        rule = f"the pruner {pruner} looks at it at every evaluation, and it is measured once, at the end"
         raise _refusal(sweep, rule, f"{another}, or set search.pruner: none")
 
 
@@ -102,11 +102,13 @@ def why_never(metric: Metric, config: RunConfig, data: Available) -> tuple[str, 
         return what if there else f"has no {split} samples", "set data.validation_size"
     if metric.denominator and config.optimizer.divides() is False:
         return f"has an optimizer that divides by nothing ({config.optimizer.name})", "take another optimizer"
-    seen = _most_samples(config, data)
-    if seen is not None and seen < metric.seen:
+    if metric.clipping and config.trainer.clip_norm is None:
+        return "clips no gradient", "set trainer.clip_norm"
+    seen, window = _most_samples(config, data), config.trainer.silent_after
+    if metric.silence and seen is not None and seen < window:
         return (
-            f"sees at most {seen} samples in a training, and it is measured after {metric.seen}",
-            "raise trainer.epochs or trainer.steps",
+            f"sees at most {seen} samples in a training, and it is measured after {window}",
+            "raise trainer.epochs or trainer.steps, or lower trainer.silent_after",
         )
     return None
 

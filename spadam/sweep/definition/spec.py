@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from spadam.config import RunConfig
+from spadam.diagnostics.former_names import present
 from spadam.spec import Document, Spec, validate
 from spadam.sweep.definition.relative_axes import EPS_REL, lay_in
 from spadam.sweep.definition.space import Axis, Range, Value
@@ -51,9 +52,10 @@ class SearchSpec(Spec):
     """Independent searches of every variant, each with its own suggestions and its own training seed; several say how
     much of a difference is the search's luck."""
     pruner: Literal["none", "median"] = "none"
-    """`median` ends a trial after an epoch when its best objective so far is worse than the median that the complete
-    trials of its study had after that epoch, once there are 5: it saves time where curves do not cross. `none` trains
-    every trial to its end: for comparisons of variants, whose curves may rise at different speeds."""
+    """`median` ends a trial at an evaluation when its best objective so far is worse than the median that the complete
+    trials of its study had at that one, once there are 5: it saves time where curves do not cross. `none` trains every
+    trial to its end: for comparisons of variants, whose curves may rise at different speeds. A training of one epoch
+    needs `trainer.evaluate_every` for it."""
     seed: NonNegativeInt = 0
     """The suggestions are drawn from it; another seed is another, equally good search."""
     lag: PositiveInt = 4
@@ -71,7 +73,7 @@ class RepeatSpec(Spec):
 class ObjectiveSpec(Spec):
     """What is compared."""
 
-    metric: str = "val/fvu"
+    metric: Annotated[str, AfterValidator(present)] = "val/fvu"
     """A metric that search trials measure (docs/metrics.md says which); never one of the test split."""
     direction: Literal["minimize", "maximize"] = "minimize"
     """Whether small or large values are good."""

@@ -130,18 +130,15 @@ def final_loss(config: RunConfig, progress: Callable[[Progress], None] | None = 
 
 
 def _late_loss(rows: Sequence[dict[str, Any]]) -> float:
-    """The mean loss after the last row in the first half of the steps, from the means over each epoch so far."""
+    """The mean loss after the last row in the first half of the steps, from the means since the row before each."""
     sums = [(0, 0.0)]
-    start, before = 0, 0.0  # of the epoch
     for row in rows:
         if "train/loss_stream" not in row:
             continue
         if row["train/loss_stream"] is None:
             return math.inf
-        total = before + row["train/loss_stream"] * (row["step"] - start)
-        sums.append((row["step"], total))
-        if "train/mse" in row:  # an epoch has ended, and the mean begins anew
-            start, before = row["step"], total
+        step, total = sums[-1]
+        sums.append((row["step"], total + row["train/loss_stream"] * (row["step"] - step)))
     end, whole = sums[-1]
     middle, first = max(pair for pair in sums if pair[0] <= end / 2)
     return (whole - first) / (end - middle)

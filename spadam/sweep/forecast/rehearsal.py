@@ -17,12 +17,11 @@ from spadam.data.splits import count_batches
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN
 from spadam.diagnostics.warned import Warned, read_warning
 from spadam.training.ledger import rows
-from spadam.training.limits import Limits
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from spadam.training.run import run
 from spadam.training.scratch import scratch_folder
-from spadam.training.telemetry import LOOK_EVERY
+from spadam.training.telemetry import short_rows
 
 STEPS = 60
 """Steps of a rehearsal: the shares of touched rows settle within about 30 on images."""
@@ -36,8 +35,8 @@ class Length(NamedTuple):
 
     steps: int | None
     """None when only its time is limited."""
-    epoch: int
-    """Steps of a whole epoch."""
+    evaluate_every: int
+    """Steps between two evaluations."""
     seconds: float | None
     """The limit on its time, if there is one."""
 
@@ -116,13 +115,13 @@ class Rehearsal(NamedTuple):
         return self.length.seconds / max(self.pace.step, 1e-9)
 
     @property
-    def epochs(self) -> int:
+    def evaluations(self) -> int:
         """Evaluations of the whole training after that of step 0."""
-        return math.ceil(self.steps_planned / self.length.epoch)
+        return math.ceil(self.steps_planned / self.length.evaluate_every)
 
     def trial_seconds(self, refit: float = 0.0) -> float:
         """What a trial of a search takes; ``refit`` are the seconds of the probe's regression where trials fit it."""
-        body = self.steps_planned * self.pace.step + self.epochs * self.pace.evaluation
+        body = self.steps_planned * self.pace.step + self.evaluations * self.pace.evaluation
         limited = body if self.length.seconds is None else min(body, self.length.seconds)
         return self.pace.start + self.pace.evaluation + limited + self.pace.end + refit
 
@@ -133,8 +132,8 @@ class Rehearsal(NamedTuple):
 
     def kept_bytes(self) -> float:
         """What the whole training leaves on the disk, in its folder and in the storage of its sweep."""
-        looks = max(0, self.length.epoch - 2) // LOOK_EVERY * self.epochs
-        more_evaluations = (self.epochs + 1 - self.files.evaluations) * self.files.per_evaluation
+        looks = short_rows(self.length.evaluate_every) * self.evaluations
+        more_evaluations = (self.evaluations + 1 - self.files.evaluations) * self.files.per_evaluation
         more_looks = (looks - self.files.looks) * self.files.per_look
         return self.files.kept + self.files.result + more_evaluations + more_looks
 
@@ -179,9 +178,13 @@ def run_short(
     refit: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> RunResult:
-    """Train ``config`` for ``steps`` steps in the folder ``out``, as a search does, and streaming nothing."""
+    """Train ``config`` for ``steps`` steps in the folder ``out``, as a search does, and streaming nothing.
+
+    It is evaluated when an epoch ends, whatever ``config`` says: a few steps between two evaluations have no pace.
+    """
     every = None if config.trainer.checkpoint_every is None else "epoch"  # there is one then, however short it is
-    limits = {"steps": steps, "epochs": None, "time_limit": None, "checkpoint_every": every}
+    limits: dict[str, object] = {"steps": steps, "epochs": None, "time_limit": None}
+    limits |= {"checkpoint_every": every, "evaluate_every": "epoch"}
     update: dict[str, object] = {"trainer": config.trainer.model_copy(update=limits)}
     if config.tracking.mode == "online":
         update["tracking"] = config.tracking.model_copy(update={"mode": "offline"})
@@ -190,8 +193,8 @@ def run_short(
 
 def measure_length(config: RunConfig, samples: int) -> Length:
     """The length of a training on ``samples`` samples."""
-    epoch = count_batches(samples, config.data.batch_size)
-    return Length(Limits(config.trainer, epoch).total_steps, epoch, config.trainer.time_limit)
+    epoch, trainer = count_batches(samples, config.data.batch_size), config.trainer
+    return Length(trainer.most_steps(epoch), trainer.steps_between_evaluations(epoch), trainer.time_limit)
 
 
 class _Watch:

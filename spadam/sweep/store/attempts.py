@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from spadam.diagnostics.former_names import renamed
 from spadam.diagnostics.warned import Warned, read_warning
 from spadam.sweep.search.slots import Phase, Slot
 from spadam.training.result import RunResult, Status, restore
@@ -93,7 +94,7 @@ class Record(NamedTuple):
     @property
     def metrics(self) -> Mapping[str, float | None]:
         """The metrics of its accepted attempt; none before."""
-        return {} if (glance := self.glance) is None else glance["metrics"]
+        return {} if (glance := self.glance) is None else renamed(glance["metrics"])
 
     @property
     def warnings(self) -> list[Warned]:

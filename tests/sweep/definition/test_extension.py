@@ -50,7 +50,7 @@ def as_an_earlier_release_left_it(bench: Bench) -> None:
             stored = json.loads(text)
             if isinstance(stored, dict) and "facts" in stored:
                 for variant in stored["facts"]["variants"].values():
-                    del variant["config"]["model"]["pre_bias"]
+                    variant["config"]["model"].pop("pre_bias")
                     for key in ("scale", "groups", "groups_key", "exclude"):
                         del variant["config"]["data"][key]
                 there.execute(
@@ -204,3 +204,35 @@ def test_a_variant_that_is_gone_is_refused(finished: Bench) -> None:
     with pytest.raises(InputError, match="use --variants") as caught:
         finished.run()
     assert caught.value.argument == "variants.lazy"
+
+
+def test_a_sweep_from_before_its_keys_and_its_metric_were_renamed_is_read_and_goes_on(bench: Bench) -> None:
+    """As it was stored: its objective by the old name, results with it, facts without the keys that came later."""
+
+    def train(task: Task, progress: Any) -> Any:
+        return quadratic.finish(task, None, **{"sparsity/silent": quadratic.bowl(task)})
+
+    bench.write({"base": {"trainer": {"steps": 3125}}, "objective": {"metric": "sparsity/silent"}})
+    assert bench.run(train) == 0
+    values = [row["value"] for row in rows(*bench.read())]
+    assert None not in values
+    with sqlite3.connect(bench.folder / "sweep.db") as connection:
+        for table in ("study_user_attributes", "trial_user_attributes"):
+            renamed = f"UPDATE {table} SET value_json = replace(value_json, 'sparsity/silent', 'sparsity/dead_1e5')"
+            assert connection.execute(renamed).rowcount
+        (stored,) = connection.execute("SELECT value_json FROM study_user_attributes WHERE key = 'plan'").fetchone()
+        assert "evaluate_every" not in stored
+        assert "silent_after" not in stored
+    found = in_folder(bench.folder)
+    assert found.metric == "sparsity/silent"
+    assert [row["value"] for row in found.rows] == values
+    assert all("sparsity/dead_1e5" not in row["metrics"] for row in found.rows)
+    for name in ("sparsity/dead_1e5", "sparsity/silent"):  # the file as it was, or as one writes it today
+        bench.write({"base": {"trainer": {"steps": 3125}}, "objective": {"metric": name}})
+        assert bench.run(train) == 0
+        assert [row["value"] for row in rows(*bench.read())] == values
+    bench.write(
+        {"base": {"trainer": {"steps": 3125, "evaluate_every": 100}}, "objective": {"metric": "sparsity/silent"}}
+    )
+    with pytest.raises(InputError, match="created without it"):
+        bench.run(train)

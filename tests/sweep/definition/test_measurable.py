@@ -24,13 +24,13 @@ def config(text: str = "") -> RunConfig:
 
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.searchable])
 def test_a_large_set_with_labels_may_measure_everything(name: str) -> None:
-    assert why_never(METRICS[name], config("trainer: {epochs: 3}"), PLENTY) is None
+    assert why_never(METRICS[name], config("trainer: {epochs: 3, clip_norm: 1.0}"), PLENTY) is None
 
 
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.searchable])
 def test_what_a_metric_needs_it_is_refused_without(name: str) -> None:
-    metric, training = METRICS[name], config("trainer: {epochs: null, steps: 1}")
-    early = metric.seen > 128
+    metric, training = METRICS[name], config("trainer: {epochs: null, steps: 1, clip_norm: 1.0}")
+    early = metric.silence
     assert (why_never(metric, training, PLENTY._replace(labels=False)) is not None) is (metric.labels or early)
     none = why_never(metric, training, PLENTY._replace(validation=0))
     assert (none is not None) is (metric.split == "val" or early)
@@ -38,6 +38,8 @@ def test_what_a_metric_needs_it_is_refused_without(name: str) -> None:
     assert (one is not None) is ((metric.split == "val" and metric.least > 1) or early)
     sgd = training.model_copy(update={"optimizer": validate(RunConfig, parse(SGD, "x.yaml")).optimizer})
     assert (why_never(metric, sgd, PLENTY) is not None) is (metric.denominator or early)
+    unclipped = config("trainer: {epochs: 3}")
+    assert (why_never(metric, unclipped, PLENTY) is not None) is metric.clipping
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,8 @@ def test_what_a_metric_needs_it_is_refused_without(name: str) -> None:
         ({"base": {"data": {"classes": None}}}, "probe/val_accuracy", "each of adam, lazy has samples without labels"),
         ({"base": {"data": {"classes": None}}}, "probe/online_accuracy", "each of adam, lazy has samples without"),
         ({"base": {"data": {"validation_size": 1}}}, "val/fvu", "has 1 validation sample, and a spread needs 2"),
-        ({}, "sparsity/dead_1e5", "sees at most 64 samples in a training, and it is measured after 100000"),
+        ({}, "sparsity/silent", "sees at most 64 samples in a training, and it is measured after 100000"),
+        ({}, "optim/clipped", "each of adam, lazy clips no gradient"),
         ({"variants": {"lazy": {"data": {"classes": None}}}}, "probe/val_accuracy", "variant lazy has samples without"),
         (
             {"space": None, "variants": {"lazy": {"optimizer": {"name": "sgd"}}}},
@@ -74,7 +77,9 @@ def test_what_the_file_tells_is_refused_before_anything(
 def test_one_validation_sample_is_enough_for_an_error_and_long_trainings_for_silence(bench: Bench) -> None:
     bench.write({"base": {"data": {"validation_size": 1}}, "objective": {"metric": "val/mse"}})
     bench.load()
-    bench.write({"base": {"trainer": {"steps": 3125}}, "objective": {"metric": "sparsity/dead_1e5"}})
+    bench.write({"base": {"trainer": {"steps": 3125}}, "objective": {"metric": "sparsity/silent"}})
+    bench.load()
+    bench.write({"base": {"trainer": {"silent_after": 64}}, "objective": {"metric": "sparsity/silent"}})
     bench.load()
 
 

@@ -189,11 +189,11 @@ def made_up(**changes: Any) -> Rehearsal:
 
 def test_a_training_takes_its_parts() -> None:
     seen = made_up()
-    assert seen.epochs == 3
+    assert seen.evaluations == 3
     assert seen.trial_seconds() == pytest.approx(1 + 4 * 2 + 1000 * 0.01 + 0.5)
     assert seen.trial_seconds(4.0) == pytest.approx(seen.trial_seconds() + 4)
     assert seen.repeat_seconds(4.0) == pytest.approx(seen.trial_seconds() + 2 * 2 * 0.5 + 3 * 4)
-    # rows: 4 evaluations, and in each of 3 epochs 7 looks (steps 51, 101, … before the last)
+    # rows: 4 evaluations, and before each of the last 3 of them 7 looks (steps 51, 101, … before the last)
     assert seen.kept_bytes() == 1000 + 100 + 2 * 10 + (3 * 7 - 1) * 1
 
 

@@ -164,14 +164,10 @@ def test_the_late_loss_is_the_mean_of_single_losses() -> None:
     for epoch, steps, every in itertools.product((3, 7, 100), (1, 6, 20, 100), (2, 5, 50)):
         losses = [draw.random() for _ in range(steps)]
         rows: list[dict[str, Any]] = [{"step": 0, "train/mse": 9.0}]
-        begun = 0
         for step in range(1, steps + 1):
-            row = {"step": step, "train/loss_stream": sum(losses[begun:step]) / (step - begun)}
-            if step % epoch == 0 or step == steps:
-                rows.append({**row, "train/mse": 1.0})
-                begun = step
-            elif step % every == 0:
-                rows.append(row)
+            if step % epoch == 0 or step % every == 0 or step == steps:
+                before = rows[-1]["step"]
+                rows.append({"step": step, "train/loss_stream": sum(losses[before:step]) / (step - before)})
         middle = max(row["step"] for row in rows if row["step"] <= steps / 2)
         expected = sum(losses[middle:]) / (steps - middle)
         assert late_loss(rows) == pytest.approx(expected, rel=1e-12)
