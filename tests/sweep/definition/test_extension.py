@@ -51,7 +51,7 @@ def as_an_earlier_release_left_it(bench: Bench) -> None:
             if isinstance(stored, dict) and "facts" in stored:
                 for variant in stored["facts"]["variants"].values():
                     variant["config"]["model"].pop("pre_bias")
-                    for key in ("scale", "groups", "groups_key", "exclude"):
+                    for key in ("groups", "groups_key", "exclude"):
                         del variant["config"]["data"][key]
                 there.execute(
                     "UPDATE study_user_attributes SET value_json = ? WHERE study_user_attribute_id = ?",
@@ -234,5 +234,5 @@ def test_a_sweep_from_before_its_keys_and_its_metric_were_renamed_is_read_and_go
     bench.write(
         {"base": {"trainer": {"steps": 3125, "evaluate_every": 100}}, "objective": {"metric": "sparsity/silent"}}
     )
-    with pytest.raises(InputError, match="created without it"):
+    with pytest.raises(InputError, match=r"evaluate_every = 100 .*created with epoch"):
         bench.run(train)
