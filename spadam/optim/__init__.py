@@ -25,6 +25,7 @@ from spadam.optim.specs.row_clock_adam import RowClockAdamSpec
 from spadam.optim.specs.rowwise_adagrad import RowwiseAdagradSpec
 from spadam.optim.specs.rowwise_adam import RowwiseAdamSpec
 from spadam.optim.specs.selective_adam import SelectiveAdamSpec
+from spadam.optim.specs.sign_sgd import SignSGDSpec
 from spadam.optim.specs.signum import SignumSpec
 from spadam.optim.specs.tf_sparse_adam import TFSparseAdamSpec
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from spadam.optim.rowwise_adagrad import RowwiseAdagrad
     from spadam.optim.rowwise_adam import RowwiseAdam
     from spadam.optim.selective_adam import SelectiveAdam
+    from spadam.optim.sign_sgd import SignSGD
     from spadam.optim.signum import Signum
     from spadam.optim.tf_sparse_adam import TFSparseAdam
 
@@ -56,6 +58,7 @@ OptimizerSpec = Annotated[
     | ActiveAdamSpec
     | AdagradSpec
     | RowwiseAdagradSpec
+    | SignSGDSpec
     | SignumSpec
     | SGDSpec
     | RMSpropSpec
@@ -79,6 +82,7 @@ _NEEDS_TORCH = {
     "RowwiseAdagrad": "rowwise_adagrad",
     "RowwiseAdam": "rowwise_adam",
     "SelectiveAdam": "selective_adam",
+    "SignSGD": "sign_sgd",
     "Signum": "signum",
     "TFSparseAdam": "tf_sparse_adam",
     "View": "inspection",
@@ -128,6 +132,8 @@ __all__ = [
     "ScheduleSpec",
     "SelectiveAdam",
     "SelectiveAdamSpec",
+    "SignSGD",
+    "SignSGDSpec",
     "Signum",
     "SignumSpec",
     "TFSparseAdam",
