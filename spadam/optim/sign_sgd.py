@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
+from spadam import kernels
 from spadam.optim.rows.accumulation import Due
 from spadam.optim.rows.optimizer import RowOptimizer
 from spadam.optim.specs.sign_sgd import LR
@@ -54,9 +55,9 @@ class SignSGD(RowOptimizer):
 
     @override
     def _update(self, weight_LD: Tensor, state: dict[str, Any], group: dict[str, Any], due: Due) -> None:
-        grad_RD = due.grad_RD
-        step_RD = grad_RD.sign().mul_(-float(group["lr"])).add_(grad_RD * 0)  # NaN and infinities have no sign
-        weight_LD.index_add_(0, due.rows_R, step_RD)
+        kernels.choose(weight_LD.device).sign_update(
+            weight_LD, due.rows_of(weight_LD.shape[0]), due.grad_RD, float(group["lr"]), due.average
+        )
 
     @override
     def denominator(self, param: Tensor, rows: Tensor) -> None:
