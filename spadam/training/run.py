@@ -120,7 +120,7 @@ class _Training:
             self.task,
             self.dataset,
             device,
-            moves_untouched=config.optimizer.moves_untouched,
+            moves_untouched=not config.optimizer.holds,
             record=self.recorder.record if self.recorder else None,
             keep=self.recorder.sync if self.recorder else None,
             progress=progress,
@@ -168,6 +168,7 @@ class _Training:
         )
         with interruptible():
             trainer.fit(self.module, self.batches, ckpt_path=path, weights_only=True)
+        self.module.averaging.settle()
         for optimizer in trainer.optimizers:
             optimizer.state.clear()  # the trainer is a ring of references: its moments would stay until it is collected
         self.task.model.to(self.device).eval().zero_grad()

@@ -72,7 +72,7 @@ class Telemetry(pl.Callback):
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self.evaluations:
-            self._evaluate(trainer, epoch=0)
+            self._evaluate(trainer, pl_module, epoch=0)
 
     @override
     def on_train_batch_start(
@@ -112,7 +112,7 @@ class Telemetry(pl.Callback):
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._evaluate(trainer, epoch=trainer.current_epoch + 1)
+        self._evaluate(trainer, pl_module, epoch=trainer.current_epoch + 1)
         for diagnostic in self._diagnostics:
             diagnostic.reset()
 
@@ -125,17 +125,19 @@ class Telemetry(pl.Callback):
         """Who observes the present step."""
         return self._diagnostics if self._looked_at else self._every_step
 
-    def _evaluate(self, trainer: pl.Trainer, epoch: int) -> None:
+    def _evaluate(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
         """Record a full row: what diagnostics say, and the task's evaluations of training and validation."""
+        assert isinstance(pl_module, TaskModule)
         self._tell(trainer, None, doing="evaluating")
         row = {**self._place(trainer, epoch), **self._report(full=True)}
         arrays: dict[str, Any] = {}
         splits: dict[Split, Tensor] = {"train": self._dataset.train[:EVALUATED_TRAIN], "val": self._dataset.validation}
-        for split, rows_N in splits.items():
-            if len(rows_N):
-                found = self._task.evaluate(self._dataset, split, rows_N)
-                row |= found.metrics
-                arrays |= found.arrays
+        with pl_module.averaging.evaluated():
+            for split, rows_N in splits.items():
+                if len(rows_N):
+                    found = self._task.evaluate(self._dataset, split, rows_N)
+                    row |= found.metrics
+                    arrays |= found.arrays
         self.arrays = arrays
         self.evaluations.append(row)
         self._note(row | arrays)

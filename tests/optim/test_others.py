@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spadam.optim import ActiveAdam, RowClockAdam, RowwiseAdagrad, SignSGD, Signum
+from spadam.optim import ActiveAdam, RowClockAdam, RowwiseAdagrad, SignSGD, SignSGDSpec, Signum, SignumSpec
 from support.row_streams import Entries, coo, give, stream, table
 
 SHAPE = (12, 5)
@@ -65,6 +65,25 @@ def test_signum_without_momentum_is_sign_sgd() -> None:
             give(param, entries, "coo")
             optimizer.step()
         assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("form", ["coo", "dense"])
+def test_signum_without_momentum_holds_in_a_configuration(form: str) -> None:
+    """There it is built as sign_sgd: untouched rows do not move, and nobody looks at them."""
+    spec, plain = SignumSpec(momentum=0.0, lr=1e-3, row_accumulate=2), SignSGDSpec(lr=1e-3, row_accumulate=2)
+    assert spec.holds
+    assert not SignumSpec().holds
+    assert spec.when_all_touched() == plain.when_all_touched() != SignumSpec().when_all_touched()
+    one, two = table(SHAPE, seed=27), table(SHAPE, seed=27)
+    pairs = [(one, spec.build([one])), (two, plain.build([two]))]
+    for entries in stream(SHAPE, 20, seed=28):
+        before = one.detach().clone()
+        for param, optimizer in pairs:
+            give(param, entries, form)
+            optimizer.step()
+        assert torch.equal(one, two)
+        untouched = [row for row in range(SHAPE[0]) if row not in entries.rows.tolist()]
+        assert torch.equal(one[untouched], before[untouched])
 
 
 def test_one_gradient_and_silence_move_sign_sgd_once_and_signum_in_every_step() -> None:

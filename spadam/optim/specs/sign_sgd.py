@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 from typing_extensions import override
 
+from spadam.optim.scaled_lr import Lr
 from spadam.optim.spec import BaseOptimizerSpec
 from spadam.spec import imported
 
@@ -26,7 +27,7 @@ class SignSGDSpec(BaseOptimizerSpec):
     epsilon_enters: ClassVar[str] = "none"
 
     name: Literal["sign_sgd"] = "sign_sgd"
-    lr: float = Field(LR, gt=0)
+    lr: Lr = LR
     """Step size: how far every element moves."""
     row_accumulate: int = Field(1, ge=1)
     """Sum a row's gradients until so many samples have come, then apply them."""
