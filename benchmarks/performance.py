@@ -29,7 +29,6 @@ wait_briefly()
 import break_even
 import step_parts
 import step_time
-
 from spadam.bench.case import SIGNS
 from spadam.bench.machine import describe
 from spadam.kernels.arithmetic import arithmetic
