@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
 
-from spadam.spec import InputError, Spec
+from spadam.spec import Document, InputError, Spec, validate
 
 
 class ScaledLr(Spec):
@@ -26,9 +27,20 @@ class ScaledLr(Spec):
         return self.at * math.sqrt(self.n / latents)
 
 
+def scaled(value: object) -> ScaledLr | None:
+    """What is written at `lr`, if it is one by the number of latents; None where it is not, or not quite."""
+    if isinstance(value, ScaledLr):
+        return value
+    with contextlib.suppress(ValidationError):
+        return ScaledLr.model_validate(value) if isinstance(value, Mapping) else None
+    return None
+
+
 def _refuse_rule(value: object) -> object:
+    """Say what is wrong with a rule that nobody has made a number of."""
     if isinstance(value, Mapping):
-        rule = "an lr by the number of latents needs a whole configuration, which says how many there are"
+        validate(ScaledLr, Document(dict(value), {}, "optimizer.lr"), within="optimizer.lr.")
+        rule = "an lr by the number of latents needs a configuration whose model has latents"
         raise InputError("optimizer.lr", dict(value), rule, "give a number")
     return value
 

@@ -44,7 +44,9 @@ def validate(model: type[S], document: Document, within: str = "") -> S:
 
 def _follows(path: Path_, mistake: InputError, told: Iterable[InputError]) -> bool:
     """Whether a key is missing only because it is misspelt beside."""
-    return mistake.rule == _MISSING and any(other.remedy == f"did you mean {path[-1]}?" for other in told)
+    return (
+        bool(path) and mistake.rule == _MISSING and any(other.remedy == f"did you mean {path[-1]}?" for other in told)
+    )
 
 
 def _explain(

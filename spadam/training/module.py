@@ -154,9 +154,9 @@ class TaskModule(pl.LightningModule):
             optimizer.register_step_post_hook(_count_changes)
         schedule = self.optimizer_spec.schedule
         total = self.total_steps or self.trainer.estimated_stepping_batches
-        if schedule.name != "constant" and not math.isfinite(total):
+        if schedule.needs_length and not math.isfinite(total):
             raise ValueError(f"a {schedule.name} schedule needs a limit of epochs or steps")
-        if schedule.name == "constant" and not schedule.warmup_steps:
+        if not schedule.needs_length and not schedule.warmup_steps:
             return optimizer
         steps = int(total) if math.isfinite(total) else 0  # a constant schedule has no use for it
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(schedule, step, steps))

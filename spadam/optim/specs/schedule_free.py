@@ -34,6 +34,7 @@ class ScheduleFreeSpec(BaseOptimizerSpec):
     moves_untouched: ClassVar[bool] = False
     epsilon_enters: ClassVar[str] = "none"
     averages: ClassVar[bool] = True
+    outside: ClassVar[Mapping[str, frozenset[str]]] = {"inner": _OUTSIDE}
 
     name: Literal["schedule_free"] = "schedule_free"
     lr: Lr = LR
