@@ -104,7 +104,8 @@ class RunConfig(Spec):
     def facts(self) -> dict[str, Any]:
         """What determines the numbers, as plain values; see :meth:`identity`."""
         elsewhere: Any = {"tracking": True, "data": {"root"}, "trainer": {"accelerator", "kernels"}, "model": {"name"}}
-        return _name_first(self.model_dump(mode="json", exclude=elsewhere))
+        found = _name_first(self.model_dump(mode="json", exclude=elsewhere))
+        return {**found, "model": {**found["model"], **self.model.meanings}}
 
     @property
     def task(self) -> TaskSpec:

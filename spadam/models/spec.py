@@ -73,6 +73,12 @@ class AutoencoderSpec(TaskSpec):
         return self
 
     @property
+    @override
+    def meanings(self) -> Mapping[str, str]:
+        """Of the penalty: it was of |z| alone, whatever the reduction."""
+        return {"penalty": "of |z| |d|, reduced as the error is"} if self.rule.penalises else {}
+
+    @property
     def probe_k(self) -> int | None:
         """Latents per sample that the probe sees; None when the rule has no k: then it sees the evaluation code."""
         k = self.rule.per_sample_k(self.latents)

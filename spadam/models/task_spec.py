@@ -31,6 +31,14 @@ class TaskSpec(Spec, ABC):
         return None
 
     @property
+    def meanings(self) -> Mapping[str, str]:
+        """What keys mean that meant something else in an earlier release, where it matters: part of the identity.
+
+        So what was begun with the other meaning is not gone on with.
+        """
+        return {}
+
+    @property
     def metrics(self) -> Mapping[str, Any]:
         """Everything that a training of it may measure: :class:`spadam.diagnostics.metrics.Metric` by name."""
         found: Mapping[str, Any] = imported(self.measured)
