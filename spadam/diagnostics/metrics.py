@@ -171,6 +171,7 @@ def _probe() -> list[Metric]:
             _SINCE,
             "Samples whose class the online probe gave the largest logit, before its step on their batch.",
             labels=True,
+            larger_is_better=True,
         ),
         Metric(
             "probe/train_accuracy",
@@ -180,6 +181,7 @@ def _probe() -> list[Metric]:
             "train",
             labels=True,
             refit=True,
+            larger_is_better=True,
         ),
         Metric(
             "probe/val_accuracy",
@@ -189,6 +191,7 @@ def _probe() -> list[Metric]:
             "val",
             labels=True,
             refit=True,
+            larger_is_better=True,
         ),
         Metric("probe/test_accuracy", "share", _TEST, f"{fitted}.", "test", labels=True, searchable=False, refit=True),
         Metric(

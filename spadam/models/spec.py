@@ -109,6 +109,16 @@ class AutoencoderSpec(TaskSpec):
         return self.build(dataset.features, seeded("weights", seed), mean_D)
 
     @override
+    def bounds(self, metric: Any) -> tuple[float, float]:
+        """None is negative, and no more latents are on than there are, or than the evaluation code keeps."""
+        low, high = super().bounds(metric)
+        if metric.unit == "latents":
+            forced = self.rule.per_sample_k(self.latents) if self.evaluation == "per_sample_k" else None
+            kept = forced or self.rule.evaluated_k(self.latents)
+            high = self.latents if kept is None or metric.split != "val" else kept
+        return max(low, 0.0), high
+
+    @override
     def rows_bound(self, batch_size: int) -> float | None:
         return self.rule.rows_bound(self.latents, batch_size)
 

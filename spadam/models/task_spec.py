@@ -44,6 +44,11 @@ class TaskSpec(Spec, ABC):
         found: Mapping[str, Any] = imported(self.measured)
         return found
 
+    def bounds(self, metric: Any) -> tuple[float, float]:
+        """Between which values ``metric`` lies, one of :attr:`metrics`, whatever the data and the weights."""
+        low, high = metric.bounds
+        return low, high
+
     def rows_bound(self, batch_size: int) -> float | None:
         """The share of the main table's rows that a batch of independent samples touches at most; None: not known."""
         return None

@@ -21,6 +21,10 @@ class BaseRuleSpec(Spec, ABC):
     def per_sample_k(self, latents: int) -> int | None:
         """Latents per sample out of ``latents``, for what forces a number on the rule; None if there is none."""
 
+    def evaluated_k(self, latents: int) -> int | None:
+        """Latents on per sample in the evaluation code, at most; None where the rule keeps to no number there."""
+        return None
+
     @property
     def penalises(self) -> bool:
         """The rule has a term of its own in the loss."""

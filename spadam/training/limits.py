@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from typing_extensions import override
 
 from spadam.config import TrainerSpec
-from spadam.training.curve import Pruning, curve
+from spadam.training.curve import Pruning
 
 EXPLODED = 1e3
 """A loss so many times that of the first batch will not come back: the run has diverged."""
@@ -91,5 +91,5 @@ class Cutter(pl.Callback):
     def _judge(self, trainer: pl.Trainer) -> None:
         over = trainer.should_stop or trainer.global_step == self._limits.total_steps
         if self._pruning is not None and not over:
-            self.pruned = self._pruning.cuts(curve(self._evaluations(), self._pruning.metric))
+            self.pruned = self._pruning.cuts(self._pruning.curve(self._evaluations()))
             trainer.should_stop = self.pruned

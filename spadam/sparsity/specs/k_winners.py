@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt
+from typing_extensions import override
 
 from spadam.sparsity.spec import BaseRuleSpec
 
@@ -25,6 +26,10 @@ class KWinnersSpec(BaseRuleSpec):
 
     def per_sample_k(self, latents: int) -> int:
         """The rule's own k."""
+        return self.k
+
+    @override
+    def evaluated_k(self, latents: int) -> int:
         return self.k
 
     def build(self, latents: int) -> KWinners:

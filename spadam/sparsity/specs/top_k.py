@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveInt
+from typing_extensions import override
 
 from spadam.sparsity.spec import BaseRuleSpec
 
@@ -30,6 +31,10 @@ class TopKSpec(BaseRuleSpec):
     def rows_bound(self, latents: int, batch: int) -> float | None:
         """None with lifetime sparsity, which touches every row."""
         return None if self.lifetime else super().rows_bound(latents, batch)
+
+    @override
+    def evaluated_k(self, latents: int) -> int:
+        return self.k
 
     def build(self, latents: int) -> TopK:
         """The rule; the number of latents makes no difference to it."""
