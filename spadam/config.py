@@ -144,7 +144,9 @@ class RunConfig(Spec):
         A key that came later is none while it says what was done before it came: what was begun then goes on.
         """
         elsewhere: Any = {"tracking": True, "data": {"root"}, "trainer": {"accelerator", "kernels"}, "model": {"name"}}
-        return earlier.without_what_was_done_then(_name_first(self.model_dump(mode="json", exclude=elsewhere)))
+        found = _name_first(self.model_dump(mode="json", exclude=elsewhere))
+        found["model"] |= self.model.meanings
+        return earlier.without_what_was_done_then(found)
 
     @property
     def task(self) -> TaskSpec:

@@ -48,7 +48,16 @@ def sweep() -> Json:
     variant["properties"] = part["properties"] | variant["properties"]
     variant["additionalProperties"] = False
     metrics = [metric.name for metric in METRICS.values() if metric.searchable]
-    definitions["ObjectiveSpec"]["properties"]["metric"]["enum"] = metrics
+    objective = definitions["ObjectiveSpec"]["properties"]
+    objective["metric"]["enum"] = metrics
+    objective["at"]["propertyNames"] = {"enum": metrics}
+    for member in objective["pareto"]["anyOf"]:
+        if "items" in member:
+            member["items"] = {"enum": metrics}
+        elif "additionalProperties" in member:
+            member["propertyNames"] = {"enum": metrics}
+    shown = {"enum": [metric.name for metric in METRICS.values() if not metric.array]}
+    next(m for m in definitions["ReportSpec"]["properties"]["columns"]["anyOf"] if "items" in m)["items"] = shown
     return _finish(schema, "A spadam sweep")
 
 

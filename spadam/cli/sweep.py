@@ -135,7 +135,11 @@ def results(
     storage: Storage = None,
     json: Json = False,
     best: Annotated[
-        str | None, typer.Option(metavar="VARIANT", help="Print the best configuration of a variant, for `train`.")
+        str | None,
+        typer.Option(
+            metavar="VARIANT",
+            help="Print the best configuration of a variant, for `train`; VARIANT/search-7 is that of a trial.",
+        ),
     ] = None,
 ) -> None:
     """Show what a sweep found so far."""

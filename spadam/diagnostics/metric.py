@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 Split = Literal["train", "val", "test"]
@@ -46,8 +47,15 @@ class Metric(NamedTuple):
     """Only an optimizer that divides its updates has it."""
     clipping: bool = False
     """Only a training with `trainer.clip_norm` has it."""
+    larger_is_better: bool = False
+    """Nobody wants it small."""
     undefined: str = ""
     """When it is no finite number though it is measured, as the end of "it is so when"."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which values it lies whatever is measured."""
+        return (0.0, 1.0) if self.unit == "share" else (-math.inf, math.inf)
 
     @property
     def prunable(self) -> bool:

@@ -17,6 +17,7 @@ def probe_metrics() -> list[Metric]:
             SINCE,
             "Samples whose class the online probe gave the largest logit, before its step on their batch.",
             labels=True,
+            larger_is_better=True,
         ),
         Metric(
             "probe/train_accuracy",
@@ -26,6 +27,7 @@ def probe_metrics() -> list[Metric]:
             "train",
             labels=True,
             refit=True,
+            larger_is_better=True,
         ),
         Metric(
             "probe/val_accuracy",
@@ -35,6 +37,7 @@ def probe_metrics() -> list[Metric]:
             "val",
             labels=True,
             refit=True,
+            larger_is_better=True,
         ),
         Metric("probe/test_accuracy", "share", TEST, f"{fitted}.", "test", labels=True, searchable=False, refit=True),
         Metric(

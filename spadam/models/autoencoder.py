@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from spadam.encoding import Best, Selector, execution
 from spadam.encoding.execution import Code, Scored
 from spadam.encoding.precision import full_precision
+from spadam.encoding.size import dense_size, sparse_size
 from spadam.kernels import choose, reference
 from spadam.kernels.reference import mostly_on
 from spadam.models.spec import AutoencoderSpec
@@ -176,6 +177,16 @@ class SparseAutoencoder(nn.Module):
         latents_P, offsets_B = code.selection
         sum_BD: Tensor = reference.decode(latents_P, code.values_P, offsets_B, self.decoder_rows)
         return sum_BD + self.decoder_bias
+
+    @full_precision
+    def size(self, code: Code) -> Tensor:
+        """How large a code is, (): the sum of a sample's |z| |d|, averaged over the batch, with d the decoder's rows.
+
+        Its gradient reaches the code, and the rows where their norms are free; as sparse as the execution's.
+        """
+        if self.spec.decoder_norm == "unit":
+            return code.values_P.abs().sum() / len(code.selection.offsets_B)
+        return (dense_size if self.spec.execution == "dense" else sparse_size)(code, self.decoder_rows)
 
     def _inputs(self, x_BD: Tensor) -> Tensor:
         """What the encoder sees of samples: less the pre-bias, in the type of the weights.

@@ -29,6 +29,11 @@ class CustomTaskSpec(Spec):
         """Where it is."""
         return self.path
 
+    @property
+    def meanings(self) -> dict[str, str]:
+        """None that is known without its code."""
+        return {}
+
     def resolve(self) -> TaskSpec:
         """What ``path`` names, with ``options`` as its keys. Raises :class:`InputError` when there is no such thing."""
         found: type[TaskSpec] = import_subclass(self.path, "spadam.models.task_spec.TaskSpec", "model.path")

@@ -78,6 +78,12 @@ class AutoencoderSpec(TaskSpec):
         return self
 
     @property
+    @override
+    def meanings(self) -> Mapping[str, str]:
+        """Of the penalty: it was of |z| alone, whatever the reduction."""
+        return {"penalty": "of |z| |d|, reduced as the error is"} if self.rule.penalises else {}
+
+    @property
     def probe_k(self) -> int | None:
         """Latents per sample that the probe sees; None when the rule has no k: then it sees the evaluation code."""
         k = self.rule.per_sample_k(self.latents)
@@ -106,6 +112,16 @@ class AutoencoderSpec(TaskSpec):
             remedy = f"lower it: there are {dataset.features} features"
             raise InputError("model.latents", self.latents, rule, remedy)
         return self.build(dataset.features, seeded("weights", seed), dataset.train_mean())
+
+    @override
+    def bounds(self, metric: Any) -> tuple[float, float]:
+        """None is negative, and no more latents are on than there are, or than the evaluation code keeps."""
+        low, high = super().bounds(metric)
+        if metric.unit == "latents":
+            forced = self.rule.per_sample_k(self.latents) if self.evaluation == "per_sample_k" else None
+            kept = forced or self.rule.evaluated_k(self.latents)
+            high = self.latents if kept is None or metric.split != "val" else kept
+        return max(low, 0.0), high
 
     @override
     def rows_bound(self, batch_size: int) -> float | None:

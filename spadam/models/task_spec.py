@@ -31,10 +31,23 @@ class TaskSpec(Spec, ABC):
         return None
 
     @property
+    def meanings(self) -> Mapping[str, str]:
+        """What keys mean that meant something else in an earlier release, where it matters: part of the identity.
+
+        So what was begun with the other meaning is not gone on with.
+        """
+        return {}
+
+    @property
     def metrics(self) -> Mapping[str, Any]:
         """Everything that a training of it may measure: :class:`spadam.diagnostics.metrics.Metric` by name."""
         found: Mapping[str, Any] = imported(self.measured)
         return found
+
+    def bounds(self, metric: Any) -> tuple[float, float]:
+        """Between which values ``metric`` lies, one of :attr:`metrics`, whatever the data and the weights."""
+        low, high = metric.bounds
+        return low, high
 
     def rows_bound(self, batch_size: int) -> float | None:
         """The share of the main table's rows that a batch of independent samples touches at most; None: not known."""

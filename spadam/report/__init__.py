@@ -29,6 +29,7 @@ def write(
     """
     from spadam.files import write_atomic
     from spadam.report.page import page
+    from spadam.sweep.definition.columns import columns
     from spadam.sweep.outcome.table import CSV, write_csv
 
     files = {}
@@ -38,7 +39,7 @@ def write(
         files = exported(outcome, export, told)
     target = out or outcome.folder or Path()
     target.mkdir(parents=True, exist_ok=True)
-    write_csv(target / CSV, outcome.rows)
+    write_csv(target / CSV, outcome.rows, columns(outcome.sweep))
     path = target / "report.html"
     write_atomic(path, page(outcome))
     if export is not None:

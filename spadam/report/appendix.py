@@ -27,7 +27,13 @@ def appendix(outcome: Outcome) -> Section:
         _code(commands),
         fold("The sweep's file", _code(dump(dict(outcome.attributes["spec"])))),
         fold("What is searched", table(("variant", "key", "range"), _ranges(outcome))),
-        *(fold(f"The best configuration of {title}", _code(dump(config))) for title, config in _best(outcome)),
+        *(
+            fold(
+                f"The configuration of {title}" if outcome.is_front else f"The best configuration of {title}",
+                _code(dump(config)),
+            )
+            for title, config in _best(outcome)
+        ),
         *_kept(outcome),
         fold("Versions and machines", table(("what", "value", "trainings"), _provenance(outcome))),
     ]
@@ -54,22 +60,23 @@ def _range(range_: Range) -> str:
 
 
 def _best(outcome: Outcome) -> Iterable[tuple[str, dict[str, Any]]]:
-    for name in outcome.sweep.variants:
-        for search in outcome.best_first(name)[:1]:
-            assert search.best is not None
-            assert search.best.result is not None
-            yield outcome.name(search), search.best.result.config
+    if outcome.is_front:
+        found = [(setting.name, setting.record) for setting in outcome.settings]
+    else:
+        found = [(outcome.name(s), s.best) for name in outcome.sweep.variants for s in outcome.best_first(name)[:1]]
+    for name, record in found:
+        if record is not None and record.result is not None:
+            yield name, record.result.config
 
 
 def _kept(outcome: Outcome) -> Iterable[Html]:
     """Where the runs lie that the table is about, as links for a page that stays in its folder."""
     if outcome.folder is None:
         return
-    judged = [(search, [search.best] if search.best else [], search.repeats) for search in outcome.searches]
     runs = [
-        (f"{outcome.name(search)}, {record.slot.phase} {record.slot.number}", record.slot.folder.as_posix())
-        for search, best, repeats in judged
-        for record in (*best, *repeats)
+        (f"{outcome.name(one.search)}, {record.slot.phase} {record.slot.number}", record.slot.folder.as_posix())
+        for one in outcome.settings
+        for record in (*([one.record] if one.record else []), *one.repeats)
         if record.result is not None
     ]
     links = [tag("li", f"{name}: ", tag("a", place, href=quote(f"./{place}/"))) for name, place in runs]

@@ -38,14 +38,13 @@ def compared(outcome: Outcome) -> str:
     axes = ", ".join(map(outcome.short, outcome.axes))
     space = f"over {axes} ({search.sampler})" if axes else "and nothing searched"
     studies = "" if search.studies == 1 else f" in each of {search.studies} independent studies"
-    repeats = f"; each best is trained again with {count(seeds, 'fresh seed')}" if seeds else "; nothing is repeated"
+    best = f"of each front up to {count(sweep.spec.points, 'trial')}" if outcome.is_front else "each best"
+    again = "are" if outcome.is_front and sweep.spec.points > 1 else "is"
+    repeats = f"; {best} {again} trained again with {count(seeds, 'fresh seed')}" if seeds else "; nothing is repeated"
     data = " and ".join(dict.fromkeys(str(v.document.data["data"]["name"]) for v in sweep.variants.values()))
     variants = count(len(sweep.variants), "variant")
     trials = count(sweep.trials, "trial")
-    return (
-        f"{variants} on {data}, {trials} for each{studies} {space}{repeats}. "
-        f"Objective: {outcome.metric}, {outcome.better}."
-    )
+    return f"{variants} on {data}, {trials} for each{studies} {space}{repeats}. Objective: {outcome.aim}."
 
 
 def state(outcome: Outcome) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 
 from spadam.report.appendix import appendix
-from spadam.report.figures import FIGURES
+from spadam.report.figures import figures_of
 from spadam.report.heading import head
 from spadam.report.markup import Html, join, tag
 from spadam.report.section import Section
@@ -21,7 +21,7 @@ def page(outcome: Outcome) -> str:
     """The whole page as HTML. The same outcome gives the same text."""
     from plotly.offline import get_plotlyjs  # here, because only a page needs it
 
-    sections = [*(draw(outcome) for draw in FIGURES), appendix(outcome)]
+    sections = [*(draw(outcome) for draw in figures_of(outcome)), appendix(outcome)]
     contents = tag("nav", tag("ul", *(_link(section) for section in sections)), aria_label="Contents")
     body = tag(
         "body",

@@ -37,10 +37,10 @@ class Seed(NamedTuple):
 
 def trainings(search: Search) -> list[Record]:
     """The trainings that show how the best of ``search`` trains: its repeats, or itself while none is complete."""
-    repeats = [r for r in search.repeats if r.status not in (None, "pruned")]
-    if any(r.status == "complete" for r in repeats):
-        return repeats
-    return [search.best] if search.best is not None else []
+    if search.best is None:
+        return []
+    repeats = [r for r in search.repeats_of(search.best) if r.status not in (None, "pruned")]
+    return repeats if any(r.status == "complete" for r in repeats) else [search.best]
 
 
 def nearest(outcome: Outcome, records: Iterable[Record]) -> str | None:

@@ -23,8 +23,9 @@ class Trial(NamedTuple):
     at: dict[str, float]
     """What it had at every key that its variant searches, where that is a number; relative axes are resolved."""
     value: float | None
-    """The objective; None when it was not trained to its end or has no finite value."""
+    """The objective; None when it was not trained to its end, has no finite value, or lies outside the bands."""
     status: str
+    """How it ended, or that it lies outside the bands."""
     said: str
     """All of it in words."""
 
@@ -82,7 +83,7 @@ def trials(outcome: Outcome, variant: str) -> list[Trial]:
                 continue
             given = {key: setting(record, key) for key in keys}
             at = {key: float(value) for key, value in given.items() if isinstance(value, int | float)}
-            value, status = outcome.value(record), record.result.status
+            value, status = outcome.value(record), outcome.outside(record) or record.result.status
             came = f"{outcome.metric} {number(value)}" if status == "complete" else status
             place = ", ".join(f"{outcome.short(key)} {number(x, 3)}" for key, x in at.items())
             said = f"{outcome.name(search)} {record.slot.label}\n{place}\n{came}"
@@ -106,5 +107,6 @@ def ranked(found: Sequence[Trial], minimize: bool) -> list[Trial]:
 
 def count_missing(found: Sequence[Trial]) -> str:
     """How many of ``found`` have no value, and why, in words; empty when all have one."""
-    counts = Counter(t.status if t.status != "complete" else "without a finite value" for t in found if t.value is None)
+    said = (trial.status.partition(":")[0] for trial in found if trial.value is None)
+    counts = Counter("without a finite value" if status == "complete" else status for status in said)
     return ", ".join(f"{count} {why}" for why, count in counts.items())

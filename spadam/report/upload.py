@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from spadam.config import RunConfig, stored_config
 from spadam.files import strict_json
 from spadam.spec import Document
+from spadam.sweep.definition.columns import columns as shown
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.table import columns_of
 from spadam.sweep.running.task import identity_of
@@ -87,7 +88,7 @@ def training_pieces(outcome: Outcome, below: Path) -> Collected:
                 continue
             try:
                 config = _config(result, folder)
-                who = identity_of(outcome.sweep.name, record.slot, config)
+                who = identity_of(outcome.sweep.name, record.slot, config, outcome.sweep.spec.objective)
                 pieces.append(_training(spec, who, config, folder, result))
             except (OSError, ValueError) as error:
                 lost.append(f"{place} cannot be read ({error})")
@@ -107,15 +108,15 @@ def sweep_piece(outcome: Outcome) -> Piece:
     best = {
         f"best/{variant}": outcome.value(found[0].best)
         for variant in outcome.sweep.variants
-        if (found := outcome.best_first(variant)) and found[0].best is not None
-    }
+        if not outcome.is_front and (found := outcome.best_first(variant)) and found[0].best is not None
+    } | {f"front/{variant}": len(outcome.front(variant)) for variant in outcome.sweep.variants if outcome.is_front}
     digest = hashlib.sha256(strict_json(table).encode()).hexdigest()[:16]
     summary = {"done": outcome.done, **{f"trainings/{state}": n for state, n in done.items()}, **best, _DIGEST: digest}
 
     def show(tracker: WandbTracker, noted: Callable[[str], None]) -> None:
         from spadam.report.page import page  # here, because plotly takes its time to import
 
-        columns = columns_of(table)
+        columns = columns_of(table, shown(outcome.sweep))
         cells = [{**row, **row["params"], **row["metrics"]} for row in table]
         tracker.show_table(TABLE, columns, [[_cell(row.get(column)) for column in columns] for row in cells])
         tracker.show_page("report", page(outcome))
@@ -166,7 +167,7 @@ def present_of(pieces: Iterable[Piece], told: Callable[[], None]) -> dict[str, P
 
 def _training(spec: TrackingSpec, who: Identity, config: RunConfig, folder: Path, result: RunResult) -> Piece:
     def show(tracker: WandbTracker, noted: Callable[[str], None]) -> None:
-        show_again(config, folder, result, tracker, noted)
+        show_again(config, folder, result, tracker, noted, who)
 
     return Piece(spec, who, len(rows(folder / "metrics.jsonl")), {"status": outcome_of(result)["status"]}, show)
 

@@ -13,6 +13,7 @@ from spadam.sweep.definition.measurable import Available, why_never
 from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.outcome import Outcome
+from spadam.sweep.search.objective import DISTANCE
 from spadam.tracking.views.publishing import View
 from spadam.tracking.views.report import Story, report
 from spadam.tracking.views.subject import Searched, Subject
@@ -41,11 +42,12 @@ def _subject(sweep: Sweep) -> Subject:
     for variant in sweep.variants.values():
         for axis in variant.axes:  # a key that follows from another is shown as the run has it
             logarithmic[key_of(axis.name)] = logarithmic.get(key_of(axis.name), False) or axis.range.log
-    planned = (sweep.trials + spec.repeat.seeds) * spec.search.studies * len(sweep.variants)
+    metric, *others = spec.objective.asked
+    planned = (sweep.trials + spec.repeats) * spec.search.studies * len(sweep.variants)
     return Subject(
         name=sweep.name,
-        metric=spec.objective.metric,
-        minimize=spec.objective.direction == "minimize",
+        metric=metric,
+        minimize=spec.objective.goals[metric] == "minimize",
         searched=tuple(Searched(key, log) for key, log in logarithmic.items()),
         judged=_measured(sweep, lambda m: m.split == "test" and not m.final and not m.array)
         if spec.repeat.seeds
@@ -53,6 +55,8 @@ def _subject(sweep: Sweep) -> Subject:
         followed=_measured(sweep, lambda m: m.prunable and not m.array),
         histograms=_measured(sweep, lambda m: m.array),
         trainings=planned,
+        others=tuple(others),
+        distance=DISTANCE if spec.objective.at else None,
     )
 
 

@@ -7,7 +7,17 @@ from spadam.sparsity.rule import Rule, Selection, from_mask, top_per_sample
 
 
 class Relu(Rule):
-    """Every latent with a positive score stays on; an L1 term in the loss is what may make the code sparse."""
+    r"""Every latent with a positive score stays on; an L1 term in the loss is what may make the code sparse.
+
+    .. math:: \frac{1}{B} \sum_b \Big( |x_b - \hat x_b|^2 + λ \sum_i |z_{bi}| \, |d_i| \Big)
+
+    with λ ``l1`` and d_i the decoder row of latent i: what is small is what a latent adds to the reconstruction. A term
+    of |z| alone can be had for nothing, by small codes and long rows. With `reduction: mean` the whole is divided by
+    the number of features, so that λ means the same. Where `decoder_norm` is unit, |d| is 1.
+
+    Reference: Conerly, Templeton, Bricken, Marcus and Henighan, "Update on how we train SAEs", Transformer Circuits,
+    April 2024; with rows of length 1 it is the term of Bricken et al., "Towards Monosemanticity", 2023.
+    """
 
     k = None
 
@@ -28,11 +38,9 @@ class Relu(Rule):
         """What is positive, or the best k of each sample."""
         return self.training_selection(scores_BL) if k is None else top_per_sample(scores_BL, k)
 
-    def penalty(self, values_P: Tensor, batch: int) -> Tensor | None:
-        """``l1`` times the sum of a sample's code, averaged over the batch; in step t of a warm-up t/steps of it."""
-        if not self.l1:
-            return None
-        whole = self.l1 * values_P.abs().sum() / batch
+    def penalty(self, size: Tensor) -> Tensor:
+        """``l1`` times the size of the code; in step t of a warm-up t/steps of it."""
+        whole = self.l1 * size
         return whole * (self.batches / self.l1_warmup_steps).clamp(max=1) if self.l1_warmup_steps else whole
 
     def observe(self, selection: Selection, scores_P: Tensor) -> None:

@@ -101,9 +101,13 @@ class Rule(nn.Module, ABC):
             if name in self.score_buffers:
                 buffer.div_(by)
 
-    def penalty(self, values_P: Tensor, batch: int) -> Tensor | None:
-        """The rule's own term of the loss, given the code of ``batch`` samples, (P,); None when it has none."""
-        return None
+    def penalty(self, size: Tensor) -> Tensor:
+        """The rule's own term of a loss that is summed over features, asked for where its spec `penalises`.
+
+        ``size``, (), is that of the code: the sum of a sample's |z| |d|, averaged over the batch (see
+        :mod:`spadam.encoding.size`).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no penalty")
 
 
 def top_per_sample(scores_BL: Tensor, k: int) -> Selection:

@@ -21,6 +21,15 @@ class BaseRuleSpec(Spec, ABC):
     def per_sample_k(self, latents: int) -> int | None:
         """Latents per sample out of ``latents``, for what forces a number on the rule; None if there is none."""
 
+    def evaluated_k(self, latents: int) -> int | None:
+        """Latents on per sample in the evaluation code, at most; None where the rule keeps to no number there."""
+        return None
+
+    @property
+    def penalises(self) -> bool:
+        """The rule has a term of its own in the loss."""
+        return False
+
     def rows_bound(self, latents: int, batch: int) -> float | None:
         """1 - (1 - k/latents)^batch: no independent samples with k latents on touch a larger share of the rows.
 

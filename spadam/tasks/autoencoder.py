@@ -70,13 +70,15 @@ class AutoencoderTask(Task):
 
     @full_precision
     def loss(self, x_BD: Tensor, output: Output) -> Tensor:
-        """The squared error as `reduction` says, plus the rule's own term."""
+        """The squared error as `reduction` says, plus the rule's own term, reduced as it is."""
         spec = self.autoencoder.spec
         loss = F.mse_loss(output.reconstruction_BD, x_BD, reduction="mean" if spec.reduction == "mean" else "sum")
         if spec.reduction == "sample":
             loss = loss / len(x_BD)
-        penalty = self.autoencoder.rule.penalty(output.code.values_P, len(x_BD))
-        return loss if penalty is None else loss + penalty
+        if not spec.rule.penalises:
+            return loss
+        penalty = self.autoencoder.rule.penalty(self.autoencoder.size(output.code))
+        return loss + (penalty / x_BD.shape[1] if spec.reduction == "mean" else penalty)
 
     @override
     @full_precision

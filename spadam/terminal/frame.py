@@ -66,14 +66,14 @@ def _lines(state: State, console: Console, width: int) -> Iterator[Text]:
     left = seconds_left(state.tallies, state.workers, under_way)
     columns = _Columns.fit(state, width)
     hosts = state.hosts if len(set(state.hosts.values())) > 1 else {}
-    yield columns.heading(state.metric)
+    yield columns.heading(state.metric, any(tally.front is not None for tally in state.tallies))
     shown = list(state.tallies) if state.over else _that_fit(state, console.height - 3)
     for tally in shown:
         mine = {slot: at for slot, at in state.running.items() if slot.variant == tally.variant}
         bar = _bar(console, tally.accepted, tally.slots, columns.bar)
         running, failed = _running(mine, hosts, columns.running), str(tally.failures or "")
         done = f"{tally.accepted}/{tally.slots}"
-        yield columns.line(tally.variant, bar, done, number(tally.best), failed, left[tally.variant], running)
+        yield columns.line(tally.variant, bar, done, leading(tally), failed, left[tally.variant], running)
     if len(state.tallies) > 1:
         accepted, slots = (sum(getattr(t, name) for t in state.tallies) for name in ("accepted", "slots"))
         bar = _bar(console, accepted, slots, columns.bar)
@@ -81,6 +81,11 @@ def _lines(state: State, console: Console, width: int) -> Iterator[Text]:
         if hidden := len(state.tallies) - len(shown):
             yield Text(f"… and {count(hidden, 'more variant')}")
         yield columns.line("all", bar, f"{accepted}/{slots}", "", "", total(left), busy)
+
+
+def leading(tally: Tally) -> str:
+    """The best value so far, or how many trials its fronts have."""
+    return number(tally.best) if tally.front is None else str(tally.front)
 
 
 def _bar(console: Console, done: int, slots: int, width: int) -> Text:
@@ -123,7 +128,7 @@ class _Columns(NamedTuple):
         slots = sum(tally.slots for tally in tallies)
         done = max(len("done"), len(f"{slots}/{slots}"))
         failed = len("failed") if any(tally.failures for tally in tallies) else 0
-        best = max([_BEST, *(len(number(tally.best)) for tally in tallies)])
+        best = max([_BEST, *(len(leading(tally)) for tally in tallies)])
         wide = _WIDE_RUNNING if width >= 120 else _RUNNING
         fixed = sum(len(_GAP) + column for column in (done, best, failed, _LEFT) if column)
         rest = width - fixed - name - len(_GAP) - wide
@@ -134,9 +139,10 @@ class _Columns(NamedTuple):
             name, rest = shorter, rest + name - shorter
         return cls(name, 0, done, best, failed, _LEFT, max(0, wide + min(0, rest)))
 
-    def heading(self, metric: str) -> Text:
-        """What the columns are."""
-        best = next((text for text in (f"best {metric}", metric) if len(text) <= self.best), "best")
+    def heading(self, metric: str, front: bool) -> Text:
+        """What the columns are; ``front``: the fourth counts the trials of fronts."""
+        texts = ["on the front"] if front else [f"best {metric}", metric]
+        best = next((text for text in texts if len(text) <= self.best), "best")
         cells = ("done", best, "failed", "left")
         line = self._join("variant", Text(" " * self.bar), cells, "running")
         line.stylize("bold")

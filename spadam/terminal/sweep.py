@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spadam.statistics.interval import ENOUGH, Estimate
+from spadam.sweep.definition.columns import columns, heading, is_of_repeats
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.left import seconds_left, total
 from spadam.sweep.outcome.progress import Tally
@@ -65,7 +66,7 @@ class LogView:
         for slot, status, value in self._ended:
             mine = next(tally for tally in tallies if tally.variant == slot.variant)
             said = f"{self._metric} {number(value)}" if status == "complete" else status
-            best = f"best {number(mine.best)}, {mine.accepted} of {mine.slots} done"
+            best = f"{_leading(mine)}, {mine.accepted} of {mine.slots} done"
             self.note(f"{slot.variant} {slot.label}: {said}; {best}; {left} left")
         self._ended.clear()
 
@@ -85,22 +86,47 @@ class LogView:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def table(sweep: Sweep, studies: Sequence[StudySummary], gap: int = 2) -> Table:
-    """The outcome of a sweep: for every study its best, and the mean of its repeats with a 95 % interval."""
-    metric, seeds = sweep.spec.objective.metric, count(sweep.spec.repeat.seeds, "repeat")
+def _leading(tally: Tally) -> str:
+    """The best so far, or how many there are of which none is better than another."""
+    return f"best {number(tally.best)}" if tally.front is None else f"{tally.front} on the front"
+
+
+def table(sweep: Sweep, studies: Sequence[StudySummary], *, narrow: bool = False) -> Table:
+    """The outcome of a sweep: for every study its best or its front, and the mean of repeats with a 95 % interval."""
+    seeds, shown, objective = count(sweep.spec.repeat.seeds, "repeat"), columns(sweep), sweep.spec.objective
     title = f"{sweep.name}: the best of {count(sweep.trials, 'trial')}, and {seeds} of it with fresh seeds"
-    outcome = Table(title=title, title_justify="left", box=None, padding=(0, gap, 0, 0), pad_edge=False)
+    if objective.is_front:
+        points = f"{seeds} of up to {count(sweep.spec.points, 'point')} of it"
+        title = f"{sweep.name}: the front of {count(sweep.trials, 'trial')}, and {points} with fresh seeds"
+    outcome = Table(title=title, title_justify="left", box=None, padding=(0, 1 if narrow else 2, 0, 0), pad_edge=False)
     outcome.add_column("variant", no_wrap=True)
+    if objective.is_front:
+        outcome.add_column("trial", no_wrap=True)
     for name in sweep.axes:
         outcome.add_column(escape(short(name, sweep.axes)), justify="right", no_wrap=True)
-    for heading in (f"{metric}\nsearch", f"{metric}\n{seeds}", f"test/fvu\n{seeds}", "rows\ntouched"):
-        outcome.add_column(heading, justify="right")
+    headings = [part for metric in objective.metrics for part in (f"{metric}\nsearch", f"{metric}\n{seeds}")]
+    for metric in shown:
+        repeated = is_of_repeats(sweep, metric)
+        headings.append(f"{metric}\n{seeds}" if repeated else heading(metric, shown).replace(" ", "\n"))
+    for text in headings:
+        outcome.add_column(text, justify="right")
     for study in studies:
-        name = study.variant + (f" (study {study.study})" if sweep.spec.search.studies > 1 else "")
-        params = [_param(study, axis) for axis in sweep.axes]
-        repeats = (_interval(estimate, sweep.spec.repeat.seeds) for estimate in (study.repeats, study.test))
-        outcome.add_row(name, *params, number(study.value), *repeats, number(study.rows_touched, 3))
+        cells = _cells(sweep, study, shown)
+        outcome.add_row(*([cell.replace(" ± ", "±") for cell in cells] if narrow else cells))
     return outcome
+
+
+def _cells(sweep: Sweep, study: StudySummary, shown: Sequence[str]) -> list[str]:
+    planned = sweep.spec.repeat.seeds
+    cells = [study.variant + (f" (study {study.study})" if sweep.spec.search.studies > 1 else "")]
+    cells += [study.label] if sweep.spec.objective.is_front else []
+    cells += [_param(study, axis) for axis in sweep.axes]
+    for value, repeats in zip(study.values, study.repeats, strict=True):
+        cells += [number(value) + (" (outside)" if study.outside else ""), _interval(repeats, planned)]
+    for metric in shown:
+        column = study.columns[metric]
+        cells.append(_interval(column.repeats, planned) if is_of_repeats(sweep, metric) else number(column.mean, 3))
+    return cells
 
 
 def _param(study: StudySummary, axis: str) -> str:
@@ -119,9 +145,9 @@ def show(console: Console, sweep: Sweep, studies: Sequence[StudySummary]) -> Non
     """Print the table, and below it what one must know to read it."""
     outcome = table(sweep, studies)
     if console.is_terminal and needed(console, outcome) > console.width:
-        outcome = table(sweep, studies, gap=1)
+        outcome = table(sweep, studies, narrow=True)
     print_table(console, outcome)
-    estimates = [estimate for study in studies for estimate in (study.repeats, study.test) if estimate is not None]
+    estimates = [estimate for study in studies for estimate in _intervals(sweep, study)]
     if any(estimate.half is not None for estimate in estimates):
         _say(console, "±: 95 % interval of the mean over fresh seeds (Student's t)")
     if any(estimate.few for estimate in estimates):
@@ -130,6 +156,12 @@ def show(console: Console, sweep: Sweep, studies: Sequence[StudySummary]) -> Non
         _say(console, "↓ ↑: within half a decade of the lower, the upper bound of its range")
     for note, variants in notes_of(studies).items():
         _say(console, f"{', '.join(variants)}: {note}")
+
+
+def _intervals(sweep: Sweep, study: StudySummary) -> list[Estimate]:
+    """What the table shows with an interval."""
+    shown = [study.columns[metric].repeats for metric in columns(sweep) if is_of_repeats(sweep, metric)]
+    return [found for found in (*study.repeats, *shown) if found is not None]
 
 
 def _say(console: Console, text: str) -> None:

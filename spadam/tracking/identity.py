@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 _ID_LENGTH = 100  # the id becomes part of file names, whose limit is 255 bytes
@@ -26,6 +26,8 @@ class Identity(NamedTuple):
     tags: tuple[str, ...] = ()
     sweep: str | None = None
     """The sweep of W&B's own whose agent asked for it."""
+    judge: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    """What its summary holds beside the metrics of a run that is complete, given those."""
 
 
 def plain_id(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 Curve = tuple[float | None, ...]
@@ -23,6 +23,12 @@ class Pruning(NamedTuple):
     direction: Literal["minimize", "maximize"]
     thresholds: Curve
     """By the number of the evaluation, step 0 first; where there is none nothing is cut."""
+    judge: Callable[[Mapping[str, Any]], float | None] | None = None
+    """What of an evaluation is compared, where that is more than the metric alone; None of what was not measured."""
+
+    def curve(self, evaluations: Iterable[Mapping[str, Any]]) -> Curve:
+        """What is compared, evaluation by evaluation."""
+        return curve(evaluations, self.metric) if self.judge is None else tuple(map(self.judge, evaluations))
 
     def cuts(self, so_far: Curve) -> bool:
         """Whether the training ends at the last evaluation of ``so_far``, its curve until now.

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from typing_extensions import override
 
 from spadam.config import TrainerSpec
-from spadam.training.curve import Pruning, curve
+from spadam.training.curve import Pruning
 
 EXPLODED = 1e3
 """A loss so many times that of the first batch will not come back: the run has diverged."""
@@ -100,5 +100,5 @@ class Cutter(pl.Callback):
             return
         evaluations = self._evaluations()
         if evaluations[-1]["step"] == trainer.global_step:
-            self.pruned = self._pruning.cuts(curve(evaluations, self._pruning.metric))
+            self.pruned = self._pruning.cuts(self._pruning.curve(evaluations))
             trainer.should_stop = self.pruned

@@ -117,7 +117,8 @@ class _Training:
         self.limits = Limits(config.trainer, len(self.batches))
         self.module = TaskModule(self.task, config.optimizer, self.limits.total_steps)
         self.resumption = Resumption(None, None, [])
-        self.recorder = self._open_recorder(origin or identity_of(config)) if out is not None else None
+        self.who = origin or identity_of(config)
+        self.recorder = self._open_recorder(self.who) if out is not None else None
         self.refit = self._wants_refit(refit)
         self.telemetry = Telemetry(
             self.task,
@@ -254,7 +255,7 @@ class _Training:
         if result.status == "complete":
             step = result.evaluations[-1]["step"]
             recorder.show(lambda: self.task.pictures(self.dataset), step)
-        recorder.finish(summary=outcome_of(result))
+        recorder.finish(summary=outcome_of(result, self.who))
 
     def _mark(self) -> Mark:
         """How far the ledger is, once that is on the disk: no checkpoint may know rows that a power cut can take."""

@@ -29,14 +29,15 @@ def identity_of(config: RunConfig) -> Identity:
     )
 
 
-def outcome_of(result: RunResult) -> dict[str, Any]:
-    """What came of a training, in a flat mapping."""
+def outcome_of(result: RunResult, who: Identity | None = None) -> dict[str, Any]:
+    """What came of a training, in a flat mapping, with what ``who`` it is for wants to be said of it."""
+    judged = who.judge(result.metrics) if who is not None and who.judge and result.status == "complete" else {}
     warned = {"warnings": [warning["text"] for warning in result.warnings], "warning_count": len(result.warnings)}
-    return {"status": result.status, **result.metrics, **warned}
+    return {"status": result.status, **result.metrics, **judged, **warned}
 
 
 def show_again(
-    config: RunConfig, folder: Path, result: RunResult, tracker: Tracker, noted: Callable[[str], None]
+    config: RunConfig, folder: Path, result: RunResult, tracker: Tracker, noted: Callable[[str], None], who: Identity
 ) -> None:
     """Tell ``tracker`` of the training that has ended in ``folder`` what it was told, or would have been, meanwhile.
 
@@ -55,7 +56,7 @@ def show_again(
 
     if result.status == "complete":
         tracker.show(draw, result.evaluations[-1]["step"])
-    tracker.summary(outcome_of(result))
+    tracker.summary(outcome_of(result, who))
 
 
 def pictures_of(config: RunConfig, folder: Path) -> Mapping[str, NDArray[np.uint8]]:

@@ -144,7 +144,7 @@ def test_latex_sets_numbers_as_numbers(ended: Desk) -> None:
         assert whole.count(rf"\begin{{{begun}}}") == whole.count(rf"\end{{{begun}}}") == 1
     assert whole.count("{") == whole.count("}")
     lines = whole.partition(r"\toprule")[2].partition(r"\bottomrule")[0].splitlines()
-    assert {line.count(" & ") for line in lines if line.endswith(r"\\")} == {whole.count("r@{}") + 6}
+    assert {line.count(" & ") for line in lines if line.endswith(r"\\")} == {whole.count("r@{}") + 8}
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is(ended: Desk, tmp_path: Path) -> None:

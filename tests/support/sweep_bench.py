@@ -48,8 +48,9 @@ class Bench:
     def folder(self) -> Path:
         return self.out / "lr-eps"
 
-    def write(self, changes: dict[str, Any] | None = None, text: str | None = None) -> None:
-        self.spec.write_text(dump(merge(SPEC, changes or {})) if text is None else text)
+    def write(self, changes: dict[str, Any] | None = None, text: str | None = None, **instead: Any) -> None:
+        """Its file: SPEC with ``changes`` laid over it, and keys ``instead`` of what it has there."""
+        self.spec.write_text(dump({**merge(SPEC, changes or {}), **instead}) if text is None else text)
 
     def load(self) -> Sweep:
         return load(self.spec)

@@ -50,7 +50,9 @@ def test_is_the_rms_over_touched_rows_of_the_first_batches(overlay: dict[str, An
         output = model(x_BD)
         loss = (output.reconstruction_BD - x_BD).square().sum(1).mean() / (64 if spec.reduction == "mean" else 1)
         if spec.rule.name == "relu":
-            loss = loss + spec.rule.l1 * output.code.values_P.abs().sum() / len(x_BD)
+            lengths_L = model.decoder_rows.square().sum(1).sqrt()
+            size = (output.code.dense(spec.latents).abs() * lengths_L).sum(1).mean()
+            loss = loss + spec.rule.l1 * size / 64
         grads = [grad.to_dense() for grad in torch.autograd.grad(loss, weights)]
         if spec.decoder_norm == "unit":
             w_LD = weights[1].detach()

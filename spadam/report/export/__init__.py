@@ -31,9 +31,9 @@ def exported(outcome: Outcome, folder: Path, told: Told) -> dict[str, bytes]:
     from spadam.report.export.latex import latex
     from spadam.report.export.markdown import markdown
     from spadam.report.export.noted import noted
-    from spadam.report.figures import FIGURES
+    from spadam.report.figures import figures_of
 
-    sections = [draw(outcome) for draw in FIGURES]
+    sections = [draw(outcome) for draw in figures_of(outcome)]
     drawn = [section for section in sections if section.panels]
     figures = [compose(section, outcome.sweep.name) for section in drawn]
     files = render(figures, [section.anchor for section in drawn], told, str(folder))

@@ -48,9 +48,12 @@ def noted(outcome: Outcome) -> Noted:
     if usual:
         notes[0] = notes[0].removesuffix(".") + f"; {usual} where nothing else is said."
     trials = count(outcome.sweep.trials, "trial")
-    notes.append(f"The search's best is picked as the best of {trials}, and so optimistic; the repeats are not.")
+    best = "What lies on a front is picked from" if outcome.is_front else "The search's best is picked as the best of"
+    notes.append(f"{best} {trials}, and so optimistic; the repeats are not.")
     notes += [f"{', '.join(variants)}: {note}." for note, variants in notes_of(outcome.summaries).items()]
     title = f"{outcome.sweep.name}: {outcome.metric} of the tuned variants ({outcome.better})"
+    if outcome.is_front or outcome.judge.bands:
+        title = f"{outcome.sweep.name}, the tuned variants: {outcome.aim}"
     return Noted(title, table.head, body, [(letters[aside], aside) for aside in said], notes)
 
 

@@ -7,6 +7,7 @@ from spadam.report.figures.codes import codes
 from spadam.report.figures.comparison import comparison
 from spadam.report.figures.curves import curves
 from spadam.report.figures.density import density
+from spadam.report.figures.front import front
 from spadam.report.figures.landscape import landscape
 from spadam.report.figures.pictures import pictures
 from spadam.report.figures.response import response
@@ -23,4 +24,12 @@ FIGURES: tuple[Callable[[Outcome], Section], ...] = (
     density,
     pictures,
 )
-"""All of them, in the order of the page."""
+"""Those of a sweep that compares one metric, in the order of the page."""
+
+FRONTS: tuple[Callable[[Outcome], Section], ...] = (comparison, front, curves, codes, density, pictures)
+"""Those of a sweep that compares several: a front has no best so far, and one trial is as good as another."""
+
+
+def figures_of(outcome: Outcome) -> tuple[Callable[[Outcome], Section], ...]:
+    """The figures of the page of a sweep."""
+    return FRONTS if outcome.is_front else FIGURES

@@ -36,7 +36,7 @@ def best_so_far(outcome: Outcome) -> Section:
     spent = [(search, _spent(outcome, search)) for search in outcome.searches]
     spent = [(search, trials) for search, trials in spent if trials and trials[-1].best is not None]
     if not spent:
-        return gap(_ANCHOR, _TITLE, f"No trial has a finite {outcome.metric} yet.")
+        return gap(_ANCHOR, _TITLE, outcome.none_yet)
     absent = {search.variant for search in outcome.searches} - {search.variant for search, _ in spent}
     names = [name for name in outcome.sweep.variants if name in absent]
     missing = [f"Not drawn, for want of a finite {outcome.metric}: {', '.join(names)}."] if names else []
@@ -83,7 +83,7 @@ def _reading(outcome: Outcome, spent: Sequence[tuple[Search, Sequence[_Trial]]])
     if outcome.sweep.spec.search.sampler == "grid":
         reading += " A grid is tried in the order of its values, so when the best came says nothing here."
     if any(trial.value is None for _, trials in spent for trial in trials):
-        reading += " A cross is a trial without a value (diverged, or stopped): it has cost its place all the same."
+        reading += f" A cross is a trial without a value ({outcome.valueless}): it has cost its place all the same."
     return reading
 
 
@@ -108,7 +108,7 @@ def _line(outcome: Outcome, search: Search, trials: Sequence[_Trial], height: Sc
     better = [(n, trial) for n, trial in enumerate(trials, 1) if trial.better]
     told = [f"{name} {t.record.slot.label}\n{number(t.value)}, the best of {n} trials" for n, t in better]
     lost = [(n, trial, y) for n, (trial, y) in enumerate(zip(trials, at, strict=True), 1) if trial.value is None]
-    why = [f"{name} {trial.record.slot.label}\n{_why(trial)}" for _, trial, _ in lost]
+    why = [f"{name} {t.record.slot.label}\n{outcome.outside(t.record) or _why(t)}" for _, t, _ in lost]
     return [
         line(
             [n for n, _ in known],

@@ -64,12 +64,12 @@ def codes(outcome: Outcome) -> Section:
 
 def _points(outcome: Outcome, split: str) -> list[_Point]:
     found = []
-    for search in outcome.searches:
-        for record in search.judged:
+    for setting in outcome.settings:
+        for record in setting.judged:
             trained = outcome.value(record, f"{split}/fvu_training_code")
             seen = outcome.value(record, f"{split}/fvu")
             if trained and seen is not None:
-                found.append(_Point(search.variant, outcome.name(search), record.slot.label, trained, seen))
+                found.append(_Point(setting.variant, setting.name, record.slot.label, trained, seen))
     return found
 
 

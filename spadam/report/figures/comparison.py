@@ -12,18 +12,20 @@ from spadam.report.tuned import TEST, Cell, tuned
 from spadam.statistics.interval import ENOUGH, estimate
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.summary import notes_of
-from spadam.text import interval_text, number
+from spadam.text import count, interval_text, number
 
 _ANCHOR, _TITLE = "comparison", "Tuned comparison"
 
 
 def comparison(outcome: Outcome) -> Section:
-    """A table with a line for every study, a figure of the seeds behind it, and the notes."""
+    """A table with a line for every study, or trial on its front, a figure of the seeds behind it, and the notes."""
     if not any(study.value is not None for study in outcome.summaries):
-        reason = f"No trial has a finite {outcome.metric} yet, so there is nothing to compare."
+        reason = f"No trial has a finite {' and '.join(outcome.metrics)} yet, so there is nothing to compare."
         section = gap(_ANCHOR, _TITLE, reason)
         return section._replace(html=join([section.html, _notes(outcome)]))
-    panels = [panel for metric in (outcome.metric, TEST) if (panel := _panel(outcome, metric)) is not None]
+    panels = [
+        panel for metric in dict.fromkeys((*outcome.metrics, TEST)) if (panel := _panel(outcome, metric)) is not None
+    ]
     head = ("variant", "metric", "training", "seed", "value")
     drawn = draw(_ANCHOR, _TITLE, _reading(outcome), panels, head, _numbers(outcome), wide=True)
     return drawn._replace(html=join([_table(outcome), drawn.html, _notes(outcome)]))
@@ -31,10 +33,16 @@ def comparison(outcome: Outcome) -> Section:
 
 def _reading(outcome: Outcome) -> str:
     repeats = "There are no repeats yet."
-    if any(study.repeats for study in outcome.summaries):
+    if any(found for study in outcome.summaries for found in study.repeats):
         repeats = "Small marks are repeats, one a seed; the large mark is their mean, the bar its 95 % interval."
-        if any(found.few for study in outcome.summaries for found in (study.repeats, study.test) if found):
+        if any(found.few for study in outcome.summaries for found in study.repeats if found):
             repeats += f" A dotted bar rests on fewer than {ENOUGH} seeds: too few to lean on."
+    if outcome.is_front:
+        many = count(outcome.sweep.spec.points, "trial")
+        return (
+            f"Up to {many} of each front, the middles of equal parts of it, each in a row. {repeats} The hollow mark "
+            "is what the trial had itself: one that nobody beats was picked from many, and is optimistic."
+        )
     return f"{repeats} The hollow mark is the search's best value: picked as the best of many, it is optimistic."
 
 
@@ -50,13 +58,13 @@ def _cell(cell: Cell) -> Html:
 
 
 def _panel(outcome: Outcome, metric: str) -> Panel | None:
-    """A row for every study: seeds, mean, interval, and of the objective the search's best value."""
+    """A row for every setting: seeds, mean, interval, and of what is compared the trial's own value."""
     data: list[dict[str, Any]] = []
     rows, spread = [], []
-    for row, search in enumerate(outcome.searches):
-        variant, name = outcome.number_of(search.variant), outcome.name(search)
+    for row, setting in enumerate(outcome.settings):
+        variant, name = outcome.number_of(setting.variant), setting.name
         style = {"color": colour(variant), "symbol": symbol(variant)}
-        seeds = [(r.slot.seed, v) for r in search.repeats if (v := outcome.value(r, metric)) is not None]
+        seeds = [(r.slot.seed, v) for r in setting.repeats if (v := outcome.value(r, metric)) is not None]
         mean, values = estimate([value for _, value in seeds]), [value for _, value in seeds]
         if mean is not None:
             ends = [mean.mean - (mean.half or 0.0), mean.mean + (mean.half or 0.0)]
@@ -66,26 +74,27 @@ def _panel(outcome: Outcome, metric: str) -> Panel | None:
             data.append(dots(values, [row + 0.2] * len(values), hover, size=7, opacity=0.6, **style))
             data.append(dots([mean.mean], [row], [f"{name}, mean: {interval_text(mean)}"], size=13, **style))
             spread += [*values, *ends]
-        best = outcome.value(search.best) if search.best and metric == outcome.metric else None
-        if best is not None and search.best is not None:
-            text = f"{name}, {search.best.slot.label}, the best of the search: {number(best)}"
+        best = outcome.value(setting.record, metric) if setting.record and metric in outcome.metrics else None
+        if best is not None and setting.record is not None:
+            what = "in the search" if outcome.is_front else f"{setting.record.slot.label}, the best of the search"
+            text = f"{name}, {what}: {number(best)}"
             edge = {"width": 2, "color": colour(variant)}
             data.append(dots([best], [row], [text], size=11, color="var(--card)", symbol=symbol(variant), line=edge))
             spread.append(best)
         rows.append((name, interval_text(mean) if mean else "no repeats"))
     if not spread:
         return None
-    better = outcome.better if metric == outcome.metric else "lower is better"
+    better = "lower is better" if outcome.is_small_better(metric) else "higher is better"
     label = f"{metric}: {'; '.join(f'{name} {said}' for name, said in rows)}"
     return rowed(Scale.over(spread), f"{metric} ({better})", rows, data, label, metric)
 
 
 def _numbers(outcome: Outcome) -> list[tuple[str, ...]]:
     return [
-        (outcome.name(search), metric, record.slot.label, str(record.slot.seed), number(value, 6))
-        for search in outcome.searches
-        for record in (*([search.best] if search.best else []), *search.repeats)
-        for metric in dict.fromkeys((outcome.metric, TEST))
+        (setting.name, metric, record.slot.label, str(record.slot.seed), number(value, 6))
+        for setting in outcome.settings
+        for record in (*([setting.record] if setting.record else []), *setting.repeats)
+        for metric in dict.fromkeys((*outcome.metrics, TEST))
         if (value := outcome.value(record, metric)) is not None
     ]
 

@@ -9,7 +9,7 @@ from spadam.report.axis import Scale
 from spadam.report.drawing import Panel, colour, dots, line, rowed, symbol
 from spadam.report.section import Section, draw, gap
 from spadam.sweep.outcome.outcome import Outcome
-from spadam.sweep.outcome.progress import Search
+from spadam.sweep.outcome.setting import Setting
 from spadam.text import number
 
 _ANCHOR, _TITLE = "density", "Latents on, and rows touched"
@@ -17,7 +17,7 @@ _TRAINED, _JUDGED, _TOUCHED = "sparsity/l0_train", "sparsity/l0_eval", "sparsity
 
 
 def density(outcome: Outcome) -> Section:
-    """L0 in training and in evaluation, and the share of rows touched in a step, a row for every study."""
+    """L0 in training and in evaluation, and the share of rows touched in a step, a row for every setting."""
     panels = [panel for draw_one in (_latents, _rows) if (panel := draw_one(outcome)) is not None]
     if not panels:
         return gap(_ANCHOR, _TITLE, "No training has measured how many latents are on.")
@@ -29,19 +29,19 @@ def density(outcome: Outcome) -> Section:
     head = ("variant", "L0 in training", "L0 in evaluation", "rows touched", "trainings")
     body = [
         (
-            outcome.name(search),
-            *(number(_mean(outcome, search, metric)) for metric in (_TRAINED, _JUDGED, _TOUCHED)),
-            str(len(search.judged)),
+            setting.name,
+            *(number(_mean(outcome, setting, metric)) for metric in (_TRAINED, _JUDGED, _TOUCHED)),
+            str(len(setting.judged)),
         )
-        for search in outcome.searches
+        for setting in outcome.settings
     ]
     return draw(_ANCHOR, _TITLE, reading, panels, head, body, wide=True)
 
 
 def _latents(outcome: Outcome) -> Panel | None:
-    def mark(row: int, search: Search, found: Sequence[float | None]) -> tuple[list[dict[str, Any]], str]:
+    def mark(row: int, setting: Setting, found: Sequence[float | None]) -> tuple[list[dict[str, Any]], str]:
         trained, seen = found
-        number_, name = outcome.number_of(search.variant), outcome.name(search)
+        number_, name = outcome.number_of(setting.variant), setting.name
         data, style = [], {"size": 12, "symbol": symbol(number_)}
         if trained is not None and seen is not None:
             data.append(line([trained, seen], [row, row], color=colour(number_), width=2))
@@ -57,19 +57,19 @@ def _latents(outcome: Outcome) -> Panel | None:
 
 
 def _rows(outcome: Outcome) -> Panel | None:
-    def mark(row: int, search: Search, found: Sequence[float | None]) -> tuple[list[dict[str, Any]], str]:
+    def mark(row: int, setting: Setting, found: Sequence[float | None]) -> tuple[list[dict[str, Any]], str]:
         (touched,) = found
         if touched is None:
             return [], "–"
-        number_, said = outcome.number_of(search.variant), f"{100 * touched:.3g} %"
+        number_, said = outcome.number_of(setting.variant), f"{100 * touched:.3g} %"
         style = {"color": colour(number_), "symbol": symbol(number_), "size": 12}
         bar = line([0, touched], [row, row], color=colour(number_), width=3)
-        return [bar, dots([touched], [row], [f"{outcome.name(search)}: {said}"], **style)], said
+        return [bar, dots([touched], [row], [f"{setting.name}: {said}"], **style)], said
 
     return _panel(outcome, (_TOUCHED,), mark, "share of all rows in a step", "rows touched", Scale(0.0, 1.0, False))
 
 
-_Mark = Callable[[int, Search, Sequence[float | None]], tuple[list[dict[str, Any]], str]]
+_Mark = Callable[[int, Setting, Sequence[float | None]], tuple[list[dict[str, Any]], str]]
 
 
 def _panel(
@@ -77,11 +77,11 @@ def _panel(
 ) -> Panel | None:
     data: list[dict[str, Any]] = []
     rows, spread = [], []
-    for row, search in enumerate(outcome.searches):
-        found = [_mean(outcome, search, metric) for metric in metrics]
-        marks, said = mark(row, search, found)
+    for row, setting in enumerate(outcome.settings):
+        found = [_mean(outcome, setting, metric) for metric in metrics]
+        marks, said = mark(row, setting, found)
         data += marks
-        rows.append((outcome.name(search), said))
+        rows.append((setting.name, said))
         spread += [value for value in found if value is not None]
     if not spread:
         return None
@@ -93,6 +93,6 @@ def _is_wide(spread: Sequence[float]) -> bool:
     return max(spread) > 10 * min(spread) > 0
 
 
-def _mean(outcome: Outcome, search: Search, metric: str) -> float | None:
-    found = [value for record in search.judged if (value := outcome.value(record, metric)) is not None]
+def _mean(outcome: Outcome, setting: Setting, metric: str) -> float | None:
+    found = [value for record in setting.judged if (value := outcome.value(record, metric)) is not None]
     return sum(found) / len(found) if found else None

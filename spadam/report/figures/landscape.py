@@ -25,7 +25,7 @@ def landscape(outcome: Outcome) -> Section:
     found = {name: [t for t in trials(outcome, name) if all(key in t.at for key in pairs[name])] for name in pairs}
     values = [trial.value for mine in found.values() for trial in mine if trial.value is not None]
     if not values:
-        return gap(_ANCHOR, _TITLE, f"No trial has a finite {outcome.metric} yet.")
+        return gap(_ANCHOR, _TITLE, outcome.none_yet)
     colours = _colours(values, outcome.minimize)
     keys = list(dict.fromkeys(key for pair in pairs.values() for key in pair))
     scales = {
@@ -33,9 +33,12 @@ def landscape(outcome: Outcome) -> Section:
     }
     panels = [_panel(outcome, name, pairs[name], found[name], scales, colours) for name in pairs]
     what = " and ".join(dict.fromkeys(f"{outcome.short(x)} and {outcome.short(y)}" for x, y in pairs.values()))
+    edge = "; one at an edge of the map says that the range was too small"
+    if outcome.judge.bands:
+        edge = " within the bands, which may hold it there; a cross may lie outside them"
     reading = (
         f"Every mark is a trial at its {what}; the stronger its colour, the better its {outcome.metric}. The ring is "
-        "the best; one at an edge of the map says that the range was too small. Crosses have no value."
+        f"the best{edge}. Crosses have no value."
     )
     if beside := unseen(outcome, pairs):
         reading += f" The trials differ in {beside} too, which the map does not show."

@@ -41,7 +41,7 @@ def response(outcome: Outcome) -> Section:
     found = {name: [t for t in trials(outcome, name) if key in t.at] for name, key in keys.items()}
     values = [trial.value for mine in found.values() for trial in mine if trial.value is not None]
     if not values:
-        return gap(_ANCHOR, title, f"No trial has a finite {outcome.metric} yet.")
+        return gap(_ANCHOR, title, outcome.none_yet)
     sides = {key: _side(outcome, key, keys, found) for key in dict.fromkeys(keys.values())}
     height = upright(values, outcome.minimize)
     grid = outcome.sweep.spec.search.sampler == "grid"
@@ -79,7 +79,7 @@ def _reading(
             reading += f" {', '.join(none)}: no eps."
     if any(trial.value is None for trial in everything):
         end = "top" if outcome.minimize else "bottom"
-        reading += f" A cross at the {end} is a training without a value (diverged, or stopped)."
+        reading += f" A cross at the {end} is a training without a value ({outcome.valueless})."
     return reading
 
 

@@ -41,6 +41,9 @@ class KWinnersSpec(BaseRuleSpec):
         return self.k
 
     @override
+    def evaluated_k(self, latents: int) -> int:
+        return self.k_inference
+
     def build(self, latents: int) -> KWinners:
         """The rule for that many latents."""
         from spadam.sparsity.k_winners import KWinners

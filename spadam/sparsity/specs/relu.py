@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from spadam.sparsity.spec import BaseRuleSpec
 
@@ -17,7 +18,8 @@ class ReluSpec(BaseRuleSpec):
 
     name: Literal["relu"] = "relu"
     l1: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the L1 term: the sum of a sample's code, averaged over the batch, is added to the loss."""
+    """Weight of the L1 term beside a sample's squared error, which is summed over features: |z| |d|, summed over
+    latents, with d a latent's decoder row. `reduction: mean` divides both by the number of features."""
 
     l1_warmup_steps: Annotated[int, Field(ge=0)] = Field(0, exclude_if=lambda steps: steps == 0)
     """The weight rises to `l1` in a line over so many steps and is all of it in the last of them."""
@@ -25,6 +27,11 @@ class ReluSpec(BaseRuleSpec):
     def per_sample_k(self, latents: int) -> None:
         """There is none."""
         return
+
+    @property
+    @override
+    def penalises(self) -> bool:
+        return self.l1 > 0
 
     def build(self, latents: int) -> Relu:
         """The rule; the number of latents makes no difference to it."""

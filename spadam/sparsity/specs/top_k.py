@@ -27,6 +27,9 @@ class TopKSpec(ScheduledKSpec):
         return None if self.lifetime else super().rows_bound(latents, batch)
 
     @override
+    def evaluated_k(self, latents: int) -> int:
+        return self.k
+
     def build(self, latents: int) -> TopK:
         """The rule; the number of latents makes no difference to it."""
         from spadam.sparsity.top_k import TopK

@@ -11,7 +11,7 @@ from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.space import Axis
 from spadam.sweep.definition.spec import Sweep
 
-GROWING: tuple[Path_, ...] = (("search", "trials"), ("search", "studies"), ("repeat", "seeds"))
+GROWING: tuple[Path_, ...] = (("search", "trials"), ("search", "studies"), ("repeat", "seeds"), ("repeat", "points"))
 """Numbers that may become larger."""
 
 _METRIC: Path_ = ("objective", "metric")
@@ -26,11 +26,12 @@ def facts(sweep: Sweep) -> dict[str, Any]:
             _drop(config, key_of(axis.name))
         space = {axis.name: _axis_facts(sweep, axis) for axis in variant.axes}
         variants[name] = {"config": config, "space": space}
+    front = sweep.spec.objective.is_front
     search = {**sweep.spec.search.model_dump(mode="json"), "trials": sweep.trials}
     return {
-        "objective": sweep.spec.objective.model_dump(mode="json"),
+        "objective": sweep.spec.objective.facts(),
         "search": search,
-        "repeat": sweep.spec.repeat.model_dump(mode="json"),
+        "repeat": {"seeds": sweep.spec.repeat.seeds} | ({"points": sweep.spec.points} if front else {}),
         "variants": variants,
     }
 

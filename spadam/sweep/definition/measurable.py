@@ -6,14 +6,15 @@ have. What neither tells, constant samples for one, shows in the first trial (:m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from spadam.config import RunConfig
 from spadam.data import DatasetSpec
 from spadam.diagnostics.metric import Metric
 from spadam.diagnostics.metrics import lookup
-from spadam.spec import InputError, Mistakes
+from spadam.spec import InputError, Mistakes, Written
 from spadam.sweep.definition.spec import Sweep
 from spadam.text import count
 
@@ -42,25 +43,78 @@ class Available(NamedTuple):
 
 
 def check_objective(sweep: Sweep) -> None:
-    """Refuse an objective that search trials do not measure. Raises :class:`InputError`."""
-    metric = sweep.spec.objective.metric
+    """Refuse an objective that search trials do not measure, or cannot be judged by. Raises :class:`InputError`."""
+    for asked in _asked(sweep):
+        _check_metric(sweep, asked)
+    _check_front(sweep)
+    _check_bands(sweep)
+
+
+def _check_metric(sweep: Sweep, asked: Asked) -> None:
     try:
-        known, *_ = [lookup(metric, "", config.task.metrics) for _, config in _trained(sweep)]
+        known, *_ = [lookup(asked.metric, "", config.task.metrics) for _, config in trained(sweep)]
     except InputError as error:
         if error.argument:
             raise
-        raise _refusal(sweep, error.rule, error.remedy) from None
+        raise _refusal(sweep, asked, error.rule, error.remedy) from None
     another = "choose another metric, such as val/fvu"
     if known.array:
-        raise _refusal(sweep, "an objective must be one number", another)
+        raise _refusal(sweep, asked, "an objective must be one number", another)
     if known.split == "test":
-        raise _refusal(sweep, "nothing may be chosen by the test split", another)
+        raise _refusal(sweep, asked, "nothing may be chosen by the test split", another)
     if not known.searchable:
-        raise _refusal(sweep, "a search cannot be judged by it", another)
+        raise _refusal(sweep, asked, "a search cannot be judged by it", another)
     if not known.prunable and sweep.spec.search.pruner != "none":
         pruner = sweep.spec.search.pruner
         rule = f"the pruner {pruner} looks at it at every evaluation, and it is measured once, at the end"
-        raise _refusal(sweep, rule, f"{another}, or set search.pruner: none")
+        raise _refusal(sweep, asked, rule, f"{another}, or set search.pruner: none")
+
+
+def _check_front(sweep: Sweep) -> None:
+    """Refuse what has no meaning where several metrics are compared."""
+    spec = sweep.spec
+    if not spec.objective.is_front:
+        return
+    if spec.search.pruner != "none":
+        rule = "a front has no median, so nothing says which trial is worse than half of the others"
+        where = sweep.document.where(("search", "pruner"))
+        raise InputError("search.pruner", spec.search.pruner, rule, "set search.pruner: none", where)
+    if isinstance(spec.objective.pareto, dict):
+        return
+    for asked in _asked(sweep):
+        metric = sweep.corners[0].task.metrics[asked.metric]
+        if metric.larger_is_better and asked.metric in spec.objective.goals:
+            goals = {**spec.objective.goals, asked.metric: "maximize"}
+            ways = ", ".join(f"{name}: {way}" for name, way in goals.items())
+            raise _refusal(sweep, asked, "nobody wants it small", f"say which way each is good: {{{ways}}}")
+
+
+def _check_bands(sweep: Sweep) -> None:
+    """Refuse a band in which no trial of some variant can lie, wherever in its ranges."""
+    mistakes = Mistakes()
+    for name, (low, high) in sweep.spec.objective.at.items():
+        spans: dict[str, list[tuple[float, float]]] = {}
+        for variant, config in trained(sweep):
+            spans.setdefault(variant, []).append(config.task.bounds(config.task.metrics[name]))
+        beyond = {variant: span for variant, span in spans.items() if _apart(span, low, high)}
+        if beyond:
+            least, most = min(a for a, _ in beyond[next(iter(beyond))]), max(b for _, b in beyond[next(iter(beyond))])
+            rule = f"it cannot be met: there {name} is {_between(least, most)} ({_which(list(beyond))})"
+            mistakes.add(_refusal(sweep, _band(name, low, high), rule, "move the band"))
+    mistakes.tell()
+
+
+def _apart(spans: Sequence[tuple[float, float]], low: float, high: float) -> bool:
+    """Whether none of ``spans`` has anything in common with low to high."""
+    return max(most for _, most in spans) < low or min(least for least, _ in spans) > high
+
+
+def _between(least: float, most: float) -> str:
+    return f"{least:g} to {most:g}" if math.isfinite(most) else f"at least {least:g}"
+
+
+def _which(variants: Sequence[str]) -> str:
+    return f"variant {variants[0]}" if len(variants) == 1 else f"each of {', '.join(variants)}"
 
 
 def check_data(sweep: Sweep, known: Mapping[DatasetSpec, Available]) -> None:
@@ -68,16 +122,16 @@ def check_data(sweep: Sweep, known: Mapping[DatasetSpec, Available]) -> None:
 
     Raises one :class:`InputError` that names every such variant with its reason.
     """
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for name, config in _trained(sweep):
-        metric = config.task.metrics[sweep.spec.objective.metric]
-        data = known.get(config.data) or Available.by(config.data)
-        if (why := why_never(metric, config, data)) is not None and name not in reasons.setdefault(why, []):
-            reasons[why].append(name)
     mistakes = Mistakes()
-    for (rule, remedy), names in reasons.items():
-        which = f"variant {names[0]}" if len(names) == 1 else f"each of {', '.join(names)}"
-        mistakes.add(_refusal(sweep, f"{which} {rule}", f"{remedy}, or choose another metric"))
+    for asked in _asked(sweep):
+        reasons: dict[tuple[str, str], list[str]] = {}
+        for name, config in trained(sweep):
+            metric = config.task.metrics[asked.metric]
+            data = known.get(config.data) or Available.by(config.data)
+            if (why := why_never(metric, config, data)) is not None and name not in reasons.setdefault(why, []):
+                reasons[why].append(name)
+        for (rule, remedy), names in reasons.items():
+            mistakes.add(_refusal(sweep, asked, f"{_which(names)} {rule}", f"{remedy}, or choose another metric"))
     mistakes.tell()
 
 
@@ -120,12 +174,32 @@ def _most_samples(config: RunConfig, data: Available) -> int | None:
     return None if steps is None else steps * size
 
 
-def _refusal(sweep: Sweep, rule: str, remedy: str) -> InputError:
-    path = ("objective", "metric")
-    return InputError(".".join(path), sweep.spec.objective.metric, rule, remedy, sweep.document.where(path))
+class Asked(NamedTuple):
+    """A metric that a file asks for."""
+
+    path: tuple[str, ...]
+    metric: str
+    value: object
+    """What stands at ``path``."""
 
 
-def _trained(sweep: Sweep) -> Iterator[tuple[str, RunConfig]]:
+def _asked(sweep: Sweep) -> list[Asked]:
+    """The metrics of the objective, and where each is named."""
+    objective = sweep.spec.objective
+    key = "pareto" if objective.is_front else "metric"
+    found = [Asked(("objective", key), name, name) for name in objective.metrics]
+    return found + [_band(name, low, high) for name, (low, high) in objective.at.items()]
+
+
+def _band(name: str, low: float, high: float) -> Asked:
+    return Asked(("objective", "at", name), name, Written(f"[{low:g}, {high:g}]"))
+
+
+def _refusal(sweep: Sweep, asked: Asked, rule: str, remedy: str) -> InputError:
+    return InputError(".".join(asked.path), asked.value, rule, remedy, sweep.document.where(asked.path))
+
+
+def trained(sweep: Sweep) -> Iterator[tuple[str, RunConfig]]:
     """Every corner with its variant. Raises :class:`InputError` about a task that cannot be imported."""
     for variant in sweep.variants.values():
         for config in variant.corners:

@@ -12,6 +12,7 @@ from spadam.config import RunConfig
 from spadam.spec import SWEEP, Document, InputError, Mistakes, Written, check_kind, line_of, validate
 from spadam.spec import load as load_document
 from spadam.sweep.definition import axis_names, range_ends, relative_axes
+from spadam.sweep.definition.columns import check_columns
 from spadam.sweep.definition.measurable import check_data, check_objective
 from spadam.sweep.definition.space import Axis, Range, as_range
 from spadam.sweep.definition.spec import MOST_TRAININGS, Sweep, SweepSpec, Variant
@@ -62,6 +63,7 @@ def check(document: Document) -> Sweep:
     _check_size(spec, trials, document)
     sweep = Sweep(spec, variants, trials, seed, document)
     check_objective(sweep)
+    check_columns(sweep)
     return sweep
 
 
@@ -198,7 +200,7 @@ def _count_trials(spec: SweepSpec, variants: Mapping[str, Variant], document: Do
 
 def _check_size(spec: SweepSpec, trials: int, document: Document) -> None:
     """Refuse a sweep of more trainings than anybody waits for."""
-    variants, studies, seeds = len(spec.variants), spec.search.studies, spec.repeat.seeds
+    variants, studies, seeds = len(spec.variants), spec.search.studies, spec.repeats
     if (total := variants * studies * (trials + seeds)) > MOST_TRAININGS:
         counts = (count(variants, "variant"), count(studies, "study"), count(trials, "trial"), count(seeds, "repeat"))
         rule = f"a sweep has at most {MOST_TRAININGS} trainings: {{}} x {{}} x ({{}} + {{}})".format(*counts)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from spadam.config import RunConfig
-from spadam.diagnostics.former_names import present
-from spadam.spec import Document, Spec, validate
+from spadam.spec import Document, InputError, Spec, as_tuple, validate
+from spadam.sweep.definition.objective import ObjectiveSpec
 from spadam.sweep.definition.relative_axes import EPS_REL, lay_in
 from spadam.sweep.definition.space import Axis, Value, WrittenRange
 from spadam.tracking import TrackingSpec
@@ -63,20 +63,28 @@ class SearchSpec(Spec):
     number of workers. Results do not depend on how many there are."""
 
 
+POINTS = 3
+"""So many points of a front are trained again where nothing is said."""
+
+
 class RepeatSpec(Spec):
     """What happens to the best of each study."""
 
     seeds: int = Field(5, ge=0, le=SEEDS_APART)
     """It is trained so many times again, with seeds that no search has used."""
+    points: int | None = Field(None, ge=1, le=SEEDS_APART)
+    """Of a front (`objective.pareto`): so many of its points are trained again, 3 where nothing is said, or all where
+    it has fewer. They are the middles of as many equal parts of it, in the order of its first metric: its ends are
+    often of no use, a code of nothing and a code of everything."""
 
 
-class ObjectiveSpec(Spec):
-    """What is compared."""
+class ReportSpec(Spec):
+    """What is shown of a sweep. It may be changed at any time."""
 
-    metric: Annotated[str, AfterValidator(present)] = "val/fvu"
-    """A metric that search trials measure (docs/metrics.md says which); never one of the test split."""
-    direction: Literal["minimize", "maximize"] = "minimize"
-    """Whether small or large values are good."""
+    columns: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] | None = None
+    """The metrics that stand beside the objective in the table, on the page, and first in trials.csv: the mean of the
+    repeats, or what the best trial has while there are none. Where nothing is said: test/fvu, sparsity/rows_touched,
+    sparsity/l0_eval and sparsity/dead, as far as they are measured, and what `objective.at` names."""
 
 
 class SweepSpec(Spec):
@@ -99,6 +107,25 @@ class SweepSpec(Spec):
     """How often the best is trained again."""
     objective: ObjectiveSpec = ObjectiveSpec()
     """What is compared."""
+    report: ReportSpec = ReportSpec()
+    """What is shown."""
+
+    @model_validator(mode="after")
+    def _check(self) -> SweepSpec:
+        if self.repeat.points is not None and not self.objective.is_front:
+            rule = "one metric has one best, and only a front has points to choose from"
+            raise InputError("repeat.points", self.repeat.points, rule, "remove it, or set objective.pareto")
+        return self
+
+    @property
+    def points(self) -> int:
+        """So many settings of a study are trained again at most."""
+        return (self.repeat.points or POINTS) if self.objective.is_front else 1
+
+    @property
+    def repeats(self) -> int:
+        """So many repeats a study has at most."""
+        return self.points * self.repeat.seeds
 
 
 class Variant(NamedTuple):

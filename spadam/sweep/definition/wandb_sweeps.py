@@ -39,6 +39,12 @@ def wandb_sweeps(sweep: Sweep, folder: Path) -> list[WandbSweep]:
 
     Raises :class:`InputError` where W&B cannot search what ``sweep`` does.
     """
+    objective = sweep.spec.objective
+    if objective.is_front:
+        rule = "W&B's sweeps search for the best of one metric, and this one for the front of several"
+        where = sweep.document.where(("objective", "pareto"))
+        remedy = "give objective.metric, or let `spadam sweep run` do it"
+        raise InputError("objective.pareto", list(objective.metrics), rule, remedy, where)
     return [_of(sweep, variant, folder) for variant in sweep.variants.values()]
 
 
@@ -59,6 +65,10 @@ def lost(sweep: Sweep) -> list[str]:
     ]
     if repeats:
         said.append(f"Repeats: the best of each variant is not trained again with {repeats} fresh seeds.")
+    for name, (low, high) in sweep.spec.objective.at.items():
+        said.append(
+            f"Bands: a run whose {name} is not {low:g} to {high:g} counts as any other, so a search may find it best."
+        )
     if search.studies > 1:
         said.append(f"Studies: one search a variant, not {search.studies} independent ones.")
     if _METHODS[search.sampler] != search.sampler:

@@ -99,8 +99,8 @@ def reckon(sweep: Sweep, variant: str, sights: Sequence[Sight], searches: Iterab
     first, ends = world[0].rehearsal, [sight.rehearsal for sight in world if sight.end is not None]
     refit = first.pace.refit or 0.0
     config = own.rehearsal.config
-    probe, judged_by = config.probe, config.task.metrics[sweep.spec.objective.metric]
-    in_search = judged_by.refit or (probe is not None and probe.refit == "always")
+    probe, judged_by = config.probe, [config.task.metrics[metric] for metric in sweep.spec.objective.asked]
+    in_search = any(metric.refit for metric in judged_by) or (probe is not None and probe.refit == "always")
     trial = own.rehearsal.trial_seconds(refit if in_search else 0.0)
     repeat = own.rehearsal.repeat_seconds(refit)
     stretch = fmean([1.0, *(end.trial_seconds() / first.trial_seconds() for end in ends)])

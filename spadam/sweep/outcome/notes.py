@@ -13,6 +13,7 @@ from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.space import Axis, Bound
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search
+from spadam.sweep.search.objective import Judge, judge
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import Record
 from spadam.text import count
@@ -28,10 +29,11 @@ def notes(sweep: Sweep, search: Search, near: Mapping[str, Bound]) -> tuple[str,
     ``near`` has the axes on which its best lies close to a bound.
     """
     which = f" of study {search.study}" if sweep.spec.search.studies > 1 else ""
-    axes = sweep.variants[search.variant].axes
+    axes, ours = sweep.variants[search.variant].axes, judge(sweep.spec.objective)
     return (
-        *_missing(search, sweep.spec.objective.metric, which),
+        *_missing(search, " and ".join(sweep.spec.objective.asked), which),
         *_cut_short(search, which),
+        *_outside(search, ours, which),
         *_of_the_judged(search, which),
         *_too_narrow(axes, near, which),
         *_of_the_others(search),
@@ -54,11 +56,25 @@ def _cut_short(search: Search, which: str) -> Iterator[str]:
                 yield f"{many} of {len(ended)} {what} {said}"
 
 
+def _outside(search: Search, ours: Judge, which: str) -> Iterator[str]:
+    """How many trainings lie outside the bands, and whether the best is one of them."""
+    if not ours.bands:
+        return
+    if search.best is not None and (beyond := ours.outside(search.best.metrics)):
+        yield f"no trial{which} lies within its bands; the nearest has {' and '.join(beyond)}"
+    for records, what in ((search.repeats, f"repeats{which}"), (search.trials, f"trials of study {search.study}")):
+        complete = [record for record in records if record.status == "complete"]
+        if many := sum(bool(ours.outside(record.metrics)) for record in complete):
+            yield f"{many} of {len(complete)} {what} lie outside the bands"
+
+
 def _of_the_judged(search: Search, which: str) -> Iterator[str]:
     """What the best and its repeats warned of. The study is named where the text has numbers, which are its own."""
-    best, repeats = _ended([search.best] if search.best else []), _ended(search.repeats)
+    best, repeats = _leading(search), _ended(search.repeats)
     for found in _by_code([*best, *repeats]):
-        who = ["its best trial"] if any(record.slot in found for record in best) else []
+        mine_too = sum(record.slot in found for record in best)
+        leading = f"{mine_too} of {count(len(best), 'trial')} on its front" if search.front else "its best trial"
+        who = [leading] if mine_too else []
         if many := sum(record.slot in found for record in repeats):
             who.append(f"{many} of {count(len(repeats), 'repeat')}")
         mine = which if any(warned.numbers for warned in found.values()) else ""
@@ -78,10 +94,16 @@ def _too_narrow(axes: Sequence[Axis], near: Mapping[str, Bound], which: str) -> 
 
 def _of_the_others(search: Search) -> Iterator[str]:
     """What trials show that the search left behind: how many they are, of which study, and with their numbers."""
-    others = _ended([record for record in search.trials if record is not search.best])
+    leading = {record.slot for record in _leading(search)}
+    others = _ended([record for record in search.trials if record.slot not in leading])
     what = f"{'other ' if search.best else ''}trials of study {search.study}"
     for found in _by_code(others):
         yield f"{len(found)} of the {len(others)} {what}: {_merge([warned.text for warned in found.values()])}"
+
+
+def _leading(search: Search) -> list[Record]:
+    """The trials that the table is about."""
+    return _ended(search.front or ([search.best] if search.best else []))
 
 
 def _ended(records: Sequence[Record]) -> list[Record]:

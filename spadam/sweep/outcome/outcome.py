@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +15,17 @@ from spadam.config import RunConfig
 from spadam.files import Holder, last_sign
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search, value_of
+from spadam.sweep.outcome.setting import Setting
 from spadam.sweep.outcome.status import status
 from spadam.sweep.outcome.summary import StudySummary, summarise
 from spadam.sweep.outcome.table import best_config, rows
+from spadam.sweep.search.front import Standing, front
+from spadam.sweep.search.objective import Judge, judge
 from spadam.sweep.store.attempts import Record
 from spadam.text import short
 from spadam.training.result import RunResult
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Outcome:
 
         Its keys: `variant`, `slot`, `phase` (search), `study`, `seed`, `status` (complete, pruned, diverged, waiting,
         running or failed), `params`, `value` (the objective of a complete training, else None), `metrics`, `attempts`.
+        With `objective.at` also `outside`, how far it lies outside the bands: then `value` is None unless that is 0.
+        With `objective.pareto` also `front`, whether it is on the front of its study; `value` is None.
         """
         return self._phase("search")
 
@@ -56,9 +64,24 @@ class Outcome:
     def best(self, variant: str) -> RunConfig:
         """The configuration of the best trial of ``variant``, to be trained with :func:`spadam.run`.
 
-        Of several studies it is the one with the best value. Raises :class:`InputError` when there is none.
+        Of several studies it is the one with the best value. ``variant`` may name one of its trials, whatever that has:
+        "adam/search-7". Where no trial lies within the bands of the objective it is the nearest, and that is logged.
+        Raises :class:`InputError` when there is none, and where several metrics are compared: a front has no best, and
+        the error says which of its trials one may ask for; :meth:`front` has them all.
         """
-        return best_config(self.sweep, self.searches, variant)
+        config = best_config(self.sweep, self.searches, variant)
+        first = next((search.best for search in self.best_first(variant)), None)
+        if first is not None and (beyond := self.judge.outside(first.metrics)):
+            log.warning("no trial of %s lies within its bands: the nearest has %s", variant, " and ".join(beyond))
+        return config
+
+    def front(self, variant: str) -> list[dict[str, Any]]:
+        """The trials of ``variant`` that none of its others beats, by the first metric that is compared.
+
+        They are as :meth:`trials` has them; of an objective of one metric it is the best alone.
+        """
+        rows = {(row["study"], row["slot"]): row for row in self.trials() if row["variant"] == variant}
+        return [rows[record.slot.study, record.slot.number] for record in self.front_of(variant)]
 
     def status(self) -> dict[str, Any]:
         """How far the sweep is, as `spadam sweep status --json` prints it.
@@ -78,15 +101,42 @@ class Outcome:
         """When whoever was last at work on it was last heard of; None when it is done, or somebody is at work."""
         return None if self.done or self.agent or self.folder is None else last_sign(self.folder)
 
+    @cached_property
+    def judge(self) -> Judge:
+        """Who ranks its trials."""
+        return judge(self.sweep.spec.objective)
+
     @property
     def metric(self) -> str:
-        """The objective."""
-        return self.sweep.spec.objective.metric
+        """The objective; of several metrics the first."""
+        return self.sweep.spec.objective.metrics[0]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that are compared."""
+        return self.sweep.spec.objective.metrics
+
+    @property
+    def is_front(self) -> bool:
+        """Whether several metrics are compared."""
+        return self.sweep.spec.objective.is_front
 
     @property
     def minimize(self) -> bool:
         """Whether small values of the objective are good."""
-        return self.sweep.spec.objective.direction == "minimize"
+        return self.is_small_better(self.metric)
+
+    def is_small_better(self, metric: str) -> bool:
+        """Whether small values of a metric are good; of those that are not compared they are."""
+        return self.sweep.spec.objective.goals.get(metric, "minimize") == "minimize"
+
+    @property
+    def aim(self) -> str:
+        """What is sought, in words."""
+        said = [f"{name} ({'lower' if self.is_small_better(name) else 'higher'} is better)" for name in self.metrics]
+        aim = f"the front of {' and '.join(said)}" if self.is_front else f"{self.metric}, {self.better}"
+        bands = [f"{name} {low:g} to {high:g}" for name, low, high in self.judge.bands]
+        return f"{aim}, at {' and '.join(bands)}" if bands else aim
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -95,7 +145,7 @@ class Outcome:
 
     @cached_property
     def summaries(self) -> list[StudySummary]:
-        """A summary of every study, in the order of the file and of ``searches``."""
+        """A summary of every study, in the order of the file and of ``searches``, or of every trial on its front."""
         return summarise(self.sweep, self.searches)
 
     @cached_property
@@ -108,6 +158,17 @@ class Outcome:
     def better(self) -> str:
         """Which way the objective is to be read."""
         return f"{'lower' if self.minimize else 'higher'} is better"
+
+    @property
+    def none_yet(self) -> str:
+        """What to say where no trial has a value."""
+        where = " and lies within its bands" if self.judge.bands else ""
+        return f"No trial has a finite {self.metric}{where} yet."
+
+    @property
+    def valueless(self) -> str:
+        """Why trials that have ended may have no value, in words."""
+        return "diverged, stopped, or outside its bands" if self.judge.bands else "diverged, or stopped"
 
     @property
     def axes(self) -> list[str]:
@@ -130,15 +191,47 @@ class Outcome:
         """The studies of ``variant``."""
         return [search for search in self.searches if search.variant == variant]
 
+    @cached_property
+    def settings(self) -> list[Setting]:
+        """What is compared, in the order of the file: the best of every study, or what is repeated of its front."""
+        found = []
+        for search in self.searches:
+            name = self.name(search)
+            found += [
+                Setting(search, record, search.repeats_of(record), f"{name}, {record.slot.label}")
+                for record in search.chosen.values()
+            ] or [Setting(search, search.best, search.repeats, name)]
+        return found
+
+    def front_of(self, variant: str) -> list[Record]:
+        """The front of all studies of ``variant`` together; see :meth:`front`."""
+        mine = [r for s in self.of_variant(variant) for r in (s.front or ([s.best] if s.best is not None else []))]
+        costs = [self.judge.costs(record.metrics) for record in mine]
+        standings = [Standing(found, number) for number, found in enumerate(costs) if found is not None]
+        return [mine[standing.number] for standing in front(standings, lambda _: True)]
+
     def best_first(self, variant: str) -> list[Search]:
-        """The studies of ``variant`` that have a best trial, that with the best value first."""
-        sign = 1 if self.minimize else -1
-        found = [(s, value) for s in self.of_variant(variant) if s.best and (value := self.value(s.best)) is not None]
-        return [search for search, value in sorted(found, key=lambda pair: sign * pair[1])]
+        """The studies of ``variant`` that have a best trial, that with the best value first; fronts in their order."""
+        found = [
+            (costs, search)
+            for search in self.of_variant(variant)
+            if search.best is not None and (costs := self.judge.costs(search.best.metrics)) is not None
+        ]
+        return [search for _, search in (found if self.is_front else sorted(found, key=lambda pair: pair[0]))]
 
     def value(self, record: Record, metric: str | None = None) -> float | None:
-        """A metric of an accepted and complete training, the objective by default; None where it has none."""
+        """A metric of an accepted and complete training; None where it has none.
+
+        By default it is the objective, which a training outside the bands has not.
+        """
+        if metric is None and self.outside(record):
+            return None
         return value_of(record, metric or self.metric)
+
+    def outside(self, record: Record) -> str:
+        """Why a complete training does not count, in words: what of it lies outside the bands; empty where it does."""
+        beyond = self.judge.outside(record.metrics) if record.status == "complete" else []
+        return f"outside its bands: {', '.join(beyond)}" if beyond else ""
 
     @cached_property
     def _status(self) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from spadam.spec import Document, InputError, earlier
 from spadam.sweep.definition.reading import check
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.search.front import Standing, front, spread
+from spadam.sweep.search.objective import judge
 from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
 from spadam.sweep.store.attempts import Attempt, Reader, Record, Stored
 
@@ -24,11 +26,24 @@ class Search:
     trials: tuple[Record, ...]
     """Its search slots, in order."""
     best: Record | None
-    """The accepted trial with the best finite value so far; of equal ones the first."""
+    """The accepted trial that ranks first so far, see :mod:`spadam.sweep.search.objective`; of equal ones the first. On
+    a front it is the point in the middle of those that are repeated."""
     repeats: tuple[Record, ...]
-    """The slots that repeat ``best``; while the search goes on, only those that are there already."""
+    """The slots that repeat ``best``, or the points that are ``chosen``; while the search goes on, only those that are
+    there already."""
     superseded: tuple[Record, ...]
     """Slots that repeat what was the best before the search was extended."""
+    front: tuple[Record, ...] = ()
+    """Where several metrics are compared: the trials that no other beats, by the first of them."""
+    chosen: Mapping[str, Record] = field(default_factory=dict)
+    """The trials of the front that are repeated, in its order, by the hashes of their parameters."""
+
+    def repeats_of(self, record: Record) -> tuple[Record, ...]:
+        """The slots that repeat ``record``, which is the best or on the front."""
+        if not self.front:
+            return self.repeats
+        point = next((point for point, one in self.chosen.items() if one.slot == record.slot), None)
+        return tuple(repeat for repeat in self.repeats if repeat.slot.point == point)
 
     @property
     def complete(self) -> bool:
@@ -37,9 +52,10 @@ class Search:
 
     @property
     def judged(self) -> list[Record]:
-        """The trainings that speak for it: its repeats that are complete, or its best trial while it has none."""
-        repeats = [record for record in self.repeats if record.status == "complete"]
-        return repeats or ([self.best] if self.best is not None else [])
+        """The trainings that speak for its best: the repeats of it that are complete, or itself while it has none."""
+        if self.best is None:
+            return []
+        return [record for record in self.repeats_of(self.best) if record.status == "complete"] or [self.best]
 
 
 def value_of(record: Record, metric: str) -> float | None:
@@ -78,40 +94,54 @@ def survey(sweep: Sweep, stored: Stored | None, variants: Iterable[str] | None =
 def _search(sweep: Sweep, variant: str, study: int, records: dict[str, Record]) -> Search:
     trials = tuple(records.get(slot.id, Record(slot)) for slot in search_slots(sweep, variant, study))
     stored = [r for r in records.values() if r.slot.phase == "repeat" and r.slot.study == study]
-    best = _best(sweep, trials)
-    params = None if best is None else best.params(sweep.variants[variant])
-    point = None if params is None else digest(params)
+    found = best_of(sweep, trials)
+    is_front = sweep.spec.objective.is_front
+    picked = spread(found, sweep.spec.points) if is_front else found
+    chosen = {digest(params): one for one in picked if (params := one.params(sweep.variants[variant])) is not None}
     if all(record.state == "accepted" for record in trials):
-        repeats, superseded = plan_repeats(sweep, variant, study, point, stored)
+        repeats, superseded = plan_repeats(sweep, variant, study, list(chosen), stored)
     else:
-        repeats, superseded = _of_point(stored, point)
-    return Search(variant, study, trials, best, tuple(repeats), tuple(superseded))
+        repeats, superseded = _of_points(stored, chosen)
+    best = picked[len(picked) // 2] if picked else None
+    front = (tuple(found), chosen) if is_front else ()
+    return Search(variant, study, trials, best, tuple(repeats), tuple(superseded), *front)
 
 
 def plan_repeats(
-    sweep: Sweep, variant: str, study: int, point: str | None, stored: Sequence[Record]
+    sweep: Sweep, variant: str, study: int, points: Collection[str], stored: Sequence[Record]
 ) -> tuple[list[Record], list[Record]]:
-    """The repeats of a search that has ended, those that are ``stored`` first, and stored ones of other points."""
-    repeats, superseded = _of_point(stored, point)
-    if point is not None:
-        there = {record.slot.seed for record in repeats}
-        missing = [seed for seed in repeat_seeds(sweep, study) if seed not in there]
-        first = len(stored)
-        repeats += [Record(Slot(variant, "repeat", study, first + n, seed, point)) for n, seed in enumerate(missing)]
+    """The repeats of a search that has ended, those that are ``stored`` first, and stored ones of other points.
+
+    All ``points`` have a seed before one has the next.
+    """
+    repeats, superseded = _of_points(stored, points)
+    there = {(record.slot.point, record.slot.seed) for record in repeats}
+    wanted = [(point, seed) for seed in repeat_seeds(sweep, study) for point in points]
+    missing = [pair for pair in wanted if pair not in there]
+    for number, (point, seed) in enumerate(missing, start=len(stored)):
+        repeats.append(Record(Slot(variant, "repeat", study, number, seed, point)))
     return repeats, superseded
 
 
-def _of_point(stored: Iterable[Record], point: str | None) -> tuple[list[Record], list[Record]]:
+def _of_points(stored: Iterable[Record], points: Collection[str]) -> tuple[list[Record], list[Record]]:
     stored = list(stored)
-    return [r for r in stored if r.slot.point == point], [r for r in stored if r.slot.point != point]
+    return [r for r in stored if r.slot.point in points], [r for r in stored if r.slot.point not in points]
 
 
-def _best(sweep: Sweep, trials: Iterable[Record]) -> Record | None:
-    metric, sign = sweep.spec.objective.metric, 1 if sweep.spec.objective.direction == "minimize" else -1
-    # What was told of a complete trial is its value: so few results are read until one of them is complete.
-    told = [(sign * value, record.slot.number, record) for record in trials if (value := record.objective) is not None]
-    ranked = (record for _, _, record in sorted(told, key=lambda entry: entry[:2]))
-    return next((record for record in ranked if value_of(record, metric) is not None), None)
+def best_of(sweep: Sweep, trials: Iterable[Record]) -> list[Record]:
+    """The trial that ranks first, if any has the objective; of several metrics their front, by the first of them."""
+    ours, records = judge(sweep.spec.objective), {}
+    standings = []
+    for record in trials:
+        if (told := record.objective) is not None:
+            records[record.slot.number] = record
+            standings.append(Standing(ours.rank(told), record.slot.number))
+
+    def counts(one: Standing) -> bool:  # asked of few, for it reads a result
+        record = records[one.number]
+        return record.status == "complete" and ours.costs(record.metrics) is not None
+
+    return [records[one.number] for one in front(standings, counts)]
 
 
 class Tally(NamedTuple):
@@ -127,7 +157,7 @@ class Tally(NamedTuple):
     failures: int
     """Attempts that failed, those at superseded slots too."""
     best: float | None
-    """The best value that a search has found."""
+    """The best value that a search has found, within the bands if there are some; None of a front."""
     trials_left: int
     """Search trials that are not accepted."""
     repeats_left: int
@@ -135,6 +165,8 @@ class Tally(NamedTuple):
     """What the last trials took, in seconds."""
     repeat_times: tuple[float, ...]
     """The same of repeats, whose probe is fitted anew, and which a test set is measured on."""
+    front: int | None = None
+    """So many trials its fronts have, where several metrics are compared."""
 
 
 def tally(sweep: Sweep, searches: Iterable[Search]) -> list[Tally]:
@@ -146,13 +178,19 @@ def tally(sweep: Sweep, searches: Iterable[Search]) -> list[Tally]:
 
 
 def expected_repeats(sweep: Sweep, search: Search) -> int:
-    """How many repeats the best of a search gets."""
-    return planned_repeats(sweep, search.complete, search.best is not None, len(search.repeats))
+    """How many repeats a search gets."""
+    found = len(search.chosen) if search.front else int(search.best is not None)
+    return planned_repeats(sweep, search.complete, found, len(search.repeats))
 
 
-def planned_repeats(sweep: Sweep, complete: bool, found: bool, there: int) -> int:
-    """How many repeats a search gets of which ``there`` are there: none when it has ended and ``found`` nothing."""
-    return 0 if complete and not found else max(there, sweep.spec.repeat.seeds)
+def planned_repeats(sweep: Sweep, complete: bool, found: int, there: int) -> int:
+    """How many repeats a search gets of which ``there`` are there; until it has ended, as many as they may become.
+
+    So many settings it has ``found`` that are repeated.
+    """
+    if complete and not found:
+        return 0
+    return max(there, found * sweep.spec.repeat.seeds if complete else sweep.spec.repeats)
 
 
 def is_failure(attempt: Attempt) -> bool:
@@ -169,8 +207,8 @@ def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
     slots, accepted = len(trials) + planned, states.count("accepted")
     running, failed = states.count("running"), states.count("failed")
     ended = [attempt for record in (*trials, *repeats, *old) for attempt in record.attempts]
-    metric, direction = sweep.spec.objective.metric, sweep.spec.objective.direction
-    values = [value for s in searches if s.best and (value := value_of(s.best, metric)) is not None]
+    ours, is_front = judge(sweep.spec.objective), sweep.spec.objective.is_front
+    values = [found[0] for s in searches if s.best and not is_front and (found := ours.values(s.best.metrics))]
     trials_left = sum(record.state != "accepted" for record in trials)
     return Tally(
         variant=variant,
@@ -180,11 +218,12 @@ def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
         waiting=slots - accepted - running - failed,
         failed=failed,
         failures=sum(map(is_failure, ended)),
-        best=(min if direction == "minimize" else max)(values, default=None),
+        best=ours.best(values),
         trials_left=trials_left,
         repeats_left=slots - accepted - trials_left,
         trial_times=_recent_times(trials),
         repeat_times=_recent_times((*repeats, *(record for record in old if record.slot.phase == "repeat"))),
+        front=sum(len(search.front) for search in searches) if is_front else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,45 +13,65 @@ from spadam.config import RunConfig
 from spadam.files import write_atomic
 from spadam.spec import InputError
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.outcome.progress import Search, expected_repeats, value_of
+from spadam.sweep.outcome.progress import Search, expected_repeats
+from spadam.sweep.search.objective import Judge, judge
 from spadam.sweep.search.slots import Phase, repeat_seeds, turn
 from spadam.sweep.store.attempts import Record
+from spadam.text import number
 
 CSV = "trials.csv"
 """The file of all trainings, in the folder of a sweep and beside every page."""
 
 _COLUMNS = ("variant", "phase", "study", "slot", "seed", "status", "attempts", "value")
+_MORE = ("outside", "front")
+"""Where there are bands, or a front."""
+
+_MOST_POINTS = 12
 
 
 def rows(sweep: Sweep, searches: Sequence[Search]) -> list[dict[str, Any]]:
     """One row a slot, with what its accepted attempt gave.
 
     `status` is complete, pruned, diverged, waiting, running or failed; a finished slot that repeats what is no longer
-    the best is superseded. `value` is the objective of a complete training, else null; `attempts` counts those that
-    were begun.
+    the best is superseded. `value` is the objective of a complete training, within the bands where there are some, else
+    null; `attempts` counts those that were begun. Where there are bands, `outside` says how far a training lies outside
+    them (0: it does not; null: not known), and where several metrics are compared, `front` whether a trial is on the
+    front of its study.
     """
     return [row for search in searches for row in _rows(sweep, search)]
 
 
 def _rows(sweep: Sweep, search: Search) -> list[dict[str, Any]]:
-    found = [_row(sweep, record) for record in (*search.trials, *search.repeats)]
-    found += [{**_row(sweep, record), "status": "superseded"} for record in search.superseded if record.started]
+    ours, is_front = judge(sweep.spec.objective), sweep.spec.objective.is_front
+    superseded = [record for record in search.superseded if record.started]
+    found = [_row(sweep, record, ours) for record in (*search.trials, *search.repeats)]
+    found += [{**_row(sweep, record, ours), "status": "superseded"} for record in superseded]
     index = max((r.slot.number + 1 for r in (*search.repeats, *search.superseded)), default=0)
-    seeds = {record.slot.seed for record in search.repeats}
-    if expected_repeats(sweep, search):
-        for seed in repeat_seeds(sweep, search.study):
-            if seed not in seeds:  # its parameters are not known before the search has ended
-                found.append(_fields(search.variant, index, "repeat", search.study, seed, "waiting"))
-                index += 1
+    seeds = Counter(record.slot.seed for record in search.repeats)
+    for number in range(expected_repeats(sweep, search) - len(search.repeats)):
+        # Its parameters are not known before the search has ended; all seeds come equally often.
+        seed = min(repeat_seeds(sweep, search.study), key=lambda seed: seeds[seed])
+        seeds[seed] += 1
+        found.append(_fields(search.variant, index + number, "repeat", search.study, seed, "waiting"))
+    front = {record.slot.number for record in search.front}
+    for row in found:
+        if ours.bands:
+            row.setdefault("outside", None)
+        if is_front:
+            row["front"] = row["phase"] == "search" and row["slot"] in front
     return sorted(found, key=lambda row: turn(row["phase"], row["slot"], row["study"], 0))
 
 
-def _row(sweep: Sweep, record: Record) -> dict[str, Any]:
+def _row(sweep: Sweep, record: Record, ours: Judge) -> dict[str, Any]:
     slot = record.slot
     state = "waiting" if record.state == "planned" else record.state
     row = _fields(slot.variant, slot.number, slot.phase, slot.study, slot.seed, record.status or state)
     row["params"] = record.params(sweep.variants[slot.variant]) or {}
-    row["value"] = value_of(record, sweep.spec.objective.metric)
+    if record.status == "complete":
+        values = ours.values(record.metrics)
+        row["value"] = values[0] if values is not None and len(values) == 1 else None
+        if ours.bands:
+            row["outside"] = ours.distance(record.metrics)
     row["metrics"] = record.metrics
     row["attempts"] = len(record.started)
     return row
@@ -71,19 +92,25 @@ def _fields(variant: str, slot: int, phase: Phase, study: int, seed: int, status
     }
 
 
-def columns_of(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """The columns of a table of ``rows``: what names a training, its state, every parameter and every metric."""
+def columns_of(rows: Sequence[dict[str, Any]], shown: Sequence[str] = ()) -> list[str]:
+    """The columns of a table of ``rows``: what names a training, its state, every parameter and every metric.
+
+    Of the metrics those come first that are ``shown`` elsewhere too.
+    """
     params = list(dict.fromkeys(name for row in rows for name in row["params"]))
-    return [*_COLUMNS, *params, *sorted({name for row in rows for name in row["metrics"]})]
+    more = [name for name in _MORE if any(name in row for row in rows)]
+    others = sorted({name for row in rows for name in row["metrics"]} - set(shown))
+    return [*_COLUMNS, *more, *params, *shown, *others]
 
 
-def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write ``rows`` to ``path``: a line a slot, a column each for what names it, every parameter and every metric.
+def write_csv(path: Path, rows: Sequence[dict[str, Any]], shown: Sequence[str] = ()) -> None:
+    """Write ``rows`` to ``path``: a line a slot, with the columns of :func:`columns_of`.
 
     Nothing is written when the file says the same already.
     """
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns_of(rows), restval="", extrasaction="ignore", lineterminator="\n")
+    names = columns_of(rows, shown)
+    writer = csv.DictWriter(text, names, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows({**row, **row["params"], **row["metrics"]} for row in rows)
     content = text.getvalue().encode()
@@ -91,24 +118,54 @@ def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         write_atomic(path, content)
 
 
-def best_config(sweep: Sweep, searches: Sequence[Search], variant: str) -> RunConfig:
-    """The configuration of the best search trial of ``variant``.
+def best_config(sweep: Sweep, searches: Sequence[Search], which: str) -> RunConfig:
+    """The configuration of the best search trial of the variant ``which``, or of one of its trials: variant/search-7.
 
-    Of several studies it is the one with the best value. Raises :class:`InputError` when there is none.
+    Of several studies it is the one with the best value. Raises :class:`InputError` when there is none, and where
+    several metrics are compared, so that a front has no best: it says which trials are on it.
     """
+    variant, _, label = which.partition("/")
     if variant not in sweep.variants:
         known = ", ".join(sweep.variants)
-        raise InputError("variant", variant, "the sweep has no such variant", f"choose one of: {known}")
-    metric, sign = sweep.spec.objective.metric, 1 if sweep.spec.objective.direction == "minimize" else -1
+        raise InputError("variant", which, "the sweep has no such variant", f"choose one of: {known}")
+    mine = [search for search in searches if search.variant == variant]
+    record = _labelled(mine, which, label) if label else _best(sweep, mine, variant)
+    params = record.params(sweep.variants[variant])
+    assert params is not None
+    return sweep.variants[variant].config(params, record.slot.seed, record.gradient_rms)
+
+
+def _best(sweep: Sweep, searches: Sequence[Search], variant: str) -> Record:
+    objective, ours = sweep.spec.objective, judge(sweep.spec.objective)
     found = [
-        (sign * value, number, search.best)
+        (costs, number, search.best)
         for number, search in enumerate(searches)
-        if search.variant == variant and search.best and (value := value_of(search.best, metric)) is not None
+        if search.best is not None and (costs := ours.costs(search.best.metrics)) is not None
     ]
     if not found:
-        rule = f"no trial of it has a finite {metric} yet"
-        raise InputError("variant", variant, rule, "run the sweep first, or widen its ranges")
-    best = min(found, key=lambda entry: entry[:2])[2]
-    params = best.params(sweep.variants[variant])
-    assert params is not None
-    return sweep.variants[variant].config(params, best.slot.seed, best.gradient_rms)
+        rule = f"no trial of it has a finite {' and '.join(objective.asked)} yet"
+        more = "" if ours.bands or objective.is_front else ", or widen its ranges"
+        raise InputError("variant", variant, rule, f"run the sweep first{more}")
+    if objective.is_front:
+        points = [record for search in searches for record in (search.chosen.values() or search.front)]
+        said = [
+            f"{variant}/{one.slot.label} ({', '.join(number(one.metrics[name]) for name in objective.metrics)})"
+            for one in points[:_MOST_POINTS]
+        ]
+        many = sum(len(search.front) for search in searches)
+        rule = f"a front has no best: none of its {many} trials is better than another in {_both(objective.metrics)}"
+        raise InputError("variant", variant, rule, f"choose one, such as {', '.join(said)}")
+    return min(found, key=lambda entry: entry[:2])[2]
+
+
+def _labelled(searches: Sequence[Search], which: str, label: str) -> Record:
+    trials = {record.slot.label: record for search in searches for record in search.trials}
+    if (record := trials.get(label)) is None or record.state != "accepted":
+        there = [name for name, one in trials.items() if one.state == "accepted"]
+        shown = f"{there[0]} to {there[-1]}" if len(there) > 1 else "".join(there) or "none yet"
+        raise InputError("variant", which, f"no finished trial is called {label}", f"there are: {shown}")
+    return record
+
+
+def _both(metrics: Sequence[str]) -> str:
+    return " and ".join((", ".join(metrics[:-1]), metrics[-1]))

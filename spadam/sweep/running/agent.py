@@ -18,6 +18,7 @@ from spadam.data import DatasetSpec
 from spadam.faults import reach
 from spadam.files import FolderTaken, Hold, hold
 from spadam.spec import InputError, at_home
+from spadam.sweep.definition.columns import columns
 from spadam.sweep.definition.extension import check_extends, facts
 from spadam.sweep.definition.measurable import Available, check_data
 from spadam.sweep.definition.reading import load
@@ -92,7 +93,7 @@ def _run_sweep(
     elif means.workers != 0:
         warm_up()  # it imports for seconds, while this process reads the data
     chosen = choose(sweep, variants)
-    folder, direction = out / sweep.name, sweep.spec.objective.direction
+    folder, directions = out / sweep.name, tuple(sweep.spec.objective.goals.values())
     server = server_of(folder, means.storage)
     data = hash_data(sweep, chosen)
     scales = measure_scales(sweep, chosen)
@@ -102,7 +103,7 @@ def _run_sweep(
         Interruption() as interruption,
         _hold(folder) as held,
         _cluster(means) as hire,
-        open_studies(folder, sweep.name, direction, server, patience) as studies,
+        open_studies(folder, sweep.name, directions, server, patience) as studies,
     ):
         with reading():
             place = _open(sweep, studies, data, means, watcher)
@@ -120,7 +121,7 @@ def _run_sweep(
                 if hire is not None
                 else _crew(sweep, place.accelerator, means, train)
             )
-            watcher.open(sweep.spec.objective.metric, crew.size)
+            watcher.open(" and ".join(sweep.spec.objective.metrics), crew.size)
             upkeep = Upkeep(interruption, patience, held.beat, means.retries)
             with reading():
                 dispatcher = Dispatcher(sweep, studies, folder, chosen, settlement, crew, watcher, upkeep)
@@ -133,7 +134,7 @@ def _run_sweep(
                 with reading():
                     outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), folder, trouble)
                 reach("agent: before the table")
-                write_csv(folder / CSV, outcome.rows)
+                write_csv(folder / CSV, outcome.rows, columns(sweep))
     return outcome
 
 

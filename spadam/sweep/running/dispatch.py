@@ -14,7 +14,7 @@ from spadam.faults import reach
 from spadam.sweep.definition.relative_axes import PLACEHOLDER, scale_key
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep, Variant
-from spadam.sweep.outcome.progress import survey, value_of
+from spadam.sweep.outcome.progress import survey
 from spadam.sweep.running.bulletin import Bulletin
 from spadam.sweep.running.crew import Crew, Ending
 from spadam.sweep.running.failures import Failures, WorkFailed, given_up
@@ -25,7 +25,7 @@ from spadam.sweep.running.task import Task
 from spadam.sweep.running.track import Track
 from spadam.sweep.running.watcher import Watcher
 from spadam.sweep.running.worker_process import Trouble
-from spadam.sweep.search.objective import objective_of, without_objective
+from spadam.sweep.search.objective import judge, objective_of, spoken, without_objective
 from spadam.sweep.search.pruning import prune
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import GIVEN_UP, Attempt, Record, State
@@ -87,7 +87,7 @@ class Dispatcher:
         self.interruption, self._upkeep = upkeep.interruption, upkeep
         upkeep.patience.meanwhile = self._wait
         self.sweep, self.studies, self.folder, self.crew, self.watcher = sweep, studies, folder, crew, watcher
-        self._settle = settle
+        self._settle, self._judge = settle, judge(sweep.spec.objective)
         self._claims: dict[Slot, Claim] = {}
         self._ended: deque[Ending] = deque()
         """Of claims that have ended, and that nobody has looked at yet."""
@@ -195,11 +195,7 @@ class Dispatcher:
         variant, slot, spec = track.variant, record.slot, self.sweep.spec
         params = record.params(variant)  # a retry keeps what it was first given
         if params is None:
-            if slot.phase == "repeat":
-                params = track.best_params
-                assert params is not None
-            else:
-                params = track.propose(slot)
+            params = track.params_of(slot.point) if slot.phase == "repeat" else track.propose(slot)
         scale = self._scale(variant, params)
         space = {axis.name: axis.distribution() for axis in variant.axes}
         self._begun.add(slot)
@@ -250,16 +246,16 @@ class Dispatcher:
         self.picture.accept(accepted, result)
         if accepted.slot.phase == "search":
             self._drop_unneeded(self.picture.tracks[accepted.slot.variant, accepted.slot.study])
-        self.watcher.end(claim.task.slot, result.status, value_of(accepted, objective.metric))
-        if result.status == "complete" and value_of(accepted, objective.metric) is None:
+        self.watcher.end(claim.task.slot, *spoken(self._judge, result))
+        if result.status == "complete" and self._judge.costs(result.metrics) is None:
             self._doubt_objective(claim.task.slot)
 
     def _doubt_objective(self, slot: Slot) -> None:
         """Stop where no complete trial of a variant has had an objective: no other would have one."""
         found = self.picture.without_objective(slot.variant)
         if found:
-            metric, variant = self.sweep.spec.objective.metric, self.sweep.variants[slot.variant]
-            self._give_up(WorkFailed(without_objective(slot.variant, variant, metric, found)))
+            objective, variant = self.sweep.spec.objective, self.sweep.variants[slot.variant]
+            self._give_up(WorkFailed(without_objective(slot.variant, variant, objective, found)))
 
     def _drop_unneeded(self, track: Track) -> None:
         """Give up what waits for nothing, in a sweep that was begun with a queue."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import RECENT, Search, Tally, tally
 from spadam.sweep.running.track import Track
+from spadam.sweep.search.objective import judge
 from spadam.sweep.search.slots import Slot, turn
 from spadam.sweep.store.attempts import Attempt, Record
 from spadam.training.result import RunResult
@@ -34,7 +35,7 @@ class Picture:
     def __init__(self, sweep: Sweep, searches: Iterable[Search], variants: Sequence[str]) -> None:
         mine = [search for search in searches if search.variant in variants]
         self._tallies = {found.variant: found for found in tally(sweep, mine)}
-        self._maximize = sweep.spec.objective.direction == "maximize"
+        self._judge, self._is_front = judge(sweep.spec.objective), sweep.spec.objective.is_front
         self._order = {name: number for number, name in enumerate(variants)}
         self.tracks = {(search.variant, search.study): Track(sweep, search) for search in mine}
         self._turns: list[tuple[Turn, str, int]] = []
@@ -53,9 +54,9 @@ class Picture:
 
     def without_objective(self, variant: str) -> int:
         """How many complete trials a variant has; 0 when one of them has an objective."""
-        if self._tallies[variant].best is not None:
+        mine = self._of(variant)
+        if any(track.leaders for track in mine):
             return 0
-        mine = [track for (name, _), track in self.tracks.items() if name == variant]
         return sum(seen.status == "complete" and seen.value is not None for t in mine for seen in t.seen.values())
 
     def next(self) -> Next | None:
@@ -81,7 +82,9 @@ class Picture:
             track.accept(record)
         mine = self._tallies[record.slot.variant]
         known = [value for value in (mine.best, track.best) if value is not None]
-        best = (max if self._maximize else min)(known, default=None)
+        best = self._judge.best(known)
+        if self._is_front:
+            mine = mine._replace(front=sum(len(track.leaders) for track in self._of(record.slot.variant)))
         took = () if (seconds := result.provenance.get("seconds")) is None else (seconds,)
         if record.slot.phase == "search":
             mine = mine._replace(trial_times=(*mine.trial_times, *took)[-RECENT:])
@@ -94,6 +97,9 @@ class Picture:
         track = self._track(record.slot)
         with self._changing(track):
             track.fail(record)
+
+    def _of(self, variant: str) -> list[Track]:
+        return [track for (name, _), track in self.tracks.items() if name == variant]
 
     def _track(self, slot: Slot) -> Track:
         return self.tracks[slot.variant, slot.study]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spadam.config import RunConfig
-from spadam.sweep.definition.spec import ObjectiveSpec
+from spadam.sweep.definition.objective import ObjectiveSpec
+from spadam.sweep.search.objective import DISTANCE, judge
 from spadam.sweep.search.slots import Slot
 from spadam.tracking import Identity
 from spadam.training.curve import Pruning
@@ -47,25 +48,28 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
     inherit(task.config, task.earlier, task.out)
     slot = task.slot
     # A search trial fits the probe's regression only when it is searched for.
-    refit = True if slot.phase == "search" and task.config.task.metrics[task.objective.metric].refit else None
+    asked = (task.config.task.metrics[metric] for metric in task.objective.asked)
+    refit = True if slot.phase == "search" and any(metric.refit for metric in asked) else None
     result = run(
         task.config,
         task.out,
         phase=slot.phase,
         refit=refit,
         pruning=task.pruning,
-        origin=identity_of(task.sweep, slot, task.config),
+        origin=identity_of(task.sweep, slot, task.config, task.objective),
         progress=progress,
     )
     forget(task.earlier)
     return result
 
 
-def identity_of(sweep: str, slot: Slot, config: RunConfig) -> Identity:
+def identity_of(sweep: str, slot: Slot, config: RunConfig, objective: ObjectiveSpec) -> Identity:
     """Who the training of ``slot`` is for whoever watches it, however often it is attempted.
 
     Its id holds a hash of the configuration: the same slot of a sweep that was changed and begun anew is another run.
+    Where ``objective`` has bands, it is said how far a run lies outside, so that runs can be ranked by it.
     """
+    ours = judge(objective)
     study = f" · study {slot.study}" if slot.study else ""
     place = {"name": sweep, "variant": slot.variant, "phase": slot.phase, "study": slot.study, "slot": slot.number}
     tags = (slot.variant, slot.phase, f"study-{slot.study}", config.data.name, config.optimizer.name)
@@ -76,4 +80,5 @@ def identity_of(sweep: str, slot: Slot, config: RunConfig) -> Identity:
         config={**config.plain(), "sweep": place},
         group=sweep,
         tags=tuple(dict.fromkeys(tags)),
+        judge=(lambda metrics: {DISTANCE: ours.distance(metrics)}) if ours.bands else None,
     )

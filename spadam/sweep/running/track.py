@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections import Counter
 from typing import NamedTuple
 
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.outcome.progress import Search, is_failure, plan_repeats, planned_repeats, value_of
+from spadam.sweep.outcome.progress import Search, is_failure, plan_repeats, planned_repeats
+from spadam.sweep.search.front import Front, Standing, spread
+from spadam.sweep.search.objective import judge
 from spadam.sweep.search.propose import Proposer, Seen, sees
 from spadam.sweep.search.slots import Slot, digest, enumerate_point
 from spadam.sweep.store.attempts import Attempt, Record
-from spadam.training.curve import curve
 
 
 class Counts(NamedTuple):
@@ -47,12 +47,16 @@ class Track:
         self._repeats_ready: list[tuple[int, str]] = []
         self._told = 0
         """So many first slots are accepted."""
-        self._best = (math.inf, -1)
-        """The cost of the best trial, and its number."""
-        self._point: str | None = None
+        self._judge = judge(sweep.spec.objective)
+        self._front = Front()
+        """The trial that ranks first; of several metrics all that no other beats."""
+        self._points: dict[str, int] = {}
+        """The trials that are repeated, by the hashes of their parameters."""
+        self.best: float | None = None
+        """The best value that a complete trial has, within the bands if there are some; None of a front."""
         self._failures = 0
         self._unneeded: list[Attempt] = []
-        self._proposer = Proposer(sweep.spec.search, self.variant, sweep.spec.objective.direction)
+        self._proposer = Proposer(sweep.spec.search, self.variant, tuple(sweep.spec.objective.goals.values()))
         for record in map(self._without_duplicates, search.trials):
             self._failures += sum(map(is_failure, record.attempts))
             if record.state == "accepted":
@@ -73,15 +77,13 @@ class Track:
         return not self._open
 
     @property
-    def best(self) -> float | None:
-        """The best value of a complete trial."""
-        cost, number = self._best
-        return None if number < 0 else self._sign * cost
+    def leaders(self) -> list[int]:
+        """The trial that ranks first, if any has the objective; of several metrics all that no other beats."""
+        return [standing.number for standing in self._front.members]
 
-    @property
-    def best_params(self) -> dict[str, Value] | None:
-        """What the best trial was given."""
-        return None if self._best[1] < 0 else dict(self.seen[self._best[1]].params)
+    def params_of(self, point: str) -> dict[str, Value]:
+        """The parameters that a repeat of ``point`` has."""
+        return dict(self.seen[self._points[point]].params)
 
     def next(self) -> Record | None:
         """The first slot that may begin now; repeats come once the search has ended."""
@@ -132,22 +134,20 @@ class Track:
 
     def counts(self) -> Counts:
         """How many of its slots are where."""
-        states = {state: self._states[self._point or "none", state] for state in ("accepted", "running", "failed")}
-        there = sum(many for (point, _), many in self._states.items() if point == self._point)
-        planned = planned_repeats(self._sweep, self.complete, self._point is not None, there)
+        mine = Counter[str]()
+        for (point, state), many in self._states.items():
+            if point in self._points:
+                mine[state] += many
+        planned = planned_repeats(self._sweep, self.complete, len(self._points), mine.total())
         return Counts(
             slots=self._sweep.trials + planned,
-            accepted=self._sweep.trials - len(self._open) + states["accepted"],
-            running=self._states["", "running"] + states["running"],
-            failed=self._states["", "failed"] + states["failed"],
+            accepted=self._sweep.trials - len(self._open) + mine["accepted"],
+            running=self._states["", "running"] + mine["running"],
+            failed=self._states["", "failed"] + mine["failed"],
             failures=self._failures,
             trials_left=len(self._open),
-            repeats_left=planned - states["accepted"],
+            repeats_left=planned - mine["accepted"],
         )
-
-    @property
-    def _sign(self) -> int:
-        return 1 if self._sweep.spec.objective.direction == "minimize" else -1
 
     def _put(self, record: Record) -> None:
         slot = record.slot
@@ -169,24 +169,27 @@ class Track:
 
     def _learn(self, record: Record) -> None:
         """Keep what an accepted trial tells."""
-        result, params, metric = record.result, record.params(self.variant), self._sweep.spec.objective.metric
+        result, params = record.result, record.params(self.variant)
         assert result is not None
         assert params is not None
         number = record.slot.number
-        self.seen[number] = Seen(params, record.objective, result.status, curve(result.evaluations, metric))
-        if (value := value_of(record, metric)) is not None:
-            self._best = min(self._best, (self._sign * value, number))
+        self.seen[number] = Seen(params, record.objective, result.status, self._judge.curve(result.evaluations))
+        if result.status == "complete" and (costs := self._judge.costs(result.metrics)) is not None:
+            self._front.add(Standing(costs, number))
+            values = self._judge.values(result.metrics)
+            if values is not None and len(values) == 1:
+                self.best = self._judge.best([*values, *([] if self.best is None else [self.best])])
 
     def _advance(self) -> None:
-        """See how far the search is, and which point is repeated; when it has ended, plan its repeats."""
+        """See how far the search is, and which points are repeated; when it has ended, plan their repeats."""
         while self._told in self.seen and self.seen[self._told].value is not None:
             self._told += 1
-        params = self.best_params
-        self._point = None if params is None else digest(params)
+        picked = spread(self.leaders, self._sweep.spec.points)
+        self._points = {digest(self.seen[number].params): number for number in picked}
         if not self.complete:
             return
         stored = list(self._repeats.values())
-        repeats, superseded = plan_repeats(self._sweep, self.variant.name, self.study, self._point, stored)
+        repeats, superseded = plan_repeats(self._sweep, self.variant.name, self.study, self._points, stored)
         for record in repeats:
             self._put(record)
             if record.state != "accepted":

@@ -35,7 +35,10 @@ class Watcher(Protocol):
         """A training has come so far."""
 
     def end(self, slot: Slot, status: str, value: float | None) -> None:
-        """A training has a result, with ``value`` of the metric; ``status`` is `failed` when it has none."""
+        """A training has a result: it is `complete`, with ``value`` of the metric, or ``status`` says how it ended.
+
+        `failed` says that it has none.
+        """
 
     def note(self, text: str) -> None:
         """Something that a person should know."""

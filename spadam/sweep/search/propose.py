@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -18,24 +18,23 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 
+from spadam.sweep.definition.objective import Direction
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import SearchSpec, Variant
-from spadam.sweep.search.objective import UNMEASURED
+from spadam.sweep.search.objective import OUTSIDE, UNMEASURED, Directions, Told, listed, ways
 from spadam.sweep.search.slots import Slot, enumerate_point
 from spadam.training.curve import Curve
-
-Direction = Literal["minimize", "maximize"]
 
 
 class Seen(NamedTuple):
     """What a slot was given, and what came of it; ``value`` is None while it runs."""
 
     params: Mapping[str, Value]
-    value: float | None = None
+    value: Told | None = None
     """What the study was told."""
     status: Literal["complete", "pruned", "diverged"] = "complete"
     curve: Curve = ()
-    """The objective at every evaluation, step 0 first."""
+    """What every evaluation told of the objective, step 0 first; empty of a front."""
 
 
 def sees(search: SearchSpec, slot: Slot) -> range:
@@ -54,7 +53,7 @@ def is_ready(search: SearchSpec, variant: Variant, slot: Slot, history: Mapping[
 
 
 def propose(
-    search: SearchSpec, variant: Variant, slot: Slot, history: Mapping[int, Seen], direction: Direction = "minimize"
+    search: SearchSpec, variant: Variant, slot: Slot, history: Mapping[int, Seen], direction: Directions = "minimize"
 ) -> dict[str, Value]:
     """The parameters of ``slot``.
 
@@ -71,8 +70,9 @@ class Proposer:
     own work takes longer by far.
     """
 
-    def __init__(self, search: SearchSpec, variant: Variant, direction: Direction) -> None:
-        self._search, self._variant, self._direction = search, variant, direction
+    def __init__(self, search: SearchSpec, variant: Variant, direction: Directions) -> None:
+        self._search, self._variant = search, variant
+        self._directions = ways(direction)
         self._study: _Study | None = None
 
     def propose(self, slot: Slot, history: Mapping[int, Seen]) -> dict[str, Value]:
@@ -86,12 +86,13 @@ class Proposer:
             history[number].params if number in history else self.propose(slot._replace(number=number), history)
             for number in missing
         ]
-        self._study = study = kept or _Study(self._variant, self._direction)
+        self._study = study = kept or _Study(self._variant, self._directions)
         for number, given in zip(missing, params, strict=True):
             if number == study.trials:  # else it was asked for just now
                 study.run(given)
         seen = {number: history[number] for number in sees(self._search, slot)}
-        values = _bounded(seen, self._direction) if gp else {number: one.value for number, one in seen.items()}
+        values: Mapping[int, Told | None]
+        values = _bounded(seen, self._directions) if gp else {number: one.value for number, one in seen.items()}
         for number in range(study.told, len(seen)):
             study.tell(seen[number], values.get(number))
         with _steady_arithmetic() if gp else contextlib.nullcontext():
@@ -101,11 +102,11 @@ class Proposer:
 class _Study:
     """A study of Optuna in memory, whose trials begin and end in the order of their slots."""
 
-    def __init__(self, variant: Variant, direction: Direction) -> None:
+    def __init__(self, variant: Variant, directions: Sequence[Direction]) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._distributions = {axis.name: axis.distribution() for axis in sorted(variant.axes, key=lambda it: it.name)}
         self._storage = InMemoryStorage()  # of this study alone: the id of a trial there is its number
-        self._study = optuna.create_study(storage=self._storage, direction=direction)
+        self._study = optuna.create_study(storage=self._storage, directions=directions)
         self.trials = self.told = 0
         """So many trials have begun, and of so many it is known what came of them."""
 
@@ -121,7 +122,7 @@ class _Study:
         self.trials += 1
         return dict(self._study.ask(fixed_distributions=self._distributions).params)
 
-    def tell(self, seen: Seen, value: float | None) -> None:
+    def tell(self, seen: Seen, value: Told | None) -> None:
         """The first trial of those that run has ended, with ``value``.
 
         One that was cut short is PRUNED, with its curve: `tpe` ranks it behind the others, by how far it came and what
@@ -134,7 +135,7 @@ class _Study:
             self._storage.set_trial_state_values(self.told, TrialState.PRUNED)
         else:
             assert value is not None
-            self._storage.set_trial_state_values(self.told, TrialState.COMPLETE, [value])
+            self._storage.set_trial_state_values(self.told, TrialState.COMPLETE, listed(value))
         self.told += 1
 
 
@@ -151,7 +152,7 @@ def _sampler(search: SearchSpec, slot: Slot) -> BaseSampler:
     return optuna.samplers.GPSampler(seed=seed, n_startup_trials=0, deterministic_objective=False)
 
 
-def _bounded(seen: Mapping[int, Seen], direction: Direction) -> dict[int, float]:
+def _bounded(seen: Mapping[int, Seen], direction: Directions) -> dict[int, Told]:
     """What `gp` is told of the trials that were not cut short: their values, but bad ones made less bad.
 
     None is told as worse than the worst of the complete trials, and none lies further behind the median than the best
@@ -160,13 +161,32 @@ def _bounded(seen: Mapping[int, Seen], direction: Direction) -> dict[int, float]
     floor 0.1) its best came to 0.357 without this and to 0.100 with it; `random` has 0.227. `tpe` ranks them,
     and is told them as they are.
     """
-    sign = 1 if direction == "minimize" else -1
-    costs = {n: sign * one.value for n, one in seen.items() if one.status != "pruned" and one.value is not None}
-    complete = [cost for n, cost in costs.items() if seen[n].status == "complete" and cost < UNMEASURED]
-    if len(set(complete)) > 1:  # else the others tell at least that they are worse
-        costs = {n: min(cost, max(complete)) for n, cost in costs.items()}
+    told = {n: listed(one.value) for n, one in seen.items() if one.status != "pruned" and one.value is not None}
+    complete = {n for n in told if seen[n].status == "complete"}
+    columns = []
+    for place, way in enumerate(ways(direction)):
+        sign = 1 if way == "minimize" else -1
+        found = _bounded_costs({n: sign * values[place] for n, values in told.items()}, complete)
+        columns.append({n: sign * cost for n, cost in found.items()})
+    return {n: columns[0][n] if len(columns) == 1 else tuple(column[n] for column in columns) for n in told}
+
+
+def _bounded_costs(costs: dict[int, float], complete: Collection[int]) -> dict[int, float]:
+    inside = [costs[n] for n in complete if costs[n] < OUTSIDE]
+    costs = {n: _drawn_near(cost, inside) for n, cost in costs.items()}
+    known = [costs[n] for n in complete if costs[n] < UNMEASURED]
+    if len(set(known)) > 1:  # else the others tell at least that they are worse
+        costs = {n: min(cost, max(known)) for n, cost in costs.items()}
     bound = 2 * median(costs.values()) - min(costs.values())
-    return {n: sign * min(cost, bound) for n, cost in costs.items()}
+    return {n: min(cost, bound) for n, cost in costs.items()}
+
+
+def _drawn_near(cost: float, inside: Sequence[float]) -> float:
+    """The cost of a trial outside the bands: behind all ``inside``, by less than these lie apart, nearer ones first."""
+    if not OUTSIDE <= cost < UNMEASURED:
+        return cost
+    worst, distance = max(inside, default=0.0), cost / OUTSIDE - 1
+    return worst + ((worst - min(inside, default=0.0)) or 1.0) * distance / (1 + distance)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from statistics import median
 
-from spadam.sweep.definition.spec import ObjectiveSpec, SearchSpec
+from spadam.sweep.definition.objective import ObjectiveSpec
+from spadam.sweep.definition.spec import SearchSpec
+from spadam.sweep.search.objective import judge
 from spadam.sweep.search.propose import Seen, sees
 from spadam.sweep.search.slots import Slot
 from spadam.training.curve import Curve, Pruning
@@ -28,7 +30,9 @@ def prune(search: SearchSpec, objective: ObjectiveSpec, slot: Slot, history: Map
     if search.pruner == "none" or slot.phase != "search":
         return None
     found = thresholds(search, slot, history)
-    return Pruning(objective.metric, objective.direction, found) if found else None
+    if not found:
+        return None
+    return Pruning(objective.metric, objective.direction, found, judge(objective).told_of if objective.at else None)
 
 
 def thresholds(search: SearchSpec, slot: Slot, history: Mapping[int, Seen]) -> Curve:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from spadam.diagnostics.former_names import renamed
 from spadam.diagnostics.warned import Warned, read_warning
+from spadam.sweep.search.objective import Told
 from spadam.sweep.search.slots import Phase, Slot
 from spadam.training.result import RunResult, Status, restore
 
@@ -36,7 +37,7 @@ class Attempt(NamedTuple):
     state: State
     started: bool
     """Whether it was ever begun; in sweeps that were begun with a queue some wait."""
-    value: float | None
+    value: Told | None
     """What the study was told of it."""
     params: Mapping[str, Value]
     """What it was assigned."""
@@ -102,7 +103,7 @@ class Record(NamedTuple):
         return [] if (glance := self.glance) is None else [read_warning(stored) for stored in glance["warnings"]]
 
     @property
-    def objective(self) -> float | None:
+    def objective(self) -> Told | None:
         """What the study was told of its accepted attempt; see :func:`spadam.sweep.search.objective.objective_of`."""
         owner = self.owner
         return owner.value if owner is not None and self.state == "accepted" else None

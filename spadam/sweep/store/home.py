@@ -15,6 +15,7 @@ from spadam.sweep.store.environment import STORAGE, given_or_set
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
+    from spadam.sweep.search.objective import Directions
     from spadam.sweep.store.patience import Patience
     from spadam.sweep.store.studies import Studies
 
@@ -91,7 +92,9 @@ def _place(url: URL) -> tuple[object, ...]:
 
 
 @contextlib.contextmanager
-def open_studies(folder: Path, sweep: str, direction: str, server: URL | None, patience: Patience) -> Iterator[Studies]:
+def open_studies(
+    folder: Path, sweep: str, direction: Directions, server: URL | None, patience: Patience
+) -> Iterator[Studies]:
     """The studies of ``sweep`` in its ``folder`` or at ``server``, for the one agent that works on them.
 
     The folder is locked by who calls; at a server the sweep is, too. Raises :class:`InputError` when it cannot be

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from spadam.files import Holder
 from spadam.sweep.definition.space import Value
+from spadam.sweep.search.objective import Directions, Told
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import Attempt, Record
 from spadam.sweep.store.patience import Patience
@@ -34,7 +35,9 @@ class ServedStudies(Studies):
     methods raise :class:`~spadam.sweep.store.trouble.StorageTrouble`.
     """
 
-    def __init__(self, storage: BaseStorage, sweep: str, direction: str, patience: Patience, lock: ServerLock) -> None:
+    def __init__(
+        self, storage: BaseStorage, sweep: str, direction: Directions, patience: Patience, lock: ServerLock
+    ) -> None:
         super().__init__(storage, sweep, direction)
         self._patience, self._lock = patience, lock
 
@@ -95,7 +98,7 @@ class ServedStudies(Studies):
         self._write(partial(super().keep, attempt, result))
 
     @override
-    def tell(self, attempt: Attempt, value: float, *, pruned: bool = False) -> None:
+    def tell(self, attempt: Attempt, value: Told, *, pruned: bool = False) -> None:
         tell = partial(super().tell, attempt, value, pruned=pruned)
         self._write(tell, partial(_unless_done, tell))
 

@@ -9,7 +9,7 @@ slots that nobody has begun, and these are taken first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import optuna
@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from spadam.faults import reach
 from spadam.sweep.definition.space import Value
+from spadam.sweep.search.objective import Directions, Told, listed, ways
 from spadam.sweep.search.slots import Slot
 from spadam.sweep.store.attempts import Attempt, Record, State, gather, study_names
 from spadam.training.result import RunResult
@@ -33,7 +34,12 @@ def attempt_of(trial: FrozenTrial) -> Attempt:
     state: State = _STATES[trial.state]
     fixed = trial.system_attrs.get("fixed_params", {})
     started = trial.datetime_start is not None
-    return Attempt(trial._trial_id, trial.number, state, started, trial.value, trial.params, fixed, trial.user_attrs)
+    value = _as_told(trial.values)
+    return Attempt(trial._trial_id, trial.number, state, started, value, trial.params, fixed, trial.user_attrs)
+
+
+def _as_told(values: Sequence[float] | None) -> Told | None:
+    return None if values is None else values[0] if len(values) == 1 else tuple(values)
 
 
 _STATES: dict[TrialState, State] = {
@@ -63,9 +69,9 @@ class StorageReader:
 class Studies:
     """The studies of one sweep. Every method is one or few transactions, and safe to call again after a kill."""
 
-    def __init__(self, storage: BaseStorage, sweep: str, direction: str) -> None:
+    def __init__(self, storage: BaseStorage, sweep: str, direction: Directions) -> None:
         self.storage, self.sweep = storage, sweep
-        self._direction = StudyDirection.MINIMIZE if direction == "minimize" else StudyDirection.MAXIMIZE
+        self._directions = [StudyDirection[one.upper()] for one in ways(direction)]
         self._ids: dict[str, int] = {}
 
     def attributes(self) -> dict[str, Any]:
@@ -138,10 +144,10 @@ class Studies:
         """Store what a claimed attempt gave; after this a kill loses nothing."""
         self.storage.set_trial_user_attr(attempt.id, "result", result._asdict())
 
-    def tell(self, attempt: Attempt, value: float, *, pruned: bool = False) -> None:
+    def tell(self, attempt: Attempt, value: Told, *, pruned: bool = False) -> None:
         """Accept a claimed attempt whose result is kept."""
         state = TrialState.PRUNED if pruned else TrialState.COMPLETE
-        self.storage.set_trial_state_values(attempt.id, state=state, values=[value])
+        self.storage.set_trial_state_values(attempt.id, state=state, values=listed(value))
 
     def fail(self, attempt: Attempt, failure: Failure, **attributes: str) -> None:
         """Give an attempt up, with the class of its failure and what else is known."""
@@ -176,5 +182,5 @@ class Studies:
     def _find_or_create(self, name: str) -> int:
         study = self._find(name)
         if study is None:
-            study = self._ids[name] = self.storage.create_new_study([self._direction], study_name=name)
+            study = self._ids[name] = self.storage.create_new_study(self._directions, study_name=name)
         return study

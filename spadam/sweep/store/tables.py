@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, get_args
 
+from spadam.sweep.search.objective import Told
 from spadam.sweep.store.attempts import Attempt, Record, State, gather, study_names
 from spadam.sweep.store.unread import Unread
 
@@ -110,14 +111,16 @@ def _by_owner(found: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Any]]:
 _STATES: dict[str, State] = {state.upper(): state for state in get_args(State)}
 
 
-def _values(rows: Rows) -> dict[int, float]:
-    found: dict[int, float] = {}
+def _values(rows: Rows) -> dict[int, Told]:
+    """What was told of every trial: a number, or several where its study has several objectives."""
+    found: dict[int, list[float]] = defaultdict(list)
     infinite = {"INF_POS": math.inf, "INF_NEG": -math.inf}
-    for trial, objective, value, kind in rows("SELECT trial_id, objective, value, value_type FROM trial_values"):
-        if objective != 0:
-            raise UnknownLayout("a trial has several objectives")
-        found[trial] = float(value) if kind == "FINITE" else infinite[kind]
-    return found
+    query = "SELECT trial_id, objective, value, value_type FROM trial_values ORDER BY trial_id, objective"
+    for trial, objective, value, kind in rows(query):
+        if objective != len(found[trial]):
+            raise UnknownLayout("a trial lacks the value of an objective")
+        found[trial].append(float(value) if kind == "FINITE" else infinite[kind])
+    return {trial: values[0] if len(values) == 1 else tuple(values) for trial, values in found.items()}
 
 
 def _params(rows: Rows) -> dict[int, dict[str, Any]]:

@@ -67,10 +67,17 @@ def histograms(subject: Subject) -> list[Panel]:
 
 
 def scatters(subject: Subject) -> list[Panel]:
-    """Every pair of what is searched, coloured by the objective; and each alone against it."""
+    """Every pair of what is searched, coloured by the objective; and each alone against it.
+
+    First the objective against the other metrics of a front, and those of bands.
+    """
     import wandb_workspaces.reports.v2 as wr
 
     objective, searched = wr.SummaryMetric(subject.metric), subject.searched
+    fronts: list[Panel] = [
+        wr.ScatterPlot(title=f"{subject.metric} against {other}", x=wr.SummaryMetric(other), y=objective)
+        for other in subject.others
+    ]
     alone: list[Panel] = [
         wr.ScatterPlot(title=f"{subject.metric} over {one.key}", x=wr.Config(one.key), y=objective, log_x=one.log)
         for one in searched
@@ -86,7 +93,7 @@ def scatters(subject: Subject) -> list[Panel]:
         )
         for one, other in combinations(searched, 2)
     ]
-    return [*pairs, *alone]
+    return [*fronts, *pairs, *alone]
 
 
 def parallel(subject: Subject) -> list[Panel]:
@@ -98,7 +105,8 @@ def parallel(subject: Subject) -> list[Panel]:
 
     columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(VARIANT), display_name="variant")]
     columns += [searched(one) for one in subject.searched]
-    columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(name)) for name in _USAGE]
+    usage = dict.fromkeys((*_USAGE, *subject.others))
+    columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(name)) for name in usage if name != subject.metric]
     # A good run ends at the top.
     columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(subject.metric), inverted=subject.minimize)]
     return [wr.ParallelCoordinatesPlot(title="every training", columns=columns, layout=wr.Layout(w=24, h=9))]

@@ -63,7 +63,8 @@ def _drawn(subject: Subject) -> list[wr.H1 | wr.P | wr.PanelGrid]:
         compared = panels.bars(subject, (subject.metric, *subject.judged))
         blocks += [wr.H1("Repeats"), wr.P(said), _grid(subject, "repeat", compared)]
     if subject.searched:
-        said = "Every trial of the searches. The best of many is optimistic: the repeats are what counts."
+        every = "Every trial of the searches" + (" within the bands" if subject.distance is not None else "")
+        said = f"{every}. The best of many is optimistic: the repeats are what counts."
         searched = panels.scatters(subject) + panels.parallel(subject)
         blocks += [wr.H1("The search"), wr.P(said), _grid(subject, "search", searched)]
     phase = "repeat" if subject.judged else "search"
@@ -76,10 +77,10 @@ def _grid(subject: Subject, phase: str, drawn: list[Panel], place: str = "") -> 
     import wandb_workspaces.expr as expr
     import wandb_workspaces.reports.v2 as wr
 
-    runs = wr.Runset(
-        name=f"{subject.name}: {phase}",
-        filters=expr.And(expr.Metric("Group") == subject.name, expr.Metric("JobType") == phase),
-    )
+    which = [expr.Metric("Group") == subject.name, expr.Metric("JobType") == phase]
+    if phase == "search" and subject.distance is not None:
+        which.append(expr.Summary(subject.distance) <= 0)
+    runs = wr.Runset(name=f"{subject.name}: {phase}", filters=expr.And(*which))
     place = f"report {place or phase}"
     runs._id = subject.id_of(place, "runs")
     return wr.PanelGrid(runsets=[runs], panels=panels.identified(subject, place, drawn))

@@ -20,7 +20,7 @@ class Subject(NamedTuple):
 
     name: str
     metric: str
-    """The objective."""
+    """The objective, or the first metric of a front."""
     minimize: bool
     """Whether small values of it are good."""
     searched: tuple[Searched, ...]
@@ -31,6 +31,10 @@ class Subject(NamedTuple):
     histograms: tuple[str, ...]
     trainings: int
     """So many are planned."""
+    others: tuple[str, ...] = ()
+    """The other metrics of a front, and those of bands."""
+    distance: str | None = None
+    """What in a run's summary says how far it lies outside the bands, where there are some: 0 is within."""
 
     def id_of(self, *part: str) -> str:
         """A name for a part of its views, the same whenever they are made; W&B's own are drawn by chance."""

@@ -26,7 +26,9 @@ def workspace(subject: Subject) -> View:
     import wandb_workspaces.expr as expr
     import wandb_workspaces.workspaces as ws
 
-    objective = expr.Summary(subject.metric)
+    order = [expr.Ordering(expr.Summary(subject.metric), ascending=subject.minimize)]
+    if subject.distance is not None:  # what lies outside the bands comes after all that does not, by how far it lies
+        order.insert(0, expr.Ordering(expr.Summary(subject.distance), ascending=True))
     shown = ws.Workspace(
         entity="",
         project="",
@@ -35,11 +37,12 @@ def workspace(subject: Subject) -> View:
         settings=ws.WorkspaceSettings(x_axis=STEP, max_runs=min(subject.trainings + 1, _MOST_RUNS)),
         runset_settings=ws.RunsetSettings(
             filters=expr.And(expr.Metric("Group") == subject.name),
-            order=[expr.Ordering(objective, ascending=subject.minimize)],
+            order=order,
             pinned_columns=[
                 "run:displayName",
                 *(_column(key) for key in (panels.VARIANT, *(one.key for one in subject.searched))),
-                f"summary:{subject.metric}",
+                *(f"summary:{name}" for name in (subject.metric, *subject.others)),
+                *([] if subject.distance is None else [f"summary:{subject.distance}"]),
             ],
         ),
     )

@@ -69,4 +69,4 @@ def test_a_line_needs_no_best(bench: Bench) -> None:
     sweep = bench.load()
     line = summarise(sweep, [Search("adam", 0, (), None, (), ())])[0]
     assert (line.params, line.near) == ({}, {})
-    assert StudySummary("a", 0, {}, None, None, None, None, ()).near == {}
+    assert StudySummary("a", 0, {}, (None,), (None,), {}, ()).near == {}

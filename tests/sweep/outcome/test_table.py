@@ -166,13 +166,15 @@ def test_the_table_has_the_best_and_its_repeats(finished: Bench) -> None:
     best = min(search, key=lambda row: row["value"])
     repeats = [row["value"] for row in table if row["phase"] == "repeat"]
     assert (line.params, line.value) == (best["params"], best["value"])
-    assert line.repeats == estimate(repeats)
-    assert line.test == estimate([row["metrics"]["test/fvu"] for row in table if row["phase"] == "repeat"])
-    assert line.rows_touched == 0.25
+    assert line.repeats == (estimate(repeats),)
+    assert line.columns["test/fvu"].repeats == estimate(
+        [row["metrics"]["test/fvu"] for row in table if row["phase"] == "repeat"]
+    )
+    assert line.columns["sparsity/rows_touched"].mean == 0.25
     assert finished.run() == 0
     said = finished.said.getvalue()
     assert f"{best['value']:.4g}" in said
-    assert interval(line.repeats) in said
+    assert interval(line.repeats[0]) in said
     assert f"{best['params']['optimizer.lr']:.3g}" in said
 
 

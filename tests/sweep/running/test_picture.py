@@ -12,14 +12,15 @@ from spadam.sweep.outcome.status import status
 from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.dispatch import Dispatcher
 from spadam.sweep.running.task import Task
+from spadam.sweep.search.objective import judge
 from spadam.sweep.search.propose import Seen, is_ready
 from spadam.sweep.search.slots import turn
 from spadam.sweep.store.connection import open_file
 from spadam.sweep.store.studies import Studies
-from spadam.training.curve import curve
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support import sweep_quadratic as quadratic
+from support import sweep_sparse as sparse
 from support.queued_sweep import enqueue, fill
 from support.sweep_bench import Bench
 
@@ -31,7 +32,14 @@ SWEEPS = [
         "objective": {"direction": "maximize"},
     },
     {"search": {"sampler": "tpe", "trials": 9, "pruner": "median"}, "repeat": {"seeds": 0}},
+    {
+        "search": {"sampler": "tpe", "trials": 14, "lag": 2},
+        "repeat": {"seeds": 2},
+        "objective": {"at": {sparse.L0: [20, 40]}},
+        "base": sparse.BASE,
+    },
 ]
+FRONT = {"pareto": ["val/fvu", sparse.L0]}
 
 
 def uneven(task: Task, progress: Callable[[Progress], None]) -> RunResult:
@@ -41,7 +49,7 @@ def uneven(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         raise OSError(28, f"No space left on device: {task.attempt}")
     if drawn < 0.35:
         return quadratic.finish(task, None, status="diverged")
-    return quadratic.train(task, progress)
+    return (sparse if sparse.L0 in task.objective.asked else quadratic).train(task, progress)
 
 
 def naive_next(bench: Bench) -> tuple[str, str] | None:
@@ -56,7 +64,7 @@ def naive_next(bench: Bench) -> tuple[str, str] | None:
             params, result = record.params(variant), record.result
             if params is not None and record.attempts:
                 told = None if result is None else record.objective
-                seen = () if result is None else curve(result.evaluations, sweep.spec.objective.metric)
+                seen = () if result is None else judge(sweep.spec.objective).curve(result.evaluations)
                 history[record.slot.number] = Seen(params, told, "complete", seen)
         for record in (*search.trials, *(search.repeats if search.complete else ())):
             free = record.slot.phase == "repeat" or record.started
@@ -67,11 +75,14 @@ def naive_next(bench: Bench) -> tuple[str, str] | None:
     return (min(found)[1].variant, min(found)[1].id) if found else None
 
 
-@pytest.mark.parametrize("changes", SWEEPS)
+@pytest.mark.parametrize(
+    ("changes", "instead"),
+    [*((changes, {}) for changes in SWEEPS), (SWEEPS[3] | {"objective": {}}, {"objective": FRONT})],
+)
 def test_it_says_after_every_event_what_the_storage_does(
-    bench: Bench, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, changes: dict[str, Any], instead: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.write(changes)
+    bench.write(changes, **instead)
     agents: list[Dispatcher] = []
     begin = Dispatcher.work
     monkeypatch.setattr(Dispatcher, "work", lambda agent: (agents.append(agent), begin(agent)))
