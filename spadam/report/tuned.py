@@ -40,7 +40,8 @@ class Row(NamedTuple):
 
 class Tuned(NamedTuple):
     """The table: what stands above its columns, that of the names first, and a row for every study, or for every trial
-    on its front."""
+    on its front.
+    """
 
     head: tuple[str, ...]
     rows: tuple[Row, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from spadam.statistics.rank_correlation import rank_correlation
 from spadam.sweep.definition.space import Axis, Bound
 from spadam.sweep.definition.spec import Sweep

@@ -18,8 +18,8 @@ from spadam.data import DatasetSpec
 from spadam.faults import reach
 from spadam.files import FolderTaken, Hold, hold
 from spadam.spec import InputError, at_home
-from spadam.sweep.definition.extension import check_extends, facts
 from spadam.sweep.definition.columns import columns
+from spadam.sweep.definition.extension import check_extends, facts
 from spadam.sweep.definition.measurable import Available, check_data
 from spadam.sweep.definition.reading import load
 from spadam.sweep.definition.relative_axes import scale_key
