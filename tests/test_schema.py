@@ -115,6 +115,11 @@ WRONG: list[tuple[str, str, Any]] = [
     ("sweep", "objective.metric", "val/fuv"),
     ("sweep", "objective.metric", "test/fvu"),
     ("sweep", "objective.direction", "down"),
+    ("sweep", "objective", {"at": {"sparsity/l0_eval": [28]}}),
+    ("sweep", "objective", {"at": {"sparsity/l0_eval": ["28", 36]}}),
+    ("sweep", "objective", {"pareto": ["val/fvu", "test/fvu"]}),
+    ("sweep", "objective", {"pareto": {"val/fvu": "down", "sparsity/l0_eval": "minimize"}}),
+    ("sweep", "report", {"columns": ["val/fuv"]}),
 ]
 RIGHT: list[tuple[str, str, Any]] = [
     ("run", "probe", None),
@@ -125,6 +130,10 @@ RIGHT: list[tuple[str, str, Any]] = [
     ("sweep", "variants.a.data", {"batch_size": 8}),
     ("sweep", "variants.a.space", {"optimizer.lr": None}),
     ("sweep", "objective.metric", "val/mse"),
+    ("sweep", "objective", {"at": {"sparsity/l0_eval": [1, 2.5]}}),
+    ("sweep", "objective", {"pareto": ["val/fvu", "sparsity/l0_eval"]}),
+    ("sweep", "objective", {"pareto": {"val/fvu": "minimize", "probe/val_accuracy": "maximize"}}),
+    ("sweep", "report", {"columns": ["test/fvu", "time/step_ms"]}),
 ]
 
 

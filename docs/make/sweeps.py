@@ -49,8 +49,8 @@ Made from the models by `make docs`.
 
 A sweep trains the same model with several optimizers, tunes each of them with the same number of trials, trains the
 best of each again with fresh seeds, and compares those. Its file says what all trainings share (`base`), what is
-compared (`variants`), which keys are searched (`space`), how (`search`), how often the best is repeated (`repeat`), and
-what is judged (`objective`). A complete one:
+compared (`variants`), which keys are searched (`space`), how (`search`), how often the best is repeated (`repeat`),
+what is judged (`objective`), and what is shown (`report`). A complete one:
 
 ```yaml
 {EXAMPLE}```
@@ -112,6 +112,21 @@ depend on how many workers there are or on which of them was killed.
 the same evaluation. That saves time and has a price: an optimizer that starts slowly is cut where another is not, so
 the default, `none`, is the fair one for a comparison. Repeats are never pruned.
 
+## Objectives
+
+One metric may be had at the cost of another: with the rule `relu` and an L1 term the error is the smaller the denser
+the code, so a search for it ends where L1 is least. Two kinds of objective cannot be had that way:
+
+- `objective: {{ at: {{ sparsity/l0_eval: [28, 36] }} }}` asks for the best `metric` among the trials within the
+  bands. A trial outside is worse than any inside, and the worse the further it lies outside: each band adds what is
+  missing to its nearest bound, over the larger of its bounds. So the sampler is drawn into the bands, a pruner cuts
+  by the same ranking, and where no trial lies within them, the nearest is the best, and it is said. The advice to
+  widen a range leaves out axes that a metric of a band follows.
+- `objective: {{ pareto: [val/fvu, sparsity/l0_eval] }}` asks for the front: the trials that no other is as good as in
+  every metric and better in one. `tpe` and `gp` learn where it lies; pruners are refused. `repeat.points` says how
+  many trials of each front are repeated. A front has no best: `--best adam/search-7` prints the configuration of one
+  of its trials. With `at`, what lies outside the bands is on no front while anything lies within.
+
 ## Studies, repeats, and what may grow
 
 A search that was lucky once says little. `search.studies: 3` searches each variant three times, independently, with
@@ -120,8 +135,8 @@ has seen. Only these repeats are compared, and only they see the test samples: t
 it is.
 
 The file of a sweep that has begun may grow: a larger `search.trials` (not of a grid), `search.studies` or
-`repeat.seeds`, and further variants. The same command then does what is new. Anything else would mix results that
-cannot be compared, and is refused; give the sweep another `name`.
+`repeat.seeds` or `repeat.points`, and further variants; `report` may change as one likes. The same command then does
+what is new. Anything else would mix results that cannot be compared, and is refused; give the sweep another `name`.
 
 # Keys
 

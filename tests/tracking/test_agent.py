@@ -125,3 +125,16 @@ def test_an_agent_of_wandb_trains_its_runs_and_hears_of_them(desk: Desk, server:
         folder = here / "runs" / "lr-eps-wandb" / "lazy" / f"run{number}"
         assert [shown(row) for row in run.rows][: len(logged(folder))] == logged(folder)
     assert KEY not in done.stdout + done.stderr
+
+
+def test_bands_are_lost_and_a_front_is_refused(tmp_path: Path) -> None:
+    banded = SWEEP + "objective: {at: {sparsity/l0_eval: [2, 6]}}\n"
+    assert any(said.startswith("Bands: a run whose sparsity/l0_eval is not 2 to 6") for said in _lost(tmp_path, banded))
+    front = SWEEP.replace(", pruner: median", "") + "objective: {pareto: [val/fvu, sparsity/l0_eval]}\n"
+    with pytest.raises(InputError, match="W&B's sweeps search for the best of one metric") as caught:
+        wandb_sweeps(load(written(tmp_path, front)), Path("here"))
+    assert caught.value.argument == "objective.pareto"
+
+
+def _lost(folder: Path, text: str) -> list[str]:
+    return lost(load(written(folder, text)))

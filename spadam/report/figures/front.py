@@ -72,7 +72,7 @@ def _panel(outcome: Outcome, pair: _Pair, name: str, drawn: Mapping[str, Sequenc
     data.append(_marks(outcome, pair, members, (side, height), size=9, **style))
     for setting in outcome.settings:
         if setting.variant == name:
-            data += _bars(outcome, pair, setting, variant)
+            data += _bars(outcome, pair, setting, (side, height))
     said = f"{count(len(members), 'trial')} of {len(others) + len(members)}"
     label = f"{name}: {pair.upwards} against {pair.across}, the front has {said}"
     return Panel(
@@ -118,17 +118,18 @@ def _steps(outcome: Outcome, pair: _Pair, members: Iterable[Record], **style: An
     return line([x for x, _ in places], [y for _, y in places], shape=shape, **style)
 
 
-def _bars(outcome: Outcome, pair: _Pair, setting: Setting, variant: int) -> list[dict[str, Any]]:
-    """The mean of the repeats of a setting, with its interval in both directions."""
+def _bars(outcome: Outcome, pair: _Pair, setting: Setting, scales: tuple[Scale, Scale]) -> list[dict[str, Any]]:
+    """The mean of the repeats of a setting, with its interval in both directions, as far as the axes reach."""
     found = [_estimate(outcome, setting, metric) for metric in pair]
     if any(one is None for one in found):
         return []
     (x, across), (y, upwards) = ((one.mean, one.half or 0.0) for one in found if one is not None)
+    (side, height), variant = scales, outcome.number_of(setting.variant)
     style = {"color": colour(variant), "width": 2}
     text = f"{setting.name}, repeats\n{pair.across} {number(x)}\n{pair.upwards} {number(y)}"
     return [
-        line([x - across, x + across], [y, y], **style),
-        line([x, x], [y - upwards, y + upwards], **style),
+        line([side.clip(x - across), side.clip(x + across)], [y, y], **style),
+        line([x, x], [height.clip(y - upwards), height.clip(y + upwards)], **style),
         dots([x], [y], [text], size=5, color=colour(variant), symbol=symbol(variant)),
     ]
 

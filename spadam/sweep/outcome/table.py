@@ -48,11 +48,11 @@ def _rows(sweep: Sweep, search: Search) -> list[dict[str, Any]]:
     found += [{**_row(sweep, record, ours), "status": "superseded"} for record in superseded]
     index = max((r.slot.number + 1 for r in (*search.repeats, *search.superseded)), default=0)
     seeds = Counter(record.slot.seed for record in search.repeats)
-    for number in range(expected_repeats(sweep, search) - len(search.repeats)):
+    for place in range(index, index + expected_repeats(sweep, search) - len(search.repeats)):
         # Its parameters are not known before the search has ended; all seeds come equally often.
         seed = min(repeat_seeds(sweep, search.study), key=lambda seed: seeds[seed])
         seeds[seed] += 1
-        found.append(_fields(search.variant, index + number, "repeat", search.study, seed, "waiting"))
+        found.append(_fields(search.variant, place, "repeat", search.study, seed, "waiting"))
     front = {record.slot.number for record in search.front}
     for row in found:
         if ours.bands:

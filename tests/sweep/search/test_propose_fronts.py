@@ -70,7 +70,7 @@ def test_of_a_front_workers_and_the_order_of_finishing_change_nothing(bench: Ben
 
 @pytest.mark.parametrize(("sampler", "trials"), [("tpe", 40), ("gp", 20)])
 def test_what_learns_comes_closer_to_a_front_than_chance(bench: Bench, sampler: str, trials: int) -> None:
-    """On the front eps is 1e-6 and lr between 1e-4 and 1e-2; how far points miss it, over the second half of the trials."""
+    """On the front eps is 1e-6 and lr between 1e-4 and 1e-2; by how much the second half of the trials misses that."""
 
     def missed(params: dict[str, Any]) -> float:
         lr, eps = math.log10(params["optimizer.lr"]), math.log10(params["optimizer.eps"])

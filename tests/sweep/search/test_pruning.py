@@ -1,5 +1,6 @@
 """When a search trial may be cut short: the rule against Optuna's own, and what it may depend on."""
 
+import pickle
 import random
 import warnings
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from spadam.sweep.definition.spec import ObjectiveSpec, SearchSpec
-from spadam.sweep.search.objective import UNMEASURED, objective_of
+from spadam.sweep.search.objective import UNMEASURED, judge, objective_of
 from spadam.sweep.search.propose import Seen, is_ready, propose
 from spadam.sweep.search.pruning import prune, thresholds
 from spadam.sweep.search.slots import Slot, search_slots
@@ -157,3 +158,25 @@ def train(params: dict[str, Any], pruning: Pruning | None) -> Seen:
         if pruning is not None and pruning.cuts(tuple(levels[: n + 1])):
             return Seen(params, levels[n], "pruned", tuple(levels[: n + 1]))
     return Seen(params, levels[-1], "complete", tuple(levels))
+
+
+def test_within_bands_a_trial_is_cut_by_how_far_it_lies_outside() -> None:
+    """At the first evaluation all are far out, at the last the complete ones are in: neither hides the other."""
+    objective = ObjectiveSpec(at={"sparsity/l0_eval": (28, 36)})
+
+    def told(*rows: tuple[float, float]) -> Curve:
+        return judge(objective).curve([{"val/fvu": fvu, "sparsity/l0_eval": l0} for fvu, l0 in rows])
+
+    history = {n: Seen({}, 0.3, "complete", told((1, 500), (0.5, 72), (0.3, 29 + n))) for n in range(7)}
+    found = prune(MEDIAN, objective, SLOT, history)
+    assert found is not None
+    found = pickle.loads(pickle.dumps(found))
+
+    def cuts(*rows: tuple[float, float]) -> bool:
+        return found.cuts(found.curve([{"val/fvu": fvu, "sparsity/l0_eval": l0} for fvu, l0 in rows]))
+
+    assert not cuts((1, 500), (9.0, 70))  # nearer than the median, whatever its error
+    assert cuts((1, 500), (0.1, 74))
+    assert not cuts((1, 500), (0.1, 70), (0.29, 33))
+    assert cuts((1, 500), (0.1, 70), (0.31, 33))
+    assert cuts((1, 500), (0.1, 70), (0.1, 37))

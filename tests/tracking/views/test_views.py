@@ -20,6 +20,8 @@ from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.outcome.finding import in_folder
 from spadam.sweep.running.agent import run_sweep
 from spadam.sweep.running.means import Means
+from spadam.sweep.running.task import identity_of
+from spadam.training.view import outcome_of
 from support.paths import ROOT
 from support.wandb_desk import KEY, Desk
 from support.wandb_server import WandbServer
@@ -135,6 +137,44 @@ def test_the_report_tells_the_table_and_the_file(trained: Path) -> None:
     drawn = [panel["viewType"] for panel in panels(blocks)]
     kinds = {"Bar Chart", "Scatter Plot", "Parallel Coordinates Plot", "Run History Line Plot"}
     assert set(drawn) == kinds
+
+
+BAND = "objective: {at: {sparsity/l0_eval: [2, 6]}}\n"
+FRONT = "objective: {pareto: [val/fvu, sparsity/l0_eval]}\n"
+
+
+def view_of(folder: Path, objective: str) -> dict[str, Any]:
+    (folder / "sweep.yaml").write_text(SWEEP + objective)
+    return dict(json.loads(workspace_of(load(folder / "sweep.yaml")).spec))
+
+
+def test_runs_outside_a_band_come_after_all_that_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = view_of(tmp_path, BAND)
+    (runs,) = view["section"]["runSets"]
+    keys = [(key["key"]["section"], key["key"]["name"], key["ascending"]) for key in runs["sort"]["keys"]]
+    assert keys == [("summary", "objective/outside", True), ("summary", "val/fvu", True)]
+    asked = {key for panel in panels(view) for key in keys_of(panel)}
+    assert "summary:sparsity/l0_eval" in asked
+    run_sweep(tmp_path / "sweep.yaml", tmp_path / "runs", means=Means(0))
+    outcome = in_folder(tmp_path / "runs" / "lr-eps")
+    blocks = json.loads(report_of(outcome).spec)["blocks"]
+    searched = [json.dumps(b) for b in blocks if b["type"] == "panel-grid" and "lr-eps: search" in json.dumps(b)]
+    assert searched
+    assert all("objective/outside" in text for text in searched)
+    (row,) = [row for row in outcome.rows if (row["variant"], row["phase"]) == ("adam", "search")]
+    record = outcome.searches[0].trials[0]
+    assert record.result is not None
+    config = outcome.sweep.variants["adam"].config(row["params"], row["seed"])
+    who = identity_of("lr-eps", record.slot, config, outcome.sweep.spec.objective)
+    assert outcome_of(record.result, who)["objective/outside"] == row["outside"]
+    assert "objective/outside" not in outcome_of(record.result)
+
+
+def test_the_metrics_of_a_front_are_drawn_against_each_other(tmp_path: Path) -> None:
+    view = view_of(tmp_path, FRONT)
+    scatters = [panel["config"] for panel in panels(view) if panel["viewType"] == "Scatter Plot"]
+    assert any((one["xAxis"], one["yAxis"]) == ("summary:sparsity/l0_eval", "summary:val/fvu") for one in scatters)
+    assert "objective/outside" not in json.dumps(view)
 
 
 @pytest.mark.parametrize("what", ["workspace", "report"])
