@@ -93,10 +93,9 @@ class SparseAutoencoder(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, mean_D: Tensor | None = None) -> None:
-        """Draw the rows, and begin with the mean ``mean_D`` of the training samples (None: 0).
+        """Draw the rows from N(0, 1/features), or N(0, init_scale²); begin with the mean of the training samples.
 
-        Rows come from N(0, 1/features), or N(0, init_scale²). The encoder bias becomes 0, the decoder's the mean where
-        `init_bias` says so, and so does the pre-bias.
+        The encoder bias becomes 0, the decoder's ``mean_D`` (None: 0) where `init_bias` says so, the pre-bias as well.
         """
         self.encoder_weight.normal_(generator=generator)
         if self.spec.init_scale is None:
