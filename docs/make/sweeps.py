@@ -38,8 +38,10 @@ def _centres() -> str:
     for member in OPTIMIZERS:
         if member is not CustomSpec:  # of which nothing is known
             named.setdefault(member.lr_center, []).append(f"`{member.model_fields['name'].default}`")
-    groups = (f"{centre:g} by {', '.join(names)}" for centre, names in sorted(named.items()))
-    return textwrap.fill(f"Declared are {'; '.join(groups)}.", 120)
+    groups = (
+        f"{centre:g}~by~{', '.join(names)}" for centre, names in sorted(named.items())
+    )  # not torn by a line's end
+    return textwrap.fill(f"Declared are {'; '.join(groups)}.", 120).replace("~", " ")
 
 
 _HEAD = f"""\
@@ -79,20 +81,25 @@ The keys of `space` are dotted: `optimizer.lr` is `lr` under `optimizer`. Its va
   variant's optimizer declares. So every optimizer is searched equally wide around the place where its lr works: in one
   and the same range, the best lr of one lies beyond the end of another.
 - `{{ around: 3.0e-3, decades: 4 }}`: two powers of ten to each side of this number.
-- `{{ choices: [after, hat] }}`: one of these values.
+- `{{ around: {{ rule: sqrt_n, at: 2.0e-4, n: 16384 }}, decades: 2 }}`, for `optimizer.lr`: around at √(n / latents),
+  the lr that this gives the variant's number of latents. A configuration takes the same rule for the lr itself.
+- `{{ choices: [after, hat] }}`, or in short `[after, hat]`: one of these values.
+
+Any key that holds one value can be searched; `optimizer.beta1` and `optimizer.beta2` are the two of `betas`.
 
 {_centres()}
 
 The same trial of two variants has the same place in both ranges. The sampler `grid` needs `points: 5`, or another
 number, in every range.
 
-Two axes are made from keys rather than being keys:
+Three axes are made from keys rather than being keys:
 
 - `optimizer.eps_rel` sets `optimizer.eps` to its value times the root mean square of the gradient in the first 20
   batches, which is measured once, at the weights that training begins with, and stored. Whether an eps is large depends
   on how large gradients are, and so on data, model and `model.reduction`; an eps_rel means the same everywhere.
 - `optimizer.lr_over_eps` sets `optimizer.lr` to its value times eps. Where eps is larger than the root of the second
   moment, nothing but lr / eps matters: good values of lr and eps lie along a ridge, and this axis goes across it.
+- `optimizer.lr.at` is the `at` of an lr by the number of latents, for a sweep that searches `model.latents` too.
 
 ## Samplers and pruners
 

@@ -97,10 +97,10 @@ class SweepSpec(Spec):
     variants: dict[str, VariantSpec]
     """What is compared."""
     space: dict[str, WrittenRange] = Field(default_factory=dict)
-    """What is searched, for every variant: keys of the configuration, dotted, and two that are none.
+    """What is searched, for every variant: keys of the configuration, dotted, and three that are none.
     `optimizer.eps_rel` is eps in units of the gradient (its root mean square before the first step), so that it means
     the same for every loss and model; `optimizer.lr_over_eps` is lr / eps, which is all that counts where eps is
-    large. A list is short for its `choices`."""
+    large; `optimizer.lr.at` is that of an lr by the number of latents. A list is short for its `choices`."""
     search: SearchSpec = SearchSpec()
     """How parameters are chosen, and how many."""
     repeat: RepeatSpec = RepeatSpec()
