@@ -41,4 +41,4 @@ def test_a_section_that_is_not_there_is_told(validity: ModuleType, capsys: pytes
     with pytest.raises(SystemExit) as ended:
         validity.main(["--only", "scale,curves"])
     assert ended.value.code == 2
-    assert "--only curves: choose from scale, outliers, splits" in capsys.readouterr().err
+    assert "--only curves: choose from centring, scale, outliers, splits" in capsys.readouterr().err

@@ -178,7 +178,7 @@ def test_a_training_finds_it_out_within_64_steps_and_tells(selector: Selector, c
 
 def test_the_model_is_right_in_evaluation_after_a_write_past_torch() -> None:
     x = samples(200)
-    spec = AutoencoderSpec(latents=L, rule=TopKSpec(k=K), selection="certified")
+    spec = AutoencoderSpec(latents=L, rule=TopKSpec(k=K), selection="certified", pre_bias="none")
     model = spec.build(D, torch.Generator().manual_seed(0), x.mean(0))
     model(x)
     model.eval()
@@ -270,7 +270,7 @@ def test_a_model_is_copied_and_saved_without_its_shadow(selector: Selector) -> N
 
 def train(selection: Any, steps: int, images: Tensor, latents: int, k: int) -> tuple[SparseAutoencoder, list[Tensor]]:
     """A short training; every code that it trained with."""
-    spec = AutoencoderSpec(latents=latents, rule=TopKSpec(k=k), selection=selection)
+    spec = AutoencoderSpec(latents=latents, rule=TopKSpec(k=k), selection=selection, pre_bias="none")
     model = spec.build(images.shape[1], torch.Generator().manual_seed(0), images.mean(0))
     optimizer = LazyAdam(model.parameters(), lr=3e-3)
     codes = []

@@ -40,8 +40,9 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shrink(path: Path, images: Path) -> dict[str, Any]:
     """The sweep in ``path``, of which only the sizes are changed."""
     given = load(path).data
-    data = {} if given["base"]["data"]["name"] == "digits" else {"root": str(images), "batch_size": 32}
-    small = {"data": data, "model": {"latents": 32, "rule": {"k": 4}}, "trainer": {"epochs": None, "steps": 3}}
+    all_of_it = {"root": str(images), "batch_size": 32, "train_size": None, "validation_size": None}
+    data = {} if given["base"]["data"]["name"] == "digits" else all_of_it
+    small = {"data": data, "model": {"latents": 256, "rule": {"k": 4}}, "trainer": {"epochs": None, "steps": 3}}
     search = {} if given["search"]["sampler"] == "grid" else {"trials": 2, "studies": 1}
     return merge(given, {"base": small, "search": search, "repeat": {"seeds": 1}})
 
@@ -64,7 +65,9 @@ def test_it_runs_from_its_file_to_its_page(path: Path, images: Path, bench: Benc
     report.write(bench.outcome())
     sweep, searches = bench.read()
     found = rows(sweep, searches)
-    assert len(found) == len(sweep.variants) * (sweep.trials + 1)
+    trials, repeats = ([row for row in found if row["phase"] == phase] for phase in ("search", "repeat"))
+    assert len(trials) == len(sweep.variants) * sweep.trials
+    assert {row["variant"] for row in repeats} == {row["variant"] for row in trials if row["status"] == "complete"}
     assert {row["status"] for row in found} <= {"complete", "diverged"}
     page = (bench.out / sweep.name / "report.html").read_text()
     assert all(name in page for name in sweep.variants)
