@@ -52,7 +52,7 @@ def as_an_earlier_release_left_it(bench: Bench) -> None:
                 for variant in stored["facts"]["variants"].values():
                     variant["config"]["model"].pop("pre_bias")
                     for key in ("scale", "groups", "groups_key", "exclude"):
-                        del variant["config"]["data"][key]
+                        variant["config"]["data"].pop(key, None)
                 there.execute(
                     "UPDATE study_user_attributes SET value_json = ? WHERE study_user_attribute_id = ?",
                     (json.dumps(stored), row),
