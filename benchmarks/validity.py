@@ -14,10 +14,10 @@ import argparse
 import os
 from pathlib import Path
 
-from measured import outliers, scale, splits
+from measured import centring, outliers, scale, splits
 from measured.section import Section, Setting, as_markdown
 
-SECTIONS: tuple[Section, ...] = (scale.SECTION, outliers.SECTION, splits.SECTION)
+SECTIONS: tuple[Section, ...] = (centring.SECTION, scale.SECTION, outliers.SECTION, splits.SECTION)
 """In the order in which they are told."""
 
 

@@ -14,6 +14,7 @@ from spadam.models.custom import CustomTaskSpec
 from spadam.models.spec import AutoencoderSpec, ProbeSpec
 from spadam.models.task_spec import TaskSpec
 from spadam.optim import OptimizerSpec
+from spadam.optim.scaled_lr import scaled
 from spadam.spec import Document, InputError, Spec, Written, earlier, validate
 from spadam.tracking import TrackingSpec
 
@@ -28,6 +29,18 @@ ModelSpec = Annotated[
     Discriminator(_name_of_model),
 ]
 """What may stand under `model`."""
+
+
+def latents_of(model: Any) -> int | None:
+    """The number of latents of what stands under `model`; None where it has none.
+
+    What is no number counts as the default: it is told of where the model is checked.
+    """
+    if _name_of_model({} if model is None else model) != "autoencoder":
+        return None
+    default: int = AutoencoderSpec.model_fields["latents"].default
+    found = model.get("latents", default) if isinstance(model, Mapping) else getattr(model, "latents", default)
+    return found if isinstance(found, int) and found > 0 else default
 
 
 class TrainerSpec(Spec):
@@ -100,11 +113,26 @@ class RunConfig(Spec):
 
     @model_validator(mode="after")
     def _check(self) -> RunConfig:
-        schedule, trainer = self.optimizer.schedule.name, self.trainer
-        if schedule != "constant" and trainer.epochs is None and trainer.steps is None:
-            rule = f"a {schedule} schedule must know how long the training is"
-            raise InputError("optimizer.schedule.name", schedule, rule, "set trainer.epochs or trainer.steps")
+        schedule, trainer = self.optimizer.schedule, self.trainer
+        if schedule.needs_length and trainer.epochs is None and trainer.steps is None:
+            key, given = (
+                ("name", schedule.name) if schedule.name != "constant" else ("decay_steps", schedule.decay_steps)
+            )
+            kind = "a decay" if key == "decay_steps" else f"a {schedule.name} schedule"
+            rule = f"{kind} must know how long the training is"
+            raise InputError(f"optimizer.schedule.{key}", given, rule, "set trainer.epochs or trainer.steps")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scale_lr(cls, data: Any) -> Any:
+        """Make a number of an lr that goes by the number of latents."""
+        optimizer = data.get("optimizer") if isinstance(data, Mapping) else None
+        by_latents = scaled(optimizer.get("lr")) if isinstance(optimizer, Mapping) else None
+        latents = None if by_latents is None else latents_of(data.get("model"))
+        if not isinstance(optimizer, Mapping) or by_latents is None or latents is None:
+            return data
+        return {**data, "optimizer": {**optimizer, "lr": by_latents.of(latents)}}
 
     def identity(self) -> str:
         """A hash of what determines the numbers: all but where data lies, where it computes, and who watches."""

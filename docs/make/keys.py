@@ -42,6 +42,9 @@ def sections() -> Iterator[str]:
     found += [_Section("base", ("RunConfig",)), *_inner(models, "RunConfig", "")]
     # What is found in several places is shown once, under its shortest path.
     shown = {section.models: section for section in sorted(found, key=lambda section: -section.path.count("."))}
+    for names in [names for names in shown if len(names) > 1]:  # members of a larger union are shown there
+        for wider in [other for other in shown if set(names) < set(other)]:
+            shown[names] = shown[wider]
     links = {names: f"[`{section.path}`](#{anchor(section.path)})" for names, section in shown.items()}
     for section in dict.fromkeys(found):
         if shown[section.models] == section:
@@ -142,8 +145,10 @@ def _table(model: Json, properties: Json, models: Models, links: Links) -> str:
 def _kind(value: Json, links: Links) -> str:
     """What a key may hold, in words."""
     if names := _referred(value):
-        null = [" or `null`"] if {"type": "null"} in value.get("anyOf", ()) else []
-        return "".join([links.get(names, "a part of a configuration"), *null])
+        others = [_kind(member, links) for member in value.get("anyOf", ()) if not _referred(member)]
+        null = [word for word in others if word == "`null`"]
+        words = [word for word in others if word not in null]
+        return _either([*words, links.get(names, "a part of a configuration"), *null])
     if "anyOf" in value:
         return _either([_kind(member, links) for member in value["anyOf"]])
     if "enum" in value and len(value["enum"]) <= _MOST_NAMES:

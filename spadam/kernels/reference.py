@@ -7,6 +7,8 @@ the same arguments and thread count give the same bits.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -35,6 +37,25 @@ class Groups(NamedTuple):
     """Which pair stands in each place."""
     samples_P: Tensor
     """Of which sample it is."""
+
+
+class Average(NamedTuple):
+    r"""What makes of an update one within schedule-free averaging.
+
+    The parameter holds y = z + lead · lag. The rows updated become their z, step, and are y again:
+
+    .. math::
+        lag ← lag - weight (z' - z) \qquad y' = z' + lead' lag'
+    """
+
+    lag_LD: Tensor
+    """How far the average is from z, times the sum of its weights."""
+    lead_L1: Tensor
+    """By how much of it each row's y is ahead of z; afterwards ``lead`` in the rows updated."""
+    weight: float
+    """The sum of the weights before this step."""
+    lead: float
+    """By how much y is ahead from this step on."""
 
 
 Terms: TypeAlias = tuple[Tensor, Tensor]
@@ -120,6 +141,7 @@ def row_update(
     gain2: float | None = None,
     scale: Tensor | None = None,
     rest: bool = False,
+    average: Average | None = None,
 ) -> None:
     r"""One step of Adam on the listed rows, in place; every row optimizer that divides by a root goes through here.
 
@@ -131,12 +153,13 @@ def row_update(
     mean over the row. ``step_size`` a and ``eps`` ε are one number or one for each row updated (R, or L with ``rest``),
     (R, 1); they hold the bias corrections. ``decay1`` and ``decay2`` d, (R, 1), make up for steps that a row has sat
     out; ``scale``, (R, 1), is what the gradient is multiplied by first. ``gain2`` k is 1-β2 unless given (Adagrad:
-    β2 = k = 1).
+    β2 = k = 1). With an ``average``, which does not go with ``rest``, it is z that steps.
 
     Only single multiplications, additions, roots and divisions are used: each is rounded correctly on its own, so a row
     gets the same bits however many rows are listed with it. Compiled loops give these bits too, but for the mean over a
     row, which they sum in float64.
     """
+    assert average is None or not rest
     gain = 1 - beta2 if gain2 is None else gain2
     size = max(1, _BLOCK // max(1, param_LD.shape[1]))
     source, places_L = grad_RD, None
@@ -145,31 +168,75 @@ def row_update(
         places_L = rows_R.new_full((len(param_LD),), len(grad_RD))
         places_L[rows_R] = torch.arange(len(grad_RD), device=rows_R.device)
         rows_R = None
-    for start in range(0, len(grad_RD) if places_L is None else len(places_L), size):
+    with _averaged(param_LD, rows_R, grad_RD.shape[0], average):
+        for start in range(0, len(grad_RD) if places_L is None else len(places_L), size):
+            block = slice(start, start + size)
+            rows = block if rows_R is None else rows_R[block]
+            g = source[block] if places_L is None else source.index_select(0, places_L[block])
+            if scale is not None:
+                g = g * scale[block]
+            v = _take(v_LD, rows)
+            square = g * g
+            if v.shape[1] < g.shape[1]:
+                square = _row_mean(square)
+            if decay2 is not None:
+                v.mul_(decay2[block])
+            v.mul_(beta2).add_(square.mul_(gain))
+            _put(v_LD, rows, v)
+            if m_LD is None:
+                m = g
+            else:
+                m = _take(m_LD, rows)
+                if decay1 is not None:
+                    m.mul_(decay1[block])
+                m.mul_(beta1).add_(g * (1 - beta1))
+                _put(m_LD, rows, m)
+            denominator = root(v).add_(eps[block] if isinstance(eps, Tensor) else eps)
+            step = (m / denominator).mul_(step_size[block] if isinstance(step_size, Tensor) else step_size)
+            _put(param_LD, rows, _take(param_LD, rows).sub_(step))
+
+
+def sign_update(
+    param_LD: Tensor, rows_R: Tensor | None, grad_RD: Tensor, step_size: float, average: Average | None = None
+) -> None:
+    """``w - step_size * sign(g)`` in the listed rows, in place; None lists every row.
+
+    The sign of 0 is 0. NaN and infinities have none: they make their elements NaN.
+    """
+    with _averaged(param_LD, rows_R, grad_RD.shape[0], average):
+        for rows, block in _blocks(rows_R, grad_RD.shape[0], param_LD.shape[1]):
+            g = grad_RD[block]
+            step = g.sign().mul_(-step_size).add_(g * 0)
+            _put(param_LD, rows, _take(param_LD, rows).add_(step))
+
+
+@contextlib.contextmanager
+def _averaged(param_LD: Tensor, rows_R: Tensor | None, listed: int, average: Average | None) -> Iterator[None]:
+    """Within it the listed rows are their z, as :class:`Average` says; afterwards they are y again."""
+    if average is None:
+        yield
+        return
+    lag_LD, lead_L1, weight, lead = average
+    blocks, before = list(_blocks(rows_R, listed, param_LD.shape[1])), []
+    for rows, _ in blocks:
+        z = _take(param_LD, rows).sub_(_take(lag_LD, rows) * _take(lead_L1, rows))
+        _put(param_LD, rows, z)
+        before.append(z.clone())
+    yield
+    for (rows, _), z_before in zip(blocks, before, strict=True):
+        z, lag = _take(param_LD, rows), _take(lag_LD, rows)
+        lag.sub_((z - z_before).mul_(weight))
+        _put(lag_LD, rows, lag)
+        _put(param_LD, rows, z.add_(lag * lead))
+        lead_L1[rows] = lead
+
+
+def _blocks(rows_R: Tensor | None, listed: int, features: int) -> Iterator[tuple[slice | Tensor, slice]]:
+    """The listed rows, a few at a time: which of the parameter's, and which of the list."""
+    size = max(1, _BLOCK // max(1, features))
+    for start in range(0, listed, size):
         block = slice(start, start + size)
-        rows = block if rows_R is None else rows_R[block]
-        g = source[block] if places_L is None else source.index_select(0, places_L[block])
-        if scale is not None:
-            g = g * scale[block]
-        v = _take(v_LD, rows)
-        square = g * g
-        if v.shape[1] < g.shape[1]:
-            square = _row_mean(square)
-        if decay2 is not None:
-            v.mul_(decay2[block])
-        v.mul_(beta2).add_(square.mul_(gain))
-        _put(v_LD, rows, v)
-        if m_LD is None:
-            m = g
-        else:
-            m = _take(m_LD, rows)
-            if decay1 is not None:
-                m.mul_(decay1[block])
-            m.mul_(beta1).add_(g * (1 - beta1))
-            _put(m_LD, rows, m)
-        denominator = root(v).add_(eps[block] if isinstance(eps, Tensor) else eps)
-        step = (m / denominator).mul_(step_size[block] if isinstance(step_size, Tensor) else step_size)
-        _put(param_LD, rows, _take(param_LD, rows).sub_(step))
+        yield block if rows_R is None else rows_R[block], block
 
 
 def root(x: Tensor) -> Tensor:
@@ -200,6 +267,7 @@ def _row_mean(x_RD: Tensor) -> Tensor:
 
 
 __all__ = [
+    "Average",
     "Groups",
     "Terms",
     "decode",
@@ -215,4 +283,5 @@ __all__ = [
     "row_update",
     "sampled_products",
     "samples_of_pairs",
+    "sign_update",
 ]

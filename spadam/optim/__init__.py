@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import Field
 
+from spadam.optim.scaled_lr import ScaledLr
 from spadam.optim.schedule import ScheduleSpec
 from spadam.optim.spec import BaseOptimizerSpec
 from spadam.optim.specs.active_adam import ActiveAdamSpec
 from spadam.optim.specs.adagrad import AdagradSpec
 from spadam.optim.specs.custom import CustomSpec
+from spadam.optim.specs.ema import EmaSpec
 from spadam.optim.specs.lazy_adam import LazyAdamSpec
 from spadam.optim.specs.masked_adam import MaskedAdamSpec
 from spadam.optim.specs.native import AdamSpec, AdamWSpec, SGDSpec
@@ -24,7 +26,9 @@ from spadam.optim.specs.rmsprop import RMSpropSpec
 from spadam.optim.specs.row_clock_adam import RowClockAdamSpec
 from spadam.optim.specs.rowwise_adagrad import RowwiseAdagradSpec
 from spadam.optim.specs.rowwise_adam import RowwiseAdamSpec
+from spadam.optim.specs.schedule_free import ScheduleFreeSpec
 from spadam.optim.specs.selective_adam import SelectiveAdamSpec
+from spadam.optim.specs.sign_sgd import SignSGDSpec
 from spadam.optim.specs.signum import SignumSpec
 from spadam.optim.specs.tf_sparse_adam import TFSparseAdamSpec
 
@@ -41,11 +45,13 @@ if TYPE_CHECKING:
     from spadam.optim.rows.touched import RowSamples
     from spadam.optim.rowwise_adagrad import RowwiseAdagrad
     from spadam.optim.rowwise_adam import RowwiseAdam
+    from spadam.optim.schedule_free import ScheduleFree
     from spadam.optim.selective_adam import SelectiveAdam
+    from spadam.optim.sign_sgd import SignSGD
     from spadam.optim.signum import Signum
     from spadam.optim.tf_sparse_adam import TFSparseAdam
 
-OptimizerSpec = Annotated[
+_Plain = (
     AdamSpec
     | TFSparseAdamSpec
     | MaskedAdamSpec
@@ -56,13 +62,17 @@ OptimizerSpec = Annotated[
     | ActiveAdamSpec
     | AdagradSpec
     | RowwiseAdagradSpec
+    | SignSGDSpec
     | SignumSpec
     | SGDSpec
     | RMSpropSpec
     | AdamWSpec
-    | CustomSpec,
-    Field(discriminator="name"),
-]
+    | CustomSpec
+)
+"""What is wrapped around no other."""
+
+OptimizerSpec = Annotated[_Plain | ScheduleFreeSpec, Field(discriminator="name")]
+ScheduleFreeSpec.model_rebuild(_types_namespace={"Inner": Annotated[_Plain, Field(discriminator="name")]})
 
 OPTIMIZERS: tuple[type[BaseOptimizerSpec], ...] = get_args(get_args(OptimizerSpec)[0])
 """Every member of the registry."""
@@ -78,7 +88,9 @@ _NEEDS_TORCH = {
     "RowSamples": "rows.touched",
     "RowwiseAdagrad": "rowwise_adagrad",
     "RowwiseAdam": "rowwise_adam",
+    "ScheduleFree": "schedule_free",
     "SelectiveAdam": "selective_adam",
+    "SignSGD": "sign_sgd",
     "Signum": "signum",
     "TFSparseAdam": "tf_sparse_adam",
     "View": "inspection",
@@ -109,6 +121,7 @@ __all__ = [
     "AdamWSpec",
     "BaseOptimizerSpec",
     "CustomSpec",
+    "EmaSpec",
     "LazyAdam",
     "LazyAdamSpec",
     "MaskedAdam",
@@ -125,9 +138,14 @@ __all__ = [
     "RowwiseAdam",
     "RowwiseAdamSpec",
     "SGDSpec",
+    "ScaledLr",
+    "ScheduleFree",
+    "ScheduleFreeSpec",
     "ScheduleSpec",
     "SelectiveAdam",
     "SelectiveAdamSpec",
+    "SignSGD",
+    "SignSGDSpec",
     "Signum",
     "SignumSpec",
     "TFSparseAdam",

@@ -77,6 +77,7 @@ class Adagrad(RowOptimizer):
             gain2=1.0,
             step_size=float(group["lr"]) / (1 + (state["step"] - 1) * group["lr_decay"]),
             eps=group["eps"],
+            average=due.average,
         )
 
     @override

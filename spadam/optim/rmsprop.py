@@ -78,6 +78,7 @@ class RMSprop(RowOptimizer):
             decay2=decay,
             step_size=float(group["lr"]),
             eps=group["eps"],
+            average=due.average,
         )
 
     @override

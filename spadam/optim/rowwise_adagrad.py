@@ -65,6 +65,7 @@ class RowwiseAdagrad(RowOptimizer):
             gain2=1.0,
             step_size=float(group["lr"]),
             eps=group["eps"],
+            average=due.average,
         )
 
     @override

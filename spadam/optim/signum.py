@@ -26,14 +26,14 @@ class Signum(RowOptimizer):
     step for as long as its momentum is not exactly zero. In float32 a decaying number rounds to a fixed denormal and
     never reaches zero, unless denormals are flushed (``torch.set_flush_denormal(True)``). It is *not* aware of scale:
     where gradients vanish it still moves by lr. A momentum that is NaN or infinite stays so, and makes its weight NaN.
+    It is *not* what the trainer sparsify calls signum: that is :class:`SignSGD`, as is this one with momentum 0.
 
     .. math::
         m = β m + (1-β) g \qquad w = w - α \operatorname{sign}(m) \qquad \text{in every row}
 
     ``lr`` α, ``momentum`` β, m the state "exp_avg". There is no epsilon: nothing is divided.
 
-    Reference: Bernstein et al., "signSGD", ICML 2018, algorithm 2. A trainer of sparse autoencoders (EleutherAI's
-    sparsify) has it as its default, there with schedule-free averaging.
+    Reference: Bernstein et al., "signSGD", ICML 2018, algorithm 2.
 
     >>> import torch
     >>> table = torch.nn.Embedding(10, 4, sparse=True)

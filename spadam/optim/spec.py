@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from spadam.optim.schedule import ScheduleSpec
+from spadam.optim.specs.ema import EmaSpec
 from spadam.spec import InputError, Spec, as_tuple
 
 if TYPE_CHECKING:
@@ -39,12 +40,21 @@ class BaseOptimizerSpec(Spec, ABC):
     tied latents, top-k 25, batch 128, loss averaged over features, defaults otherwise.
     """
     moves_untouched: ClassVar[bool]
-    """Rows that a step does not touch may move."""
+    """Rows that a step does not touch may move; :attr:`holds` says whether they do with the options given."""
     epsilon_enters: ClassVar[str]
     """Where epsilon enters, in short; "none" for an optimizer without one, which then refuses `eps`."""
+    averages: ClassVar[bool] = False
+    """What is evaluated is an average that it makes itself."""
 
     schedule: ScheduleSpec = ScheduleSpec()
     """How the lr changes over the run."""
+    ema: EmaSpec | None = Field(None, exclude_if=lambda ema: ema is None)
+    """Evaluate and save an exponential moving average of the weights."""
+
+    @property
+    def holds(self) -> bool:
+        """Rows that a step does not touch stay where they are, with these options."""
+        return not self.moves_untouched
 
     @property
     def own_code(self) -> str | None:
@@ -55,10 +65,9 @@ class BaseOptimizerSpec(Spec, ABC):
     def build(self, params: ParamsT) -> Optimizer:
         """The optimizer for ``params``."""
 
-    @classmethod
-    def divides(cls) -> bool | None:
+    def divides(self) -> bool | None:
         """Whether updates are divided by something in which an epsilon stands; None where that is not known."""
-        return cls.epsilon_enters != "none"
+        return self.epsilon_enters != "none"
 
     def when_all_touched(self) -> Mapping[str, Any]:
         """What its algorithm is where every step touches every row: plain values, without lr and eps.
@@ -80,6 +89,14 @@ class BaseOptimizerSpec(Spec, ABC):
             name = cls.model_fields["name"].default
             raise InputError("optimizer.eps", data["eps"], f"{name} has no epsilon", cls.eps_remedy())
         return data
+
+    @model_validator(mode="after")
+    def _refuse_two_averages(self) -> Self:
+        if self.ema is not None and self.averages:
+            name = type(self).model_fields["name"].default
+            rule = f"{name} evaluates an average of its own"
+            raise InputError("optimizer.ema", self.ema.model_dump(), rule, "remove optimizer.ema")
+        return self
 
     @classmethod
     def eps_remedy(cls) -> str:

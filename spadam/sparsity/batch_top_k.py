@@ -1,6 +1,7 @@
 """The batch keeps its k x B largest, however they fall on the samples."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -8,7 +9,6 @@ from typing_extensions import override
 
 from spadam.sparsity.rule import Selection, from_mask, top_per_sample
 from spadam.sparsity.scheduled_k import ScheduledK
-from spadam.sparsity.specs.batch_top_k import Threshold
 
 EMA_WEIGHT = 0.01  # SAELens, `topk_threshold_lr`
 
@@ -42,7 +42,11 @@ class BatchTopK(ScheduledK):
     """() int64, those that kept something. Not with ``ema``."""
 
     def __init__(
-        self, k: int, threshold: Threshold = "calibrated", k_from: int | None = None, k_steps: int | None = None
+        self,
+        k: int,
+        threshold: Literal["calibrated", "ema", "mean"] = "calibrated",
+        k_from: int | None = None,
+        k_steps: int | None = None,
     ) -> None:
         super().__init__(k, k_from, k_steps)
         self.source = threshold

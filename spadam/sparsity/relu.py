@@ -1,5 +1,6 @@
 """No mask: what is positive is on."""
 
+import torch
 from torch import Tensor
 
 from spadam.sparsity.rule import Rule, Selection, from_mask, top_per_sample
@@ -10,9 +11,14 @@ class Relu(Rule):
 
     k = None
 
-    def __init__(self, l1: float = 0.0) -> None:
+    batches: Tensor
+    """Training batches so far, (), int64; there only while a warm-up needs to know."""
+
+    def __init__(self, l1: float = 0.0, l1_warmup_steps: int = 0) -> None:
         super().__init__()
-        self.l1 = l1
+        self.l1, self.l1_warmup_steps = l1, l1_warmup_steps
+        if l1_warmup_steps:
+            self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
 
     def training_selection(self, scores_BL: Tensor) -> Selection:
         """What is positive."""
@@ -23,5 +29,13 @@ class Relu(Rule):
         return self.training_selection(scores_BL) if k is None else top_per_sample(scores_BL, k)
 
     def penalty(self, values_P: Tensor, batch: int) -> Tensor | None:
-        """``l1`` times the sum of a sample's code, averaged over the batch."""
-        return self.l1 * values_P.abs().sum() / batch if self.l1 else None
+        """``l1`` times the sum of a sample's code, averaged over the batch; in step t of a warm-up t/steps of it."""
+        if not self.l1:
+            return None
+        whole = self.l1 * values_P.abs().sum() / batch
+        return whole * (self.batches / self.l1_warmup_steps).clamp(max=1) if self.l1_warmup_steps else whole
+
+    def observe(self, selection: Selection, scores_P: Tensor) -> None:
+        """Count the batch."""
+        if self.l1_warmup_steps:
+            self.batches += 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -17,6 +18,9 @@ class Spec(BaseModel):
     What a key means stands in a string below it; :func:`spadam.schema.meanings` reads it there. Pydantic would read the
     source of every class each time it is imported, which took a third of the time of reading a configuration.
     """
+
+    outside: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Of what a key holds, by that key, what is not to be given in it: it stands beside it."""
 
     model_config = ConfigDict(
         frozen=True,

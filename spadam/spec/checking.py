@@ -44,7 +44,9 @@ def validate(model: type[S], document: Document, within: str = "") -> S:
 
 def _follows(path: Path_, mistake: InputError, told: Iterable[InputError]) -> bool:
     """Whether a key is missing only because it is misspelt beside."""
-    return mistake.rule == _MISSING and any(other.remedy == f"did you mean {path[-1]}?" for other in told)
+    return (
+        bool(path) and mistake.rule == _MISSING and any(other.remedy == f"did you mean {path[-1]}?" for other in told)
+    )
 
 
 def _explain(
@@ -54,10 +56,11 @@ def _explain(
     error = next((e for e in errors if not e["type"].endswith(_TYPES)), errors[0])
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
-        named = tuple(cause.argument.split("."))
+        named = _placed(tuple(cause.argument.split(".")), path, document.data)
         value = _at(document.data, named, cause.value)
         value = value if value == cause.value else cause.value  # 3 as it is written, where a model made it 3.0
-        return InputError(within + cause.argument, value, cause.rule, cause.remedy, document.where(named))
+        argument = ".".join(map(str, named))
+        return InputError(within + argument, value, cause.rule, cause.remedy, document.where(named))
     value = None if error["type"] in ("missing", "extra_forbidden") else error["input"]
     if error["type"] == "union_tag_invalid":  # the whole mapping is given as what is wrong
         path, value = (*path, "name"), error["ctx"]["tag"]
@@ -70,6 +73,17 @@ def _explain(
         value = Written("null")
     dotted = ".".join(map(shown, path)) or document.name
     return InputError(within + dotted, value, rule, remedy, document.where(path))
+
+
+def _placed(named: Path_, path: Path_, data: object) -> Path_:
+    """Where ``named`` stands, which the model at ``path`` has told of: a key of its own, if it stands deeper than it
+    knows, as an optimizer that another is wrapped around does.
+    """
+    *parents, key = named
+    deeper = bool(parents) and len(path) > len(parents) and path[: len(parents)] == tuple(parents)
+    if deeper and path[: len(named)] != named and isinstance(_at(data, path, None), Mapping):
+        return (*path, key)
+    return named
 
 
 def _at(data: object, path: Path_, default: object) -> object:

@@ -27,6 +27,7 @@ _THEN = (
     _Then(("model", "rule", "threshold"), "mean", owner="batch_top_k"),
     _Then(("model", "rule", "boost_strength_factor"), 1.0, owner=None),
     _Then(("model", "rule", "k_inference_factor"), 1.0, owner=None),
+    _Then(("model", "rule", "l1_warmup_steps"), 0, owner=None),
     _Then(("data", "scale"), "none", owner=None),
     _Then(("trainer", "evaluate_every"), "epoch", owner=None),
     _Then(("trainer", "silent_after"), 100_000, owner=None),

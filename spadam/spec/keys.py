@@ -157,8 +157,10 @@ def all_keys(model: type[BaseModel]) -> tuple[str, ...]:
 def _walk(model: type[BaseModel], before: str) -> Iterator[str]:
     for key, field in model.model_fields.items():
         yield before + key
+        outside = {f"{before}{key}.{each}" for each in getattr(model, "outside", {}).get(key, ())}
         for inner in _models(field.annotation):
-            yield from _walk(inner, f"{before}{key}.")
+            found = _walk(inner, f"{before}{key}.")
+            yield from (each for each in found if not any(f"{each}.".startswith(f"{out}.") for out in outside))
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:

@@ -5,6 +5,7 @@ Shapes: B samples, D features.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ from spadam.optim.rows.touched import RowSamples, list_rows
 from spadam.optim.schedule import factor
 from spadam.tasks.autoencoder import AutoencoderTask
 from spadam.tasks.task import Task
+from spadam.training.averaging import Averaging
 from spadam.training.conditions import check_accumulation, check_trainer, check_weights
 
 
@@ -47,6 +49,8 @@ class TaskModule(pl.LightningModule):
             self.add_module(name, part)
         self.optimizer_spec = optimizer
         self.total_steps = total_steps
+        self.averaging = Averaging(task, optimizer)
+        self._validation = contextlib.ExitStack()
         self.optimizer_seconds = 0.0  # the last step, from the end of backward: clipping and update
         self._backward_end = 0.0
         self._touched: Mapping[str, RowSamples] = {}
@@ -65,6 +69,7 @@ class TaskModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         if stage == "fit":
             check_trainer(self.trainer)
+            self.averaging.begin()
 
     @override
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -108,6 +113,7 @@ class TaskModule(pl.LightningModule):
     @override
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         self._backward_end = time.perf_counter()
+        self.averaging.prepare()
 
     @override
     def optimizer_step(
@@ -122,21 +128,35 @@ class TaskModule(pl.LightningModule):
         Here, and not in a hook of the epoch's end: whatever is saved or evaluated at that end comes after it.
         """
         optimizer.step(closure=optimizer_closure)
-        self.task.after_update(None if self.optimizer_spec.moves_untouched else self._touched)
+        self.task.after_update(self._touched if self.optimizer_spec.holds else None)
+        self.averaging.update()
         if self.trainer.is_last_batch:
             self.task.end_epoch()
         self.optimizer_seconds = time.perf_counter() - self._backward_end
 
     @override
+    def on_validation_epoch_start(self) -> None:
+        self._validation.enter_context(self.averaging.evaluated())
+
+    @override
+    def on_validation_epoch_end(self) -> None:
+        self._validation.close()  # before a callback saves what a training goes on from
+
+    @override
+    def on_train_end(self) -> None:
+        self.averaging.settle()
+
+    @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer_spec.build(self.task.model.parameters())
+        self.averaging.follow(optimizer)
         if not isinstance(optimizer, RowOptimizer):
             optimizer.register_step_post_hook(_count_changes)
         schedule = self.optimizer_spec.schedule
         total = self.total_steps or self.trainer.estimated_stepping_batches
-        if schedule.name != "constant" and not math.isfinite(total):
+        if schedule.needs_length and not math.isfinite(total):
             raise ValueError(f"a {schedule.name} schedule needs a limit of epochs or steps")
-        if schedule.name == "constant" and not schedule.warmup_steps:
+        if not schedule.needs_length and not schedule.warmup_steps:
             return optimizer
         steps = int(total) if math.isfinite(total) else 0  # a constant schedule has no use for it
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(schedule, step, steps))
@@ -191,6 +211,7 @@ class AutoencoderModule(TaskModule):
 
     @override
     def on_validation_epoch_start(self) -> None:
+        super().on_validation_epoch_start()
         self._errors = {}
 
     @override
@@ -199,6 +220,7 @@ class AutoencoderModule(TaskModule):
 
     @override
     def on_validation_epoch_end(self) -> None:
+        super().on_validation_epoch_end()
         self._log_errors("val")
 
     @override

@@ -124,7 +124,7 @@ class _Training:
             self.dataset,
             device,
             evaluate_every=config.trainer.steps_between_evaluations(len(self.batches)),
-            moves_untouched=config.optimizer.moves_untouched,
+            moves_untouched=not config.optimizer.holds,
             silent_after=config.trainer.silent_after,
             record=self.recorder.record if self.recorder else None,
             keep=self.recorder.sync if self.recorder else None,
@@ -179,6 +179,7 @@ class _Training:
         )
         with interruptible():
             trainer.fit(self.module, self.batches, ckpt_path=path, weights_only=True)
+        self.module.averaging.settle()
         for optimizer in trainer.optimizers:
             optimizer.state.clear()  # the trainer is a ring of references: its moments would stay until it is collected
         self.task.model.to(self.device).eval().zero_grad()

@@ -162,12 +162,15 @@ class Telemetry(pl.Callback):
         row = {**self._place(trainer, epoch), **self._report(full=True)}
         arrays: dict[str, Any] = {}
         splits: dict[Split, Tensor] = {"train": self._dataset.train[:EVALUATED_TRAIN], "val": self._dataset.validation}
-        self._task.prepare_evaluation(self._dataset, splits["train"])
-        for split, rows_N in splits.items():
-            if len(rows_N):
-                found = self._task.evaluate(self._dataset, split, rows_N)
-                row |= found.metrics
-                arrays |= found.arrays
+        module = trainer.lightning_module
+        assert isinstance(module, TaskModule)
+        with module.averaging.evaluated():
+            self._task.prepare_evaluation(self._dataset, splits["train"])
+            for split, rows_N in splits.items():
+                if len(rows_N):
+                    found = self._task.evaluate(self._dataset, split, rows_N)
+                    row |= found.metrics
+                    arrays |= found.arrays
         self.arrays = arrays
         self.evaluations.append(row)
         self._note(row | arrays)

@@ -22,6 +22,8 @@ PASSES = {
     "rmsprop": 5,  # no first moment
     "adagrad": 5,
     "rowwise_adagrad": 3,  # neither
+    "sign_sgd": 3,
+    "schedule_free": 5,  # how far the average is away, around sign_sgd
 }
 """How often an element of a touched row is read or written in a step."""
 

@@ -33,7 +33,8 @@ def check(**optimizer) -> BaseOptimizerSpec:
 def test_the_registry_has_each_name_and_class_once() -> None:
     torch_names = {"adam", "adamw", "sgd", "rmsprop", "adagrad", "custom"}
     row_names = {"tf_sparse_adam", "masked_adam", "lazy_adam", "row_clock_adam", "selective_adam", "rowwise_adam"}
-    assert sorted(NAMES) == sorted({*torch_names, *row_names, "active_adam", "rowwise_adagrad", "signum"})
+    others = {"active_adam", "rowwise_adagrad", "sign_sgd", "signum", "schedule_free"}
+    assert sorted(NAMES) == sorted({*torch_names, *row_names, *others})
     built = [type(example(s).build([nn.Parameter(torch.ones(1))])) for s in OPTIMIZERS]
     assert len(set(built)) == len(built)
     exported = {

@@ -12,7 +12,17 @@ import pytest
 import torch
 from torch import nn
 
-from spadam.optim import AdagradSpec, AdamSpec, LazyAdam, OptimizerSpec, RowClockAdam, TFSparseAdam
+from spadam.optim import (
+    Adagrad,
+    AdagradSpec,
+    AdamSpec,
+    LazyAdam,
+    OptimizerSpec,
+    RowClockAdam,
+    ScheduleFree,
+    SignSGD,
+    TFSparseAdam,
+)
 from support.row_streams import Entries, give
 
 _FOLDER = Path(__file__).parent / "reference"
@@ -31,8 +41,11 @@ _WHO = {
 
 @lru_cache(maxsize=1)
 def _arrays() -> dict[str, np.ndarray]:
-    with np.load(_FOLDER / "trajectories.npz") as archive:
-        return dict(archive)
+    found: dict[str, np.ndarray] = {}
+    for name in ("trajectories.npz", "schedule_free.npz"):
+        with np.load(_FOLDER / name) as archive:
+            found |= dict(archive)
+    return found
 
 
 def _stream(name: str, dtype: torch.dtype) -> list[Entries | None]:
@@ -79,7 +92,7 @@ def _adam_options(run: str) -> dict[str, Any]:
 
 
 def _close(got: torch.Tensor, want: torch.Tensor, tolerance: float) -> bool:
-    return bool((got.detach().double() - want).abs().max() <= tolerance)
+    return bool(((got.detach().double() - want).abs() <= tolerance).all())
 
 
 @pytest.mark.parametrize("form", ["coo", "dense"])
@@ -130,6 +143,56 @@ def test_adagrad_is_torch_adagrad(run: str) -> None:
     for _, want, state in _step_through(run, optimizer, param, "coo"):
         assert _close(param, want["param"], 1e-12)
         assert _close(state["sum"], want["sum"], 1e-12)
+
+
+@pytest.mark.parametrize("form", ["coo", "dense"])
+def test_sign_sgd_is_sparsifys(form: str) -> None:
+    (run,) = _runs("sparsify_sign_sgd")
+    param = _param(run, torch.float64)
+    optimizer = SignSGD([param], lr=_INDEX["runs"][run]["config"]["lr"])
+    for _, want, _ in _step_through(run, optimizer, param, form):
+        assert torch.equal(param, want["param"])
+
+
+_INNER = {"sign_sgd": SignSGD, "adagrad": Adagrad}
+
+
+def _schedule_free(run: str, param: nn.Parameter, **changed: Any) -> ScheduleFree:
+    config = {**_INDEX["runs"][run]["config"], **changed}
+    lr = config.pop("lr")
+    inner = _INNER[config.pop("inner")]
+    return ScheduleFree([param], lr=lr[0] if isinstance(lr, list) else lr, inner=inner, **config)
+
+
+@pytest.mark.parametrize("form", ["coo", "dense"])
+@pytest.mark.parametrize("run", [*_runs("schedulefree_sign_sgd"), *_runs("schedulefree_adagrad")])
+def test_schedule_free_is_the_released_one(run: str, form: str) -> None:
+    """x in every row after every step; y where every row is touched, else in those that the step touched."""
+    spec = _INDEX["runs"][run]
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 2e-6)):
+        param = _param(run, dtype)
+        optimizer = _schedule_free(run, param)
+        recorded = {key: torch.tensor(_arrays()[name]) for key, name in spec["after"].items()}
+        for step, entries in enumerate(_stream(spec["stream"], dtype)):
+            if isinstance(spec["config"]["lr"], list):
+                optimizer.param_groups[0]["lr"] = spec["config"]["lr"][step]
+            give(param, entries, form, counted=False)
+            optimizer.step()
+            assert _close(optimizer.average(param), recorded["x"][step], tolerance)
+            rows = optimizer.touched(param)
+            assert spec["stream"] == "s0" or len(rows) == len(param)
+            assert _close(param[rows], recorded["y"][step][rows], tolerance)
+
+
+@pytest.mark.parametrize("changed", [{"momentum": 0.9}, {"lr": 5.1e-3}])
+def test_the_recordings_tell_another_momentum_and_lr(changed: dict[str, float]) -> None:
+    run = "schedulefree_sign_sgd__dense"
+    param = _param(run, torch.float64)
+    optimizer = _schedule_free(run, param, **changed)
+    errors = [
+        float((param.detach() - want["y"]).abs().max()) for _, want, _ in _step_through(run, optimizer, param, "coo")
+    ]
+    assert max(errors) > 1e-4
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ OPTIMIZER_NAMES = [name for m in OPTIMIZERS if (name := get_args(m.model_fields[
 @pytest.mark.parametrize("execution", ["sparse", "dense"])
 @pytest.mark.parametrize("name", OPTIMIZER_NAMES)
 def test_every_optimizer_trains_in_either_execution(name: str, execution: str, tmp_path: Any) -> None:
-    lr = {"sgd": 1.0, "signum": 1e-3, "adagrad": 0.1, "rowwise_adagrad": 0.1}.get(name, 1e-2)
+    lr = {"sgd": 1.0, "signum": 1e-3, "sign_sgd": 1e-3, "adagrad": 0.1, "rowwise_adagrad": 0.1}.get(name, 1e-2)
     under_test = module(name, model=autoencoder(execution=execution), lr=lr)
     x, _ = data()
     before = under_test.loss(x, under_test(x)).item()

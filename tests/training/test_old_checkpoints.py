@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from spadam.config import RunConfig
+from spadam.optim import Signum, SignumSpec
 from spadam.spec import Document, validate
 from spadam.training import checkpoint_files
 from spadam.training.ledger import rows
@@ -81,6 +82,24 @@ def test_it_resumes_to_the_last_bit(tied: bool, tmp_path: Path, monkeypatch: pyt
     assert written[0] == written[1]
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("out", "whole")]
     assert weights[0] == weights[1]
+
+
+def test_signum_without_momentum_goes_on_as_sign_sgd() -> None:
+    param = torch.nn.Parameter(torch.ones(3, 2))
+    old = Signum([param], lr=0.1, momentum=0.0)
+    for _ in range(2):
+        param.grad = torch.ones(3, 2).to_sparse(1)
+        old.step()
+    found = modernise({"optimizer_states": [old.state_dict()], "callbacks": {}})
+    twin = torch.nn.Parameter(param.detach().clone())
+    heir = SignumSpec(momentum=0.0, lr=0.5).build([twin])
+    heir.load_state_dict(found["optimizer_states"][0])
+    for weight, optimizer in ((param, old), (twin, heir)):
+        weight.grad = -torch.ones(3, 2).to_sparse(1)
+        optimizer.step()
+    assert torch.equal(param, twin)
+    with_momentum = {"optimizer_states": [Signum([param]).state_dict()], "callbacks": {}}
+    assert modernise(with_momentum) is with_momentum
 
 
 def test_one_of_today_is_left_alone() -> None:

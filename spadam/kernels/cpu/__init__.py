@@ -15,7 +15,7 @@ from torch import Tensor
 from spadam.kernels import reference
 from spadam.kernels.cpu import pairs
 from spadam.kernels.cpu.compiling import TYPES, follow_torch
-from spadam.kernels.cpu.row_ops import row_update
+from spadam.kernels.cpu.row_ops import row_update, sign_update
 from spadam.kernels.cpu.topk_ops import exhaust, find_best, round_rows, row_checks
 from spadam.kernels.reference import Groups, Terms
 
@@ -99,4 +99,5 @@ __all__ = [
     "row_sum",
     "row_update",
     "sampled_products",
+    "sign_update",
 ]

@@ -27,6 +27,9 @@ R = TypeVar("R")
 
 config: Any = numba.core.config  # filled from the environment when numba is imported
 
+Reals = NDArray[np.floating[Any]]
+Whole = NDArray[np.int64]
+
 TYPES = (torch.float32, torch.float64)
 """What the loops compute with."""
 

@@ -34,6 +34,7 @@ def prepare(dtype: torch.dtype = torch.float32) -> None:
     cpu.row_sum(values_P, groups)
     m_LD, v_LD = torch.zeros(64, 2, dtype=dtype), torch.zeros(64, 2, dtype=dtype)
     cpu.row_update(sparse_LD, m_LD, v_LD, groups.rows_R, grad_RD, beta1=0.9, beta2=0.9, step_size=0.1, eps=0.1)
+    cpu.sign_update(sparse_LD, groups.rows_R, grad_RD, 0.1)
     flush_denormals()
     with contextlib.suppress(OSError):  # then the next process says once more that it compiles
         _mark(dtype).touch()

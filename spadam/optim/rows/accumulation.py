@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from spadam.kernels.reference import Average
 from spadam.optim.rows.touched import Listing
 
 
@@ -22,6 +23,8 @@ class Due(NamedTuple):
     """Their gradients."""
     scale_R1: Tensor | None
     """What these are to be multiplied by, (R, 1); None: nothing."""
+    average: Average | None = None
+    """The schedule-free averaging within which they are updated: every row optimizer that holds hands it on."""
 
     def rows_of(self, rows: int) -> Tensor | None:
         """The rows as `row_update` wants them: None for all there are, which need not be gathered then."""

@@ -94,6 +94,7 @@ class AdamFamily(RowOptimizer):
             decay2=decay2,
             scale=due.scale_R1,
             rest=not self.holds,
+            average=due.average,
         )
 
     def _corrections(

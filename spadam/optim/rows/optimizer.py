@@ -35,8 +35,10 @@ class RowOptimizer(Optimizer, ABC):
     A subclass says what its state is and how it updates rows; nothing of what is concrete here is overridden.
     """
 
-    active: ClassVar[bool] = False
+    active: bool = False
     """The gradient is averaged over the samples in which a row was on, so every step needs their counts."""
+    around: str | None = None
+    """The optimizer that this one is wrapped around."""
     holds: ClassVar[bool]
     """Only the rows that are updated change; without it a step may change any."""
 
@@ -66,6 +68,8 @@ class RowOptimizer(Optimizer, ABC):
         for group in self.param_groups:
             if waiting := self._waiting(group):
                 follow(group, waiting, self.state)
+            if any(param.grad is not None for param in group["params"]):
+                self._begin_step(group)
             for param in group["params"]:
                 if param.grad is not None:
                     self._step_param(param, group)
@@ -106,7 +110,12 @@ class RowOptimizer(Optimizer, ABC):
 
     @property
     def _name(self) -> str:
-        return type(self).__name__
+        name = type(self).__name__
+        return name if self.around is None else f"{name}({self.around})"
+
+    def _begin_step(self, group: dict[str, Any]) -> None:
+        """Note in ``group`` what all its parameters have in common in the step that begins."""
+        return
 
     @abstractmethod
     def _waiting(self, group: dict[str, Any]) -> dict[str, float]:
@@ -129,6 +138,10 @@ class RowOptimizer(Optimizer, ABC):
 
         It is that of the last step for the rows updated then; the other rows' follows from their state as it stands.
         """
+
+    def average(self, param: Tensor) -> Tensor | None:
+        """What is to be evaluated in the place of ``param``, a new tensor like it; None: its weights."""
+        return None
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """As torch does it, without its note for a profiler, which takes as long as a small parameter's update."""

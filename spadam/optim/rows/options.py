@@ -16,6 +16,9 @@ _BESIDE = {
     # what a row optimizer keeps in a group
     "optimizer",
     "decayed_with",
+    "lr_max",
+    "weight_before",
+    "weight_sum",
     # what names a group or its parameters
     "param_names",
     "name",

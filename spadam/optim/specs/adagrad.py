@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 from typing_extensions import override
 
+from spadam.optim.scaled_lr import Lr
 from spadam.optim.spec import BaseOptimizerSpec
 from spadam.spec import imported
 
@@ -26,7 +27,7 @@ class AdagradSpec(BaseOptimizerSpec):
     epsilon_enters: ClassVar[str] = "√(sum of g²) + ε"
 
     name: Literal["adagrad"] = "adagrad"
-    lr: float = Field(LR, gt=0)
+    lr: Lr = LR
     """Step size."""
     eps: float = Field(EPS, ge=0)
     """Added to the root of the sum."""

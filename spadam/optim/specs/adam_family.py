@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
+from spadam.optim.scaled_lr import Lr
 from spadam.optim.spec import BaseOptimizerSpec, Betas
 from spadam.spec import imported
 
@@ -42,7 +43,38 @@ class Point(NamedTuple):
     """The gradient as it comes, or times B/n: the mean over the n samples in which the row was on."""
 
 
-class AdamFamilySpec(BaseOptimizerSpec):
+class BetasSpec(BaseOptimizerSpec):
+    """An optimizer with two moments, whose betas are given together or each by itself."""
+
+    betas: Betas = BETAS
+    """How much of the first and of the second moment stays in a step."""
+    beta1: float | None = Field(None, ge=0, lt=1, exclude=True)
+    """Instead of the first of `betas`."""
+    beta2: float | None = Field(None, ge=0, lt=1, exclude=True)
+    """Instead of the second of `betas`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_over_betas(cls, data: Any) -> Any:
+        """Put `beta1` and `beta2` into `betas`; what is none is left where it is, to be told of there."""
+        if not isinstance(data, Mapping):
+            return data
+        given, betas = [data.get(key) for key in _EACH], data.get("betas", BETAS)
+        right = all(beta is None or _is_share(beta) for beta in given)
+        if given == [None, None] or not right or not isinstance(betas, list | tuple) or len(betas) != 2:
+            return data
+        laid = [old if beta is None else beta for old, beta in zip(betas, given, strict=True)]
+        return {**{key: value for key, value in data.items() if key not in _EACH}, "betas": laid}
+
+
+_EACH = ("beta1", "beta2")
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
+
+
+class AdamFamilySpec(BetasSpec):
     """An optimizer of Adam's family: moments, bias correction, and an epsilon."""
 
     gradient: ClassVar[Literal["coo", "dense"]] = "coo"
@@ -53,10 +85,8 @@ class AdamFamilySpec(BaseOptimizerSpec):
     algorithm: ClassVar[str]
     """The path of its class."""
 
-    lr: float = Field(LR, gt=0)
+    lr: Lr = LR
     """Step size."""
-    betas: Betas = BETAS
-    """How much of the first and of the second moment stays in a step."""
     eps: float = Field(EPS, ge=0)
     """Added to the denominator, in the place that `epsilon` says."""
     epsilon: Epsilon
@@ -98,7 +128,7 @@ def describe(
     Without bias correction the two places of epsilon are one.
     """
     return {
-        **spec.model_dump(mode="json", include={"betas", "schedule"}),
+        **spec.model_dump(mode="json", include={"betas", "schedule", "ema"}),
         "epsilon": "hat" if clock == "none" else epsilon,
         "clock": "none" if clock == "none" else "steps",
         "second": second,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 from typing_extensions import override
 
+from spadam.optim.scaled_lr import Lr
 from spadam.optim.spec import BaseOptimizerSpec
 from spadam.spec import InputError, check_import_path, import_subclass
 
@@ -27,7 +28,7 @@ class CustomSpec(BaseOptimizerSpec):
     """Where the class is: package.module.Class."""
     gradient: Literal["coo", "dense"]
     """The form of gradient that it takes."""
-    lr: float = Field(1e-3, gt=0)
+    lr: Lr = 1e-3
     """Step size, given as `lr`."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Its other arguments, an eps among them."""
@@ -44,9 +45,8 @@ class CustomSpec(BaseOptimizerSpec):
             raise InputError("optimizer.options.lr", options["lr"], "lr stands beside options", "set optimizer.lr")
         return options
 
-    @classmethod
     @override
-    def divides(cls) -> None:
+    def divides(self) -> None:
         return None
 
     @classmethod

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 from typing_extensions import override
 
-from spadam.optim.spec import BaseOptimizerSpec, Betas
-from spadam.optim.specs.adam_family import BETAS, EPS, LR, describe
+from spadam.optim.scaled_lr import Lr
+from spadam.optim.spec import BaseOptimizerSpec
+from spadam.optim.specs.adam_family import EPS, LR, BetasSpec, describe
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
     from torch.optim.optimizer import ParamsT
 
 
-class AdamSpec(BaseOptimizerSpec):
+class AdamSpec(BetasSpec):
     """torch.optim.Adam: dense Adam; untouched rows decay and move."""
 
     gradient: ClassVar[Literal["coo", "dense"]] = "dense"
@@ -28,10 +29,8 @@ class AdamSpec(BaseOptimizerSpec):
     epsilon_enters: ClassVar[str] = "√v̂ + ε: after bias correction"
 
     name: Literal["adam"] = "adam"
-    lr: float = Field(LR, gt=0)
+    lr: Lr = LR
     """Step size."""
-    betas: Betas = BETAS
-    """How much of the first and of the second moment stays in a step."""
     eps: float = Field(EPS, ge=0)
     """Added to √v̂."""
 
@@ -46,7 +45,7 @@ class AdamSpec(BaseOptimizerSpec):
         return describe(self, "after", clock="global")
 
 
-class AdamWSpec(BaseOptimizerSpec):
+class AdamWSpec(BetasSpec):
     """torch.optim.AdamW: dense Adam with decoupled weight decay."""
 
     gradient: ClassVar[Literal["coo", "dense"]] = "dense"
@@ -55,10 +54,8 @@ class AdamWSpec(BaseOptimizerSpec):
     epsilon_enters: ClassVar[str] = "√v̂ + ε: after bias correction"
 
     name: Literal["adamw"] = "adamw"
-    lr: float = Field(LR, gt=0)
+    lr: Lr = LR
     """Step size."""
-    betas: Betas = BETAS
-    """How much of the first and of the second moment stays in a step."""
     eps: float = Field(EPS, ge=0)
     """Added to √v̂."""
     weight_decay: float = Field(1e-2, ge=0)
@@ -85,7 +82,7 @@ class SGDSpec(BaseOptimizerSpec):
     epsilon_enters: ClassVar[str] = "none"
 
     name: Literal["sgd"] = "sgd"
-    lr: float = Field(1e-3, gt=0)
+    lr: Lr = 1e-3
     """Step size."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """How much of the momentum stays in a step."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 from typing_extensions import override
 
+from spadam.optim.scaled_lr import Lr
 from spadam.optim.spec import BaseOptimizerSpec
 from spadam.spec import imported
 
@@ -26,7 +27,7 @@ class RMSpropSpec(BaseOptimizerSpec):
     epsilon_enters: ClassVar[str] = "√v + ε: there is no bias correction"
 
     name: Literal["rmsprop"] = "rmsprop"
-    lr: float = Field(LR, gt=0)
+    lr: Lr = LR
     """Step size."""
     alpha: float = Field(ALPHA, ge=0, lt=1)
     """How much of the second moment stays in a step."""

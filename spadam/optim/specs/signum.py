@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 from typing_extensions import override
 
+from spadam.optim.scaled_lr import Lr
 from spadam.optim.spec import BaseOptimizerSpec
+from spadam.optim.specs.sign_sgd import SignSGDSpec
 from spadam.spec import imported
 
 if TYPE_CHECKING:
@@ -26,15 +29,30 @@ class SignumSpec(BaseOptimizerSpec):
     epsilon_enters: ClassVar[str] = "none"
 
     name: Literal["signum"] = "signum"
-    lr: float = Field(LR, gt=0)
+    lr: Lr = LR
     """Step size: how far every element moves."""
     momentum: float = Field(MOMENTUM, ge=0, lt=1)
-    """How much of the momentum stays in a step."""
+    """How much of the momentum stays in a step; without any it is sign_sgd, and untouched rows hold."""
     row_accumulate: int = Field(1, ge=1)
     """Sum a row's gradients until so many samples have come, then apply them."""
 
+    @property
+    @override
+    def holds(self) -> bool:
+        return self.momentum == 0
+
+    @property
+    def _without_momentum(self) -> SignSGDSpec:
+        return SignSGDSpec(lr=self.lr, row_accumulate=self.row_accumulate, schedule=self.schedule, ema=self.ema)
+
+    @override
+    def when_all_touched(self) -> Mapping[str, Any]:
+        return self._without_momentum.when_all_touched() if self.holds else super().when_all_touched()
+
     @override
     def build(self, params: ParamsT) -> Optimizer:
+        if self.holds:
+            return self._without_momentum.build(params)
         optimizer: Optimizer = imported("spadam.optim.signum.Signum")(
             params, lr=self.lr, momentum=self.momentum, row_accumulate=self.row_accumulate
         )

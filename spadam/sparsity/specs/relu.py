@@ -19,6 +19,9 @@ class ReluSpec(BaseRuleSpec):
     l1: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the L1 term: the sum of a sample's code, averaged over the batch, is added to the loss."""
 
+    l1_warmup_steps: Annotated[int, Field(ge=0)] = Field(0, exclude_if=lambda steps: steps == 0)
+    """The weight rises to `l1` in a line over so many steps and is all of it in the last of them."""
+
     def per_sample_k(self, latents: int) -> None:
         """There is none."""
         return
@@ -27,4 +30,4 @@ class ReluSpec(BaseRuleSpec):
         """The rule; the number of latents makes no difference to it."""
         from spadam.sparsity.relu import Relu
 
-        return Relu(self.l1)
+        return Relu(self.l1, self.l1_warmup_steps)

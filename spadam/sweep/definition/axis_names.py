@@ -11,6 +11,7 @@ from spadam.sweep.definition.relative_axes import RELATIVE
 from spadam.sweep.definition.space import Range
 
 _SHOWN = 4
+_A_VARIANT = "make each list a variant"
 
 
 def why_not(axis: str, range_: Range | None) -> tuple[str, str] | None:
@@ -18,11 +19,12 @@ def why_not(axis: str, range_: Range | None) -> tuple[str, str] | None:
     known = (*all_keys(RunConfig), *RELATIVE)
     if axis not in known:
         return None if _is_free(axis) else ("no configuration has this key", nearest_key(axis, known))
-    inner = [key for key in known if key.startswith(f"{axis}.")]
+    inner = [key for key in known if key.startswith(f"{axis}.") and key not in RELATIVE]
     if inner and not _only_null(range_):
         return "it holds keys, and one of them can be searched", f"search {', '.join(inner[:_SHOWN])}, …"
     if axis not in RELATIVE and all(_is_list(field.annotation) for field in fields_at(RunConfig, axis)):
-        return "it is a list, and a range gives one value", "make each list a variant"
+        keys = [key for key in (f"{axis.removesuffix('s')}{n}" for n in (1, 2)) if key in known]
+        return "it is a list, and a range gives one value", f"search {' and '.join(keys)}" if keys else _A_VARIANT
     return None
 
 

@@ -13,7 +13,7 @@ from spadam.spec import SWEEP, Document, InputError, Mistakes, Written, check_ki
 from spadam.spec import load as load_document
 from spadam.sweep.definition import axis_names, range_ends, relative_axes
 from spadam.sweep.definition.measurable import check_data, check_objective
-from spadam.sweep.definition.space import Axis, Range
+from spadam.sweep.definition.space import Axis, Range, as_range
 from spadam.sweep.definition.spec import MOST_TRAININGS, Sweep, SweepSpec, Variant
 from spadam.text import count
 
@@ -90,6 +90,7 @@ def _variant(name: str, spec: SweepSpec, document: Document, dimensions: Mapping
 
 def _spec(document: Document) -> SweepSpec:
     """What ``document`` says. Every range is checked by itself first, so that a message can name its key and line."""
+    document = document._replace(data=_with_choices(document.data))
     mistakes, rest = Mistakes(), document.data
     for path in _ranges(document):
         try:
@@ -118,6 +119,17 @@ def _ranges(document: Document) -> Iterator[tuple[str, ...]]:
         if not isinstance(space, Mapping):
             continue
         yield from ((*place, axis) for axis, range_ in space.items() if isinstance(range_, Mapping))
+
+
+def _with_choices(data: dict[str, Any]) -> dict[str, Any]:
+    """``data`` with every list that stands for its choices written out."""
+    found = data
+    if isinstance(space := data.get("space"), Mapping):
+        found = {**found, "space": {axis: as_range(written) for axis, written in space.items()}}
+    if isinstance(variants := data.get("variants"), Mapping):
+        inner = {name: _with_choices(each) if isinstance(each, dict) else each for name, each in variants.items()}
+        found = {**found, "variants": inner}
+    return found
 
 
 def _without(data: Any, path: tuple[str, ...]) -> Any:

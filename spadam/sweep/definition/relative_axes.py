@@ -5,7 +5,8 @@ A *relative axis* is searched, but is no key of a configuration: `optimizer.eps_
 gradient before the first step (:func:`spadam.training.gradient_scale.gradient_rms`): where an optimizer feels its eps
 depends on how large gradients are, so an eps of 1e-8 is much for one loss and nothing for another.
 `optimizer.lr_over_eps` is lr / eps: where eps outweighs the second moment it alone sets the step, and the pair
-(lr_over_eps, eps) has the ridge of good values along an axis.
+(lr_over_eps, eps) has the ridge of good values along an axis. `optimizer.lr.at` is the `at` of an lr by the number of
+latents, and gives `optimizer.lr` with the latents of each trial.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from spadam.config import RunConfig
-from spadam.optim import OPTIMIZERS, BaseOptimizerSpec, CustomSpec
+from spadam.config import RunConfig, latents_of
+from spadam.optim import OPTIMIZERS, BaseOptimizerSpec, CustomSpec, ScaledLr
 from spadam.spec import Document, InputError, assign
 from spadam.sweep.definition.space import Axis, Range, Value
 
 EPS, LR = "optimizer.eps", "optimizer.lr"
-EPS_REL, LR_OVER_EPS = "optimizer.eps_rel", "optimizer.lr_over_eps"
+EPS_REL, LR_OVER_EPS, LR_AT = "optimizer.eps_rel", "optimizer.lr_over_eps", "optimizer.lr.at"
+LATENTS = "model.latents"
 
-RELATIVE = {EPS_REL: EPS, LR_OVER_EPS: LR}
+RELATIVE = {EPS_REL: EPS, LR_OVER_EPS: LR, LR_AT: LR}
 """The relative axes, and the key that each gives."""
 
 PLACEHOLDER = 1.0
@@ -45,7 +47,7 @@ def lay_in(data: Mapping[str, Any], params: Mapping[str, Value], gradient_rms: f
     """``data`` with every parameter at its key; ``gradient_rms`` is the scale, needed for `optimizer.eps_rel`."""
     laid = dict(data)
     for name, value in params.items():
-        if name not in RELATIVE:
+        if name not in RELATIVE or name == LR_AT:
             laid = assign(laid, name, value)
     if EPS_REL in params:
         assert gradient_rms is not None, f"{EPS_REL} is in units of it"
@@ -69,7 +71,8 @@ def place(variant: str, document: Document, ranges: Mapping[str, Range]) -> dict
             raise InputError(f"variant {variant}: space.{axis}{argument}", None, rule, remedy, where)
     optimizer = _optimizer(document.data)
     centre = _EXAMPLE_CENTRE if optimizer is None else optimizer.lr_center
-    return {axis: range_.placed(centre) for axis, range_ in ranges.items()}
+    latents = latents_of(document.data.get("model")) or 1
+    return {axis: range_.placed(centre, latents) for axis, range_ in ranges.items()}
 
 
 def scale_key(config: RunConfig) -> str:
@@ -84,7 +87,11 @@ def _unplaceable(
 ) -> tuple[str, str, str] | None:
     """Why the axis cannot be searched: which of its keys, rule, remedy; None when it can, as far as is known here."""
     declared, optimizer = range_.around == "declared", _optimizer(data)
-    if not declared and axis not in RELATIVE:
+    if isinstance(range_.around, ScaledLr):
+        return _not_by_latents(axis, ranges, data)
+    if axis == LR_AT and LR in ranges:
+        return "", f"{LR} is searched too, and one follows from the other", f"drop one, as with `space: {{{LR}: null}}`"
+    if not declared and axis not in (EPS_REL, LR_OVER_EPS):
         return None
     if declared and axis != LR:
         return ".around", f"optimizers declare a centre for {LR} only", _GIVE_A_NUMBER
@@ -104,6 +111,18 @@ def _unplaceable(
         return ".choices", "it is a factor: every choice must be a number", "list numbers only"
     if axis == LR_OVER_EPS and (zero := _zero_eps(ranges, data)) is not None:
         return "", f"lr is a multiple of eps, and {zero} may be 0", f"let {zero} begin above 0"
+    return None
+
+
+def _not_by_latents(axis: str, ranges: Mapping[str, Range], data: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """Why a centre by the number of latents is not known, in the same form."""
+    if axis != LR:
+        return ".around", f"an lr by the number of latents is a centre for {LR} only", _GIVE_A_NUMBER
+    if LATENTS in ranges:
+        rule = "the centre depends on the number of latents, which is searched itself"
+        return ".around", rule, f"write the rule in base, as `optimizer: {{lr: {{…}}}}`, and search {LR_AT}"
+    if latents_of(data.get("model")) is None:
+        return ".around", "what is trained has no number of latents", _GIVE_A_NUMBER
     return None
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, model_validator
 
-from spadam.spec import InputError, Spec, as_tuple
+from spadam.optim import ScaledLr
+from spadam.spec import Document, InputError, Spec, as_tuple, validate
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -40,6 +41,11 @@ def _as_choices(value: object) -> object:
     return as_tuple(value)
 
 
+def _as_scaled(value: object) -> object:
+    """A centre by the number of latents, whose mistakes are its own; anything else as it is."""
+    return validate(ScaledLr, Document(value, {}, "around"), within="around.") if isinstance(value, dict) else value
+
+
 class Range(Spec):
     """The values of one axis: from `low` to `high`, so many `decades` `around` a centre, or one of `choices`."""
 
@@ -49,10 +55,11 @@ class Range(Spec):
     """The largest value."""
     log: bool = False
     """Equal ratios are equally likely, not equal differences; for values that may differ by orders of magnitude."""
-    around: Literal["declared"] | float | None = None
+    around: Annotated[Literal["declared"] | float | ScaledLr | None, BeforeValidator(_as_scaled)] = None
     """The middle of a logarithmic range, instead of low and high. `declared`, for `optimizer.lr`, is the centre that
     each variant's optimizer declares (`spadam list optimizers`): so all are searched equally wide around comparable
-    places, although a good lr of one is a bad one of another."""
+    places, although a good lr of one is a bad one of another. `{rule: sqrt_n, at: 2e-4, n: 16384}`, for it too, is the
+    lr that it gives the variant's number of latents."""
     decades: float | None = None
     """The width of a range around a centre in powers of ten, half of them to each side; 4 finds an lr of which little
     is known."""
@@ -95,7 +102,8 @@ class Range(Spec):
         if self.around is None:
             raise InputError("decades", self.decades, "a width needs a centre", "add around, or give low and high")
         if self.decades is None:
-            raise InputError("around", self.around, "a centre needs a width", "add decades, such as `decades: 4`")
+            centre = self.around.model_dump() if isinstance(self.around, ScaledLr) else self.around
+            raise InputError("around", centre, "a centre needs a width", "add decades, such as `decades: 4`")
         if "log" in self.model_fields_set and not self.log:
             raise InputError(
                 "log", self.log, "a range around a centre is logarithmic", "remove log, or give low and high"
@@ -103,6 +111,8 @@ class Range(Spec):
         if not _FEWEST <= self.decades <= _MOST:
             rule = f"must lie between {_FEWEST:g} and {_MOST:g}"
             raise InputError("decades", self.decades, rule, "4 is wide for an lr")
+        if isinstance(self.around, ScaledLr):
+            return
         if self.around != "declared" and not _SMALLEST <= self.around <= _LARGEST:
             rule = f"a logarithmic range lies around a number above 0 ({_SMALLEST:g} to {_LARGEST:g})"
             raise InputError("around", self.around, rule, "change it, or give low and high")
@@ -120,14 +130,27 @@ class Range(Spec):
             if choice in self.choices[:number]:  # 1, 1.0 and True too: Optuna takes them for the same
                 raise InputError("choices", choice, "a choice may stand only once", "remove one of the two")
 
-    def placed(self, declared: float) -> Range:
-        """The same values from low to high, with ``declared`` as the centre of that name."""
+    def placed(self, declared: float, latents: int = 1) -> Range:
+        """The same values from low to high, around ``declared`` or by the number of ``latents`` where it says so."""
         if self.around is None or self.decades is None:
             return self
-        centre, side = declared if self.around == "declared" else self.around, 10 ** (self.decades / 2)
+        if isinstance(self.around, ScaledLr):
+            centre = self.around.of(latents)
+        else:
+            centre = declared if self.around == "declared" else self.around
+        side = 10 ** (self.decades / 2)
         # Twelve digits, so that the bounds are as one would have written them.
         low, high = float(f"{centre / side:.12g}"), float(f"{centre * side:.12g}")
         return Range(low=low, high=high, log=True, points=self.points)
+
+
+def as_range(written: object) -> object:
+    """A list, which is how one writes choices in short, as the range that it stands for; anything else as it is."""
+    return {"choices": written} if isinstance(written, list) else written
+
+
+WrittenRange = Annotated[Range, BeforeValidator(as_range, json_schema_input_type=Range | list[Value])]
+"""A range as a file may have it."""
 
 
 class Axis(NamedTuple):

@@ -12,7 +12,7 @@ from spadam.config import RunConfig
 from spadam.diagnostics.former_names import present
 from spadam.spec import Document, Spec, validate
 from spadam.sweep.definition.relative_axes import EPS_REL, lay_in
-from spadam.sweep.definition.space import Axis, Range, Value
+from spadam.sweep.definition.space import Axis, Value, WrittenRange
 from spadam.tracking import TrackingSpec
 
 SEEDS_APART = 10_000
@@ -28,7 +28,7 @@ class VariantSpec(Spec):
 
     model_config = ConfigDict(extra="allow")
 
-    space: dict[str, Range | None] = Field(default_factory=dict)
+    space: dict[str, WrittenRange | None] = Field(default_factory=dict)
     """Ranges instead of, or beside, those of the sweep; null drops an axis."""
 
     @property
@@ -88,11 +88,11 @@ class SweepSpec(Spec):
     """The configuration that all variants share."""
     variants: dict[str, VariantSpec]
     """What is compared."""
-    space: dict[str, Range] = Field(default_factory=dict)
+    space: dict[str, WrittenRange] = Field(default_factory=dict)
     """What is searched, for every variant: keys of the configuration, dotted, and two that are none.
     `optimizer.eps_rel` is eps in units of the gradient (its root mean square before the first step), so that it means
     the same for every loss and model; `optimizer.lr_over_eps` is lr / eps, which is all that counts where eps is
-    large."""
+    large. A list is short for its `choices`."""
     search: SearchSpec = SearchSpec()
     """How parameters are chosen, and how many."""
     repeat: RepeatSpec = RepeatSpec()

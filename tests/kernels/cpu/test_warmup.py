@@ -17,7 +17,7 @@ import torch
 from numba.core.dispatcher import Dispatcher
 from spadam import kernels
 from spadam.models.spec import AutoencoderSpec
-from spadam.optim import LazyAdam
+from spadam.optim import LazyAdam, ScheduleFree, SignSGD
 
 kernels.prepare(torch.device("cpu"))
 
@@ -27,10 +27,10 @@ def signatures():
     return {loop.py_func.__qualname__: list(loop.signatures) for loop in loops}
 
 before = signatures()
-assert before["search_block"] and before["update"]
-for selection in ("float32", "certified"):
+assert before["search_block"] and before["update"] and before["sign"]
+for selection, build in (("float32", LazyAdam), ("certified", LazyAdam), ("auto", SignSGD), ("auto", ScheduleFree)):
     model = AutoencoderSpec(latents=300, selection=selection).build(20, torch.Generator().manual_seed(0))
-    optimizer = LazyAdam(model.parameters())
+    optimizer = build(model.parameters())
     for _ in range(2):
         x = torch.rand(50, 20)
         (model(x).reconstruction_BD - x).square().mean().backward()

@@ -17,6 +17,7 @@ from spadam.optim import (
     RMSprop,
     RowClockAdam,
     RowwiseAdagrad,
+    SignSGD,
     Signum,
     TFSparseAdam,
 )
@@ -46,7 +47,7 @@ def due(grads: list[Entries], samples: int, *, mean: bool = False) -> list[Entri
 
 
 @pytest.mark.parametrize(
-    "make", [LazyAdam, MaskedAdam, TFSparseAdam, RowClockAdam, Adagrad, RowwiseAdagrad, RMSprop, Signum]
+    "make", [LazyAdam, MaskedAdam, TFSparseAdam, RowClockAdam, Adagrad, RowwiseAdagrad, RMSprop, SignSGD, Signum]
 )
 @pytest.mark.parametrize("samples", [2, 5])
 def test_sums_are_applied_when_enough_samples_have_come(make, samples) -> None:

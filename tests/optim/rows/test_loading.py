@@ -11,7 +11,7 @@ from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, se
 
 from spadam.optim import Adagrad, LazyAdam, MaskedAdam, RowClockAdam, RowwiseAdam, Signum
 from spadam.spec import InputError
-from support.members import ROW_MEMBERS, build_of, every_row_member
+from support.members import ROW_MEMBERS, build_of, every_row_member, every_row_member_that_remembers
 from support.row_streams import give, run, stream, table
 
 SHAPE = (6, 3)
@@ -72,7 +72,7 @@ def test_a_state_is_taken_by_the_same_optimizer_only(spec) -> None:
                 kind(trained(build_of(spec))[0].param_groups)
 
 
-@every_row_member
+@every_row_member_that_remembers
 @pytest.mark.parametrize("rows", [4, 9])
 def test_the_state_of_another_number_of_rows_is_refused(spec, rows) -> None:
     build = build_of(spec)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from spadam.optim import Adagrad, LazyAdam, RMSprop, Signum
+from spadam.optim import Adagrad, LazyAdam, RMSprop, SignSGD, Signum
 from spadam.spec import InputError
 from support.members import build_of, every_row_member
 from support.row_streams import Entries, give, run, table
@@ -105,7 +105,7 @@ def test_a_group_may_have_a_name_and_what_a_schedule_keeps_there() -> None:
     assert again.param_groups[0]["name"] == "means"
 
 
-@pytest.mark.parametrize("build", [Adagrad, RMSprop, Signum, LazyAdam])
+@pytest.mark.parametrize("build", [Adagrad, RMSprop, SignSGD, Signum, LazyAdam])
 def test_every_option_has_a_rule(build) -> None:
     assert set(build([nn.Parameter(torch.ones(1))]).defaults) <= set(WRONG)
 

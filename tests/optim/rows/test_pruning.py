@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from spadam.optim import ActiveAdam, LazyAdam, MaskedAdam, RowOptimizer
 from spadam.spec import InputError
-from support.members import build_of, every_row_member
+from support.members import build_of, every_row_member, every_row_member_that_remembers
 from support.row_streams import Entries, run, stream, table
 
 SHAPE = (12, 3)
@@ -66,7 +66,7 @@ def test_rows_of_zeros_may_be_put_in_in_another_type(spec) -> None:
     build_of(spec)([table((14, 3), seed=1)]).load_state_dict(saved)
 
 
-@every_row_member
+@every_row_member_that_remembers
 def test_a_state_that_was_not_changed_with_its_parameter_is_refused(spec) -> None:
     param = table(SHAPE, seed=1)
     optimizer = build_of(spec)([param])

@@ -234,5 +234,5 @@ def test_a_sweep_from_before_its_keys_and_its_metric_were_renamed_is_read_and_go
     bench.write(
         {"base": {"trainer": {"steps": 3125, "evaluate_every": 100}}, "objective": {"metric": "sparsity/silent"}}
     )
-    with pytest.raises(InputError, match="created without it"):
+    with pytest.raises(InputError, match=r"evaluate_every = 100 .*created with epoch"):
         bench.run(train)
