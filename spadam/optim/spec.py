@@ -27,6 +27,10 @@ Betas = Annotated[tuple[float, float], BeforeValidator(as_tuple), AfterValidator
 """Two numbers in [0, 1); a YAML list is one."""
 
 
+CENTRE_SQUARE = 162.0
+"""The mean of the squared norms of the samples that centres were measured with."""
+
+
 class BaseOptimizerSpec(Spec, ABC):
     """Describes an optimizer. Beside what stands here each has a ``name``, an ``lr`` and a ``gradient``.
 
@@ -37,8 +41,13 @@ class BaseOptimizerSpec(Spec, ABC):
     """Where to centre a search of the lr, so that ranges of equal width are comparable between optimizers.
 
     Each is the best of half-decades by training loss in one and the same short run: 400 steps on Fashion-MNIST, 1000
-    tied latents, top-k 25, batch 128, loss averaged over features, defaults otherwise.
+    tied latents, top-k 25, batch 128, loss averaged over features, defaults otherwise. Its images have a mean square of
+    162; with `data.scale: unit_sq`, which makes that 1, the same half-decades are the best, but for what is
+    :attr:`proportional`.
     """
+    proportional: ClassVar[bool] = False
+    """Its steps are proportional to the gradient: ``lr_center`` is that of samples and a loss of the size that it was
+    measured with, and of no others."""
     moves_untouched: ClassVar[bool]
     """Rows that a step does not touch may move; :attr:`holds` says whether they do with the options given."""
     epsilon_enters: ClassVar[str]

@@ -1,8 +1,8 @@
 """What an earlier release did where today's configuration has a key that it had not.
 
 What is stored of a configuration is whole: defaults are spelled out. So a key that it lacks was not there when it was
-written, and means what was done then, whatever today's default is. A key whose default is null needs no entry here:
-null is what was done before.
+written, and means what was done then, whatever today's default is. A key whose default is null has an entry here, too:
+so the identity of a configuration without it stays what it was, and with it the ids of runs that are shown elsewhere.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ _THEN = (
     _Then(("data", "scale"), "none", owner=None),
     _Then(("trainer", "evaluate_every"), "epoch", owner=None),
     _Then(("trainer", "silent_after"), 100_000, owner=None),
+    *(_Then(("data", key), None, owner=None) for key in ("groups", "groups_key", "exclude")),
+    *(_Then(("data", f"validation_{key}"), None, owner=None) for key in ("file", "labels")),
+    *(_Then(("data", f"test_{key}"), None, owner=None) for key in ("file", "labels")),
+    _Then(("model", "init_scale"), None, owner=None),
+    *(_Then(("model", "rule", key), None, owner=None) for key in ("k_from", "k_steps")),
 )
 
 
@@ -46,7 +51,7 @@ def without_what_was_done_then(facts: dict[str, Any]) -> dict[str, Any]:
         holder: Any = facts
         for name in parents:
             holder = holder.get(name, {})
-        if isinstance(holder, dict) and holder.get(key) == then.value:
+        if isinstance(holder, dict) and key in holder and holder[key] == then.value:
             del holder[key]
     return facts
 

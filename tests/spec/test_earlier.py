@@ -67,3 +67,27 @@ def test_the_file_of_a_sweep(config: dict[str, Any], space: dict[str, Any], expe
     spec = {"base": {"model": {"latents": 4}}, "variants": {"a": None, "b": {"model": {"latents": 8}}}}
     facts = {"variants": {name: {"config": config, "space": space} for name in "ab"}}
     assert complete_sweep(spec, facts) == {**spec, "base": {"model": expected}}
+
+
+@pytest.mark.parametrize(
+    ("data", "rule", "identity"),
+    [
+        (
+            {"name": "digits"},
+            {"name": "top_k"},
+            "aed6ddbdb4c97826a69fab69b662e7c17837ec6a42f22f6544f0031fdd775679",
+        ),
+        (
+            {"name": "array", "file": "x.npy"},
+            {"name": "k_winners", "k": 5},
+            "2d2b676266698915c54ae2e0cd944c4fa77db82f913a80d145085559c0a8c355",
+        ),
+    ],
+)
+def test_identities_are_those_that_an_earlier_release_gave(
+    data: dict[str, Any], rule: dict[str, Any], identity: str
+) -> None:
+    """The ids of runs at W&B hold them: what was shown once must be found again."""
+    model = {"rule": rule, "pre_bias": "none"}
+    config = validate(RunConfig, document({"data": data, "model": model, "optimizer": {"name": "lazy_adam"}}))
+    assert config.identity() == identity

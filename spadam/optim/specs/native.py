@@ -77,7 +77,8 @@ class SGDSpec(BaseOptimizerSpec):
     """torch.optim.SGD with momentum: untouched rows go on moving."""
 
     gradient: ClassVar[Literal["coo", "dense"]] = "dense"
-    lr_center: ClassVar[float] = 3.0
+    lr_center: ClassVar[float] = 3.0  # 300 with data.scale: unit_sq
+    proportional: ClassVar[bool] = True
     moves_untouched: ClassVar[bool] = True
     epsilon_enters: ClassVar[str] = "none"
 

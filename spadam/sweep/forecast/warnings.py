@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from spadam.diagnostics.comparability import FEW, alike, warn
 from spadam.diagnostics.inputs import CODES
 from spadam.diagnostics.warned import Warned
+from spadam.optim.spec import CENTRE_SQUARE
 from spadam.sweep.definition.extension import facts
+from spadam.sweep.definition.relative_axes import LR
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.forecast.costs import Sight
 from spadam.sweep.forecast.rehearsal import Rehearsal
+from spadam.sweep.forecast.sizes import absolute_axes
 
 
 def find_warnings(sweep: Sweep, sights: Sequence[Sight]) -> list[Warned]:
@@ -23,6 +26,7 @@ def find_warnings(sweep: Sweep, sights: Sequence[Sight]) -> list[Warned]:
         *_at_ends(centres, sights),
         *_diverged(centres),
         *_of_inputs(centres),
+        *_elsewhere(sweep, sights),
     ]
 
 
@@ -78,6 +82,24 @@ def _of_inputs(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Warned]:
     for (code, text), names in said.items():
         numbers = next(w.numbers for w in rehearsals[names[0]].warned if (w.code, w.text) == (code, text))
         yield Warned(code, text, numbers, tuple(names))
+
+
+def _elsewhere(sweep: Sweep, sights: Sequence[Sight]) -> Iterator[Warned]:
+    """Variants whose lr is searched around a centre that was measured with samples of another size."""
+    for sight in sights:
+        proportional = sight.rehearsal.config.optimizer.proportional and LR in absolute_axes(sweep, sight.variant)
+        if sight.end is None and sight.sizes is not None and proportional:
+            square = sight.sizes.square
+            if not 1 / _FAR < square / CENTRE_SQUARE < _FAR:
+                text = (
+                    f"its steps are proportional to the gradient, and the declared centre of optimizer.lr was measured "
+                    f"with mean |x|² = {CENTRE_SQUARE:g}, which is {square:.3g} here: measure it with --pilot"
+                )
+                yield Warned("centre_of_another_scale", text, {"mean_square": square}, (sight.variant,))
+
+
+_FAR = 10.0 ** (1 / 2)
+"""A half-decade: centres are no finer."""
 
 
 def _diverged(rehearsals: Mapping[str, Rehearsal]) -> Iterator[Warned]:

@@ -51,8 +51,8 @@ def as_an_earlier_release_left_it(bench: Bench) -> None:
             if isinstance(stored, dict) and "facts" in stored:
                 for variant in stored["facts"]["variants"].values():
                     variant["config"]["model"].pop("pre_bias")
-                    for key in ("groups", "groups_key", "exclude"):
-                        del variant["config"]["data"][key]
+                    for key in ("scale", "groups", "groups_key", "exclude"):
+                        variant["config"]["data"].pop(key, None)
                 there.execute(
                     "UPDATE study_user_attributes SET value_json = ? WHERE study_user_attribute_id = ?",
                     (json.dumps(stored), row),

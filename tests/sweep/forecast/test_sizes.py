@@ -152,3 +152,12 @@ def test_warnings_of_the_inputs_stand_in_the_plan(bench: Bench, tmp_path: Path) 
     assert warned.numbers["share"] > 0.2
     bench.write(text=dump(merge(spec, {"base": {"data": {"exclude": {"norm_over": 5.0}}}})))
     assert [warned for warned in foresee(bench).warnings if warned.code == "outliers"] == []
+
+
+@pytest.mark.parametrize(("name", "lr", "told"), [("sgd", DECLARED, 1), ("adam", DECLARED, 0), ("sgd", EPS, 0)])
+def test_a_centre_that_was_measured_at_another_scale_is_told(bench: Bench, name: str, lr: Any, told: int) -> None:
+    variants = {"adam": {"optimizer": {"name": name}}}
+    write(bench, {"optimizer.lr": lr}, variants=variants, base={"data": {"scale": "unit_sq"}})
+    found = [warned for warned in foresee(bench).warnings if warned.code == "centre_of_another_scale"]
+    assert [warned.variants for warned in found] == [("adam",)] * told
+    assert all("mean |x|² = 162, which is 1 here" in warned.text for warned in found)
