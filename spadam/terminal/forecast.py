@@ -60,7 +60,9 @@ def show_forecast(console: Console, found: Forecast) -> None:
     search, repeat = found.sweep.spec.search, found.sweep.spec.repeat
     studies = f" in {search.studies} studies" if search.studies > 1 else ""
     planned = f"{count(len(found.loads), 'variant')} x {count(found.sweep.trials, 'trial')}{studies}"
-    planned += f", {count(repeat.seeds, 'repeat')} of each best" if repeat.seeds else ", no repeats"
+    points = count(found.sweep.spec.points, "point")
+    best = f"up to {points} of each front" if found.sweep.spec.objective.is_front else "each best"
+    planned += f", {count(repeat.seeds, 'repeat')} of {best}" if repeat.seeds else ", no repeats"
     _say(console, f"[bold]{escape(found.sweep.name)}[/]: {planned}: {count(found.left, 'training')} to go")
     _say(console, "")
     print_table(console, _trainings(found))
