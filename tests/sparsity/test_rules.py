@@ -208,7 +208,7 @@ def test_k_winners_duty_cycle_against_a_loop() -> None:
 
 def test_an_l1_term_may_be_warmed_up() -> None:
     """In the t-th training batch of w it is t/w of the whole, and all of it from the w-th on; a state goes on."""
-    values, rule, whole = torch.tensor([1.0, -2.0]), Relu(0.5, 4), Relu(0.5).penalty(torch.tensor([1.0, -2.0]), 2)
+    size, rule, whole = torch.tensor(1.5), Relu(0.5, 4), Relu(0.5).penalty(torch.tensor(1.5))
     found = []
     for step in range(6):
         if step == 2:
@@ -216,9 +216,9 @@ def test_an_l1_term_may_be_warmed_up() -> None:
             rule = Relu(0.5, 4)
             rule.load_state_dict(saved)
         rule.observe(rule.training_selection(torch.ones(2, 3)), torch.ones(6))
-        found.append(float(rule.penalty(values, 2) / whole))
+        found.append(float(rule.penalty(size) / whole))
     assert found == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
-    assert float(rule.penalty(values, 2)) == float(whole), "asking changes nothing"
+    assert float(rule.penalty(size)) == float(whole), "asking changes nothing"
     assert not Relu(0.5).state_dict()
     assert ReluSpec(l1=0.5, l1_warmup_steps=4).build(8).l1_warmup_steps == 4
     assert "l1_warmup_steps" not in ReluSpec(l1=0.5).model_dump()

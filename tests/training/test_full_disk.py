@@ -36,7 +36,7 @@ def config() -> RunConfig:
 def test_weights_that_will_not_fit_are_told_before_a_step(limit: Callable[[int], None], tmp_path: Path) -> None:
     steps: list[int] = []
     limit(4000)
-    with pytest.raises(OSError, match="the weights take 4416 bytes, and the limit is 4000") as caught:
+    with pytest.raises(OSError, match="the weights take 4480 bytes, and the limit is 4000") as caught:
         run(config(), tmp_path / "out", progress=lambda progress: steps.append(progress.step))
     assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / "out" / "model.safetensors"))
     assert not steps
@@ -59,6 +59,6 @@ def test_a_checkpoint_that_does_not_fit_hides_no_cause(
 
 def test_a_full_disk_is_told_before_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 4000}))
-    with pytest.raises(OSError, match="the weights take 4416 bytes, and 4000 are free") as caught:
+    with pytest.raises(OSError, match="the weights take 4480 bytes, and 4000 are free") as caught:
         run(config(), tmp_path / "out")
     assert caught.value.errno == errno.ENOSPC

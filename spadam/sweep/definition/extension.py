@@ -45,7 +45,8 @@ def _axis_facts(sweep: Sweep, axis: Axis) -> dict[str, Any]:
 def check_extends(sweep: Sweep, stored: Mapping[str, Any]) -> None:
     """Raise :class:`InputError` unless ``sweep`` is what it was created as, ``stored``, or more of it."""
     old, new = dict(_leaves(stored)), dict(_leaves(facts(sweep)))
-    old[_METRIC] = present(str(old[_METRIC]))
+    if _METRIC in old:
+        old[_METRIC] = present(str(old[_METRIC]))
     added = {name for name in sweep.variants if name not in stored["variants"]}
     # An axis that came or went has left its trace in the configuration too: it is told as the axis that it is.
     for path in sorted(dict.fromkeys((*old, *new)), key=lambda path: path[2:3] == ("config",)):
