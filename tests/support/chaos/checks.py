@@ -159,7 +159,7 @@ def error_of(weights: Path, spec: dict[str, Any]) -> float:
     """The mean squared error of stored weights on the validation images, worked out by its definition."""
     there = safetensors.torch.load_file(weights)
     images = _validation(json.dumps(spec["base"]["data"]))
-    scores = images @ there["encoder_weight"].T + there["encoder_bias"]
+    scores = (images - there["pre_bias"]) @ there["encoder_weight"].T + there["encoder_bias"]
     best = scores.topk(spec["base"]["model"]["rule"]["k"], dim=1)
     code = torch.zeros_like(scores).scatter(1, best.indices, best.values)
     decoder = there.get("decoder_weight", there["encoder_weight"])
