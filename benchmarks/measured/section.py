@@ -48,7 +48,7 @@ USUAL: dict[str, Any] = {
     "probe": None,
     "tracking": {"mode": "disabled"},
 }
-"""The training that all sections share, unless they say otherwise: that of the issue's measurements."""
+"""The training that all sections share, unless they say otherwise."""
 
 
 def configure(setting: Setting, steps: int, *overlays: Mapping[str, Any]) -> RunConfig:
