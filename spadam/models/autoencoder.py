@@ -179,7 +179,7 @@ class SparseAutoencoder(nn.Module):
 
     @full_precision
     def size(self, code: Code) -> Tensor:
-        """How large a code is, (): the sum of a sample's |z| |d|, averaged over the batch, with d the decoder's rows.
+        """How large a code is, (): a sample's sum of ``|z| |d|``, averaged over the batch, with d the decoder's rows.
 
         Its gradient reaches the code, and the rows where their norms are free; as sparse as the execution's.
         """

@@ -12,8 +12,8 @@ class Relu(Rule):
     .. math:: \frac{1}{B} \sum_b \Big( |x_b - \hat x_b|^2 + λ \sum_i |z_{bi}| \, |d_i| \Big)
 
     with λ ``l1`` and d_i the decoder row of latent i: what is small is what a latent adds to the reconstruction. A term
-    of |z| alone can be had for nothing, by small codes and long rows. With `reduction: mean` the whole is divided by
-    the number of features, so that λ means the same. Where `decoder_norm` is unit, |d| is 1.
+    of ``|z|`` alone can be had for nothing, by small codes and long rows. With `reduction: mean` the whole is divided
+    by the number of features, so that λ means the same. Where `decoder_norm` is unit, ``|d|`` is 1.
 
     Reference: Conerly, Templeton, Bricken, Marcus and Henighan, "Update on how we train SAEs", Transformer Circuits,
     April 2024; with rows of length 1 it is the term of Bricken et al., "Towards Monosemanticity", 2023.

@@ -104,7 +104,7 @@ class Rule(nn.Module, ABC):
     def penalty(self, size: Tensor) -> Tensor:
         """The rule's own term of a loss that is summed over features, asked for where its spec `penalises`.
 
-        ``size``, (), is that of the code: the sum of a sample's |z| |d|, averaged over the batch (see
+        ``size``, (), is that of the code: the sum of a sample's ``|z| |d|``, averaged over the batch (see
         :mod:`spadam.encoding.size`).
         """
         raise NotImplementedError(f"{type(self).__name__} has no penalty")
