@@ -16,8 +16,7 @@ def baselines(spec: AutoencoderSpec, dataset: Dataset, seed: int) -> dict[str, f
 
     The inputs are taken about their mean where the model's encoder sees them so.
     """
-    pixels = _centred_pixels if spec.pre_bias == "mean" else _pixels
-    return pixels(_Key(None, dataset, seed)) | _untrained(_Key(spec, dataset, seed))
+    return _pixels(_Key(None, dataset, seed), spec.pre_bias == "mean") | _untrained(_Key(spec, dataset, seed))
 
 
 class _Key:
@@ -35,13 +34,8 @@ class _Key:
 
 
 @lru_cache(maxsize=16)
-def _pixels(key: _Key) -> dict[str, float]:
-    return baseline_pixels(key.dataset, key.seed, test=True)
-
-
-@lru_cache(maxsize=16)
-def _centred_pixels(key: _Key) -> dict[str, float]:
-    return baseline_pixels(key.dataset, key.seed, test=True, centred=True)
+def _pixels(key: _Key, centred: bool) -> dict[str, float]:
+    return baseline_pixels(key.dataset, key.seed, test=True, centred=centred)
 
 
 @lru_cache(maxsize=16)

@@ -68,11 +68,11 @@ def baseline_pixels(dataset: Dataset, seed: int, test: bool, centred: bool = Fal
     inputs of a common scale, do not depend on where the samples lie. Empty when there is no such split. A function of
     its arguments alone, so a caller may keep it for other runs.
     """
-    mean_D = dataset.train_mean()
+    mean_D = dataset.train_mean() if centred else None
 
     def features(rows_N: Tensor) -> Matrix:
         x_ND = dataset.take(rows_N)
-        return (x_ND - mean_D if centred else x_ND).cpu().numpy()
+        return (x_ND if mean_D is None else x_ND - mean_D).cpu().numpy()
 
     return _baseline("probe/baseline_pixels", features, dataset, seed, test)
 

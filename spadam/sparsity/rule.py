@@ -102,12 +102,12 @@ class Rule(nn.Module, ABC):
                 buffer.div_(by)
 
     def penalty(self, size: Tensor) -> Tensor:
-        """The rule's own term of a loss that is summed over features, asked for where its spec `penalises`.
+        """The rule's own term of a loss that is summed over features, asked for where its spec `penalises`; else none.
 
         ``size``, (), is that of the code: the sum of a sample's ``|z| |d|``, averaged over the batch (see
         :mod:`spadam.encoding.size`).
         """
-        raise NotImplementedError(f"{type(self).__name__} has no penalty")
+        return torch.zeros_like(size)
 
 
 def top_per_sample(scores_BL: Tensor, k: int) -> Selection:
