@@ -19,8 +19,8 @@ from spadam.sparsity import TopKSpec
 from spadam.spec import Document, validate
 from spadam.training.ledger import rows
 from spadam.training.module import AutoencoderModule
-from spadam.training.progress import Progress
 from spadam.training.run import run
+from support.short_training import Stop, stop_at
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
@@ -50,10 +50,6 @@ def config(optimizer: dict[str, Any], **model: Any) -> RunConfig:
     return validate(RunConfig, Document(document, {}, "test"))
 
 
-class Stop(Exception):
-    pass
-
-
 def timeless(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "time" and not name.startswith("time/")}
 
@@ -67,12 +63,8 @@ def test_a_training_resumes_to_the_last_bit(
     described = config(optimizer, tied=False, decoder_norm="unit")
     whole = run(described, tmp_path / "whole")
 
-    def interrupt(progress: Progress) -> None:
-        if progress.step >= stop:
-            raise Stop
-
     with pytest.raises(Stop):
-        run(described, tmp_path / "out", progress=interrupt)
+        run(described, tmp_path / "out", progress=stop_at(stop))
     resumed = run(described, tmp_path / "out")
     assert resumed.provenance["resumed"][0]["step"] == stop // 5 * 5
     assert timeless(resumed.metrics) == timeless(whole.metrics)
