@@ -42,7 +42,7 @@ WALLS = {
 ROOMS = (
     *("spec", "faults", "machine", "statistics", "files", "text"),
     *("kernels", "data", "optim", "sparsity", "encoding", "models", "tracking", "config"),
-    *("diagnostics", "tasks", "training", "sweep", "schema", "doctor"),
+    *("diagnostics", "claims", "tasks", "training", "sweep", "schema", "doctor"),
     *("report", "bench", "terminal", "cli"),
 )
 """From the ground up: what stands in a room imports from rooms before it, and from its own."""

@@ -49,6 +49,8 @@ class Metric(NamedTuple):
     """Only a training with `trainer.clip_norm` has it."""
     larger_is_better: bool = False
     """Nobody wants it small."""
+    error: bool = False
+    """It is an error: above 0, and two of it are compared by their ratio."""
     undefined: str = ""
     """When it is no finite number though it is measured, as the end of "it is so when"."""
 

@@ -43,14 +43,24 @@ def _reconstruction() -> list[Metric]:
                 f"{_MSE}, {_EVALUATED}.",
                 split,
                 searchable=searchable,
+                error=True,
             ),
-            Metric(f"{split}/fvu", "1", over, f"{_FVU}, {_EVALUATED}.", split, searchable=searchable, **_SPREAD),
+            Metric(
+                f"{split}/fvu",
+                "1",
+                over,
+                f"{_FVU}, {_EVALUATED}.",
+                split,
+                searchable=searchable,
+                error=True,
+                **_SPREAD,
+            ),
         ]
         if split == "val":
-            metrics.append(Metric("val/fvu_median_sample", "1", over, _MEDIAN_SAMPLE, split, **_SPREAD))
+            metrics.append(Metric("val/fvu_median_sample", "1", over, _MEDIAN_SAMPLE, split, error=True, **_SPREAD))
         else:
             mse, fvu = f"{split}/mse_training_code", f"{split}/fvu_training_code"
-            end: dict[str, Any] = {"searchable": searchable, "final": True}
+            end: dict[str, Any] = {"searchable": searchable, "final": True, "error": True}
             metrics += [
                 Metric(mse, "squared error per feature", over, f"{_MSE}, {_AS_TRAINED}.", split, **end),
                 Metric(fvu, "1", over, f"{_FVU}, {_AS_TRAINED}.", split, **end, **_SPREAD),
@@ -61,7 +71,7 @@ def _reconstruction() -> list[Metric]:
 def _loss() -> list[Metric]:
     error = "the squared error as `model.reduction` says, of samples times data/scale"
     formula = f"Mean of what was optimised: {error}, plus the rule's L1 term."
-    return [Metric("train/loss_stream", "loss", _ROW, formula)]
+    return [Metric("train/loss_stream", "loss", _ROW, formula, error=True)]
 
 
 def _sparsity() -> list[Metric]:

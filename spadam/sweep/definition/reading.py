@@ -12,6 +12,7 @@ from spadam.config import RunConfig
 from spadam.spec import SWEEP, Document, InputError, Mistakes, Written, check_kind, line_of, validate
 from spadam.spec import load as load_document
 from spadam.sweep.definition import axis_names, range_ends, relative_axes
+from spadam.sweep.definition.claims import check_claims
 from spadam.sweep.definition.columns import check_columns
 from spadam.sweep.definition.measurable import check_data, check_objective
 from spadam.sweep.definition.space import Axis, Range, as_range
@@ -64,6 +65,7 @@ def check(document: Document) -> Sweep:
     sweep = Sweep(spec, variants, trials, seed, document)
     check_objective(sweep)
     check_columns(sweep)
+    check_claims(sweep)
     return sweep
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
+from spadam.claims.spec import ClaimSpec
 from spadam.config import RunConfig
 from spadam.spec import Document, InputError, Spec, as_tuple, validate
 from spadam.sweep.definition.objective import ObjectiveSpec
@@ -87,6 +88,13 @@ class ReportSpec(Spec):
     sparsity/l0_eval and sparsity/dead, as far as they are measured, and what `objective.at` names."""
 
 
+class CompareSpec(Spec):
+    """What the others are held against where no claim says so."""
+
+    to: str | None = None
+    """A variant; null: the first of the file."""
+
+
 class SweepSpec(Spec):
     """The file of a sweep."""
 
@@ -109,6 +117,11 @@ class SweepSpec(Spec):
     """What is compared."""
     report: ReportSpec = ReportSpec()
     """What is shown."""
+    claims: Annotated[tuple[ClaimSpec, ...], BeforeValidator(as_tuple)] = ()
+    """What the sweep is to decide. Claims may be added at any time; one that was added when results were there already
+    is marked: post hoc."""
+    compare: CompareSpec = CompareSpec()
+    """What every variant is held against in the table of differences."""
 
     @model_validator(mode="after")
     def _check(self) -> SweepSpec:
@@ -169,6 +182,11 @@ class Sweep:
     def name(self) -> str:
         """The sweep's name."""
         return self.spec.name
+
+    @property
+    def reference(self) -> str:
+        """The variant that the others are held against."""
+        return self.spec.compare.to or next(iter(self.variants))
 
     @property
     def tracking(self) -> TrackingSpec:
