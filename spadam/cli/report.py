@@ -31,8 +31,12 @@ def report(
             callback=at_home,
         ),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Exit with 1 when a claim of the sweep is not true: a sweep as a test."),
+    ] = False,
 ) -> None:
-    """Write report.html, one page that opens anywhere without a network, and trials.csv.
+    """Write report.html, one page that opens anywhere without a network, trials.csv and verdicts.json.
 
     At any time, also while the sweep runs.
     """
@@ -40,6 +44,7 @@ def report(
     from spadam.sweep.outcome.finding import find_begun, in_folder, in_storage
     from spadam.sweep.store.environment import given_or_set
     from spadam.terminal.drawing import drawing
+    from spadam.terminal.verdicts import show_verdicts
 
     if place is None and given_or_set(storage) is None:
         rule = "a report is made of a sweep's file or folder, or of a storage"
@@ -53,12 +58,19 @@ def report(
         outcome = in_folder(place, sweep, storage)
     else:
         outcome, out = find_begun(place, out or Path("runs"), storage), None
+    if check and not outcome.sweep.spec.claims:
+        rule = f"{outcome.sweep.name} claims nothing, so there is nothing to check"
+        raise InputError("--check", None, rule, "add claims to its file, or leave --check out")
     try:
         with drawing(error_console) as told:
             path = write(outcome, out, export, told)
     except OSError as error:
         rule = f"the page must be written somewhere ({error.strerror})"
         raise InputError("--out", str(out or outcome.folder or "."), rule, "give another folder with --out") from None
-    out_console.print(f"written: {path} and trials.csv", markup=False, soft_wrap=True)
+    out_console.print(f"written: {path}, trials.csv and verdicts.json", markup=False, soft_wrap=True)
     if export is not None:
         out_console.print(f"exported: figures and tables to {export}", markup=False, soft_wrap=True)
+    if check:
+        show_verdicts(out_console, outcome)
+        if any(verdict.holds is False for verdict in outcome.answers):
+            raise typer.Exit(1)

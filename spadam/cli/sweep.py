@@ -78,6 +78,7 @@ def run(
         from spadam.sweep.running.means import Means
         from spadam.sweep.store.trouble import StorageTrouble
         from spadam.terminal.sweep import show, watch
+        from spadam.terminal.verdicts import show_verdicts
 
     chosen = _names(variants)
     means = Means(
@@ -98,6 +99,7 @@ def run(
         said = f"the page could not be written ({error}); `spadam report {outcome.folder}` makes it"
     ran = choose(outcome.sweep, chosen)
     show(out_console, outcome.sweep, [study for study in outcome.summaries if study.variant in ran])
+    show_verdicts(out_console, outcome)
     out_console.print(said, markup=False, soft_wrap=True)
     if (shown := show_streamed(outcome)) is not None:
         out_console.print(shown, markup=False, soft_wrap=True)
@@ -145,6 +147,7 @@ def results(
     """Show what a sweep found so far."""
     from spadam.sweep.outcome.finding import find
     from spadam.terminal.sweep import show
+    from spadam.terminal.verdicts import show_verdicts
 
     outcome = find(spec, out, storage)
     if best is not None:
@@ -157,6 +160,7 @@ def results(
         write_json(outcome.rows)
     if not _has_not_begun(outcome, out, storage) and best is None and not json:
         show(out_console, outcome.sweep, outcome.summaries)
+        show_verdicts(out_console, outcome)
 
 
 @app.command()

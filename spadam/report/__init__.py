@@ -20,17 +20,18 @@ def write(
     export: Path | None = None,
     told: Told = lambda drawn, figures: None,
 ) -> Path:
-    """Write report.html and trials.csv; returns the page's path.
+    """Write report.html, trials.csv and verdicts.json; returns the page's path.
 
     The files go to ``out``, by default to the sweep's folder, or to the current one where there is none. Raises OSError
     when nothing can be written there. Figures and tables for a paper go to ``export``, where that is given; ``told``
     hears how many figures are drawn, and of how many. Raises :class:`spadam.spec.InputError`, before anything is
     written, when they cannot be made here.
     """
-    from spadam.files import write_atomic
+    from spadam.files import strict_json, write_atomic
     from spadam.report.page import page
     from spadam.sweep.definition.columns import columns
     from spadam.sweep.outcome.table import CSV, write_csv
+    from spadam.sweep.outcome.verdicts import VERDICTS
 
     files = {}
     if export is not None:
@@ -40,6 +41,7 @@ def write(
     target = out or outcome.folder or Path()
     target.mkdir(parents=True, exist_ok=True)
     write_csv(target / CSV, outcome.rows, columns(outcome.sweep))
+    write_atomic(target / VERDICTS, strict_json(outcome.verdicts(), indent=1) + "\n")
     path = target / "report.html"
     write_atomic(path, page(outcome))
     if export is not None:

@@ -11,6 +11,7 @@ from spadam.report.figures import figures_of
 from spadam.report.heading import head
 from spadam.report.markup import Html, join, tag
 from spadam.report.section import Section
+from spadam.report.verdicts import verdicts
 from spadam.sweep.outcome.outcome import Outcome
 
 _POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -21,7 +22,7 @@ def page(outcome: Outcome) -> str:
     """The whole page as HTML. The same outcome gives the same text."""
     from plotly.offline import get_plotlyjs  # here, because only a page needs it
 
-    sections = [*(draw(outcome) for draw in figures_of(outcome)), appendix(outcome)]
+    sections = [verdicts(outcome), *(draw(outcome) for draw in figures_of(outcome)), appendix(outcome)]
     contents = tag("nav", tag("ul", *(_link(section) for section in sections)), aria_label="Contents")
     body = tag(
         "body",

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from spadam.claims.comparison import Comparison
+from spadam.claims.verdict import Verdict
 from spadam.config import RunConfig
 from spadam.files import Holder, last_sign
 from spadam.sweep.definition.spec import Sweep
@@ -19,6 +21,7 @@ from spadam.sweep.outcome.setting import Setting
 from spadam.sweep.outcome.status import status
 from spadam.sweep.outcome.summary import StudySummary, summarise
 from spadam.sweep.outcome.table import best_config, rows
+from spadam.sweep.outcome.verdicts import comparisons, verdicts
 from spadam.sweep.search.front import Standing, front
 from spadam.sweep.search.objective import Judge, judge
 from spadam.sweep.store.attempts import Record
@@ -82,6 +85,22 @@ class Outcome:
         """
         rows = {(row["study"], row["slot"]): row for row in self.trials() if row["variant"] == variant}
         return [rows[record.slot.study, record.slot.number] for record in self.front_of(variant)]
+
+    def verdicts(self) -> dict[str, Any]:
+        """What the sweep says to its claims, and how far its variants lie apart: what verdicts.json holds.
+
+        `claims`: a list with, for each, `says`, `variants`, `metric`, `kind`, `about`, `margin`, `bound`; `verdict`
+        (supported, refuted, inconclusive, identical, same_by_construction) and `holds` (whether the claim is true; None
+        where that is not known); `effect` (the mean difference, first minus second, of errors that of their logarithms;
+        of one variant its mean), `interval` and its `level`; `p` and the `alpha` that it was held against; `n` units;
+        `looks`, `post_hoc`, `needed` (units that would settle it), `reason`, and `diverged` by variant.
+        `comparisons`: a list of `variants`, `metric`, `study` (None: all of them), `ratio` (whether the effect is of
+        logarithms), `effect`, `interval`, `level`, `n`, `same` (why they are the same, if they are).
+        """
+        return {
+            "claims": [verdict.as_json() for verdict in self.answers],
+            "comparisons": [comparison.as_json() for comparison in self.comparisons],
+        }
 
     def status(self) -> dict[str, Any]:
         """How far the sweep is, as `spadam sweep status --json` prints it.
@@ -147,6 +166,16 @@ class Outcome:
     def summaries(self) -> list[StudySummary]:
         """A summary of every study, in the order of the file and of ``searches``, or of every trial on its front."""
         return summarise(self.sweep, self.searches)
+
+    @cached_property
+    def answers(self) -> list[Verdict]:
+        """The verdicts on its claims, in the order of the file."""
+        return verdicts(self.sweep, self.searches, self.attributes)
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """How far every variant lies from the one that it is held against."""
+        return list(comparisons(self.sweep, self.searches))
 
     @cached_property
     def results(self) -> list[RunResult]:

@@ -28,6 +28,7 @@ from spadam.sweep.outcome.damage import told_if_damaged
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import survey
 from spadam.sweep.outcome.table import CSV, write_csv
+from spadam.sweep.outcome.verdicts import CLAIMS, looked_at, remembered
 from spadam.sweep.running.cluster.installed import check_installed
 from spadam.sweep.running.cluster.trust import check_trusted
 from spadam.sweep.running.crew import Alone, Crew
@@ -132,10 +133,18 @@ def _run_sweep(
             interruption.wind_down()
             if not patience.over:
                 with reading():
-                    outcome = Outcome(sweep, survey(sweep, studies), studies.attributes(), folder, trouble)
+                    outcome = _outcome(sweep, studies, folder, trouble)
                 reach("agent: before the table")
                 write_csv(folder / CSV, outcome.rows, columns(sweep))
     return outcome
+
+
+def _outcome(sweep: Sweep, studies: Studies, folder: Path, trouble: str | None) -> Outcome:
+    """What came of it; from now on its claims have been looked at."""
+    searches = survey(sweep, studies)
+    if sweep.spec.claims:
+        studies.describe({CLAIMS: looked_at(sweep, searches, studies.attributes())})
+    return Outcome(sweep, searches, studies.attributes(), folder, trouble)
 
 
 @contextlib.contextmanager
@@ -245,10 +254,15 @@ def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], means: Mea
     Raises :class:`InputError` when the file has changed in what determines results, or the data has.
     """
     there = studies.attributes()
+    if sweep.spec.claims:  # before there are results, where they were there in time
+        found = remembered(sweep, survey(sweep, studies), there)
+        claims = {CLAIMS: {**there.get(CLAIMS, {}), **{key: known.plain() for key, known in found.items()}}}
+    else:
+        claims = {}
     if "plan" not in there:  # it is written last
         place = _resolve(means)
         plan: dict[str, Any] = {"facts": facts(sweep), **place._asdict()}
-        studies.describe({"spec": sweep.document.data, "versions": _versions(), "data": data, "plan": plan})
+        studies.describe({"spec": sweep.document.data, "versions": _versions(), "data": data, **claims, "plan": plan})
         return place
     check_extends(sweep, there["plan"]["facts"])
     for name, hashes in data.items():
@@ -259,7 +273,7 @@ def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], means: Mea
         changed = ", ".join(f"{name} {there['versions'].get(name)} -> {now[name]}" for name in now)
         watcher.note(f"this sweep was begun with other versions: {changed}")
     plan = {**there["plan"], "facts": facts(sweep)}
-    studies.describe({"spec": sweep.document.data, "plan": plan, "data": {**there["data"], **data}})
+    studies.describe({"spec": sweep.document.data, "plan": plan, "data": {**there["data"], **data}, **claims})
     return Place(plan["accelerator"], plan["kernels"])
 
 
