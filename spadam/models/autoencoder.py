@@ -243,21 +243,21 @@ class SparseAutoencoder(nn.Module):
             self.rule.observe(scored.selection, scored.scores_P)
         if not probe:
             return scored, None
-        selection = self.rule.evaluation_selection(scores_BL, self._forced(probe_k))
+        selection = self.rule.evaluation_selection(scores_BL, self.forced_k(probe_k))
         return scored, self._code(_look_up(scores_BL, selection))
 
     @torch.no_grad()
     def _evaluated(self, x_BD: Tensor, k: int | None) -> Scored:
         """The evaluation code's selection."""
-        k = self._forced(k)
+        k = self.forced_k(k)
         best_k = self.rule.evaluation_k(k)
         if best_k is not None and self._few(best_k):
             return _scored(self._best(x_BD, best_k))
         scores_BL = self._scores(x_BD)
         return _look_up(scores_BL, self.rule.evaluation_selection(scores_BL, k))
 
-    def _forced(self, k: int | None) -> int | None:
-        """The k that is asked for, or that `evaluation: per_sample_k` forces."""
+    def forced_k(self, k: int | None = None) -> int | None:
+        """The k that is asked for, or that `evaluation: per_sample_k` forces; None for the rule's own code."""
         return self.rule.k if k is None and self.spec.evaluation == "per_sample_k" else k
 
     def _few(self, k: int) -> bool:

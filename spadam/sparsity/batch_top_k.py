@@ -72,6 +72,14 @@ class BatchTopK(ScheduledK):
             return self.training_selection(scores_BL)
         return self._kept(scores_BL, scores_BL >= threshold)
 
+    @override
+    def evaluation_bound(self) -> Tensor | None:
+        """The next number below the threshold, which is on itself, and is rounded where it meets scores."""
+        if (threshold := self._threshold()) is None:
+            return None
+        below = threshold.float().nextafter(torch.tensor(-torch.inf, device=threshold.device))
+        return below.clamp(min=0) if self.relu else below
+
     def _kept(self, scores_BL: Tensor, mask_BL: Tensor) -> Selection:
         return from_mask(mask_BL & (scores_BL > 0) if self.relu else mask_BL)
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spadam.sparsity.rule import Rule, Selection, everything, from_mask, top_per_sample
 
@@ -27,3 +28,7 @@ class Lifetime(Rule):
     def evaluation_selection(self, scores_BL: Tensor, k: int | None = None) -> Selection:
         """Everything, or the best k of each sample."""
         return everything(scores_BL) if k is None else top_per_sample(scores_BL, k)
+
+    @override
+    def evaluation_bound(self) -> Tensor:
+        return torch.tensor(-torch.inf)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spadam.sparsity.rule import Rule, Selection, from_mask, top_per_sample
 
@@ -37,6 +38,10 @@ class Relu(Rule):
     def evaluation_selection(self, scores_BL: Tensor, k: int | None = None) -> Selection:
         """What is positive, or the best k of each sample."""
         return self.training_selection(scores_BL) if k is None else top_per_sample(scores_BL, k)
+
+    @override
+    def evaluation_bound(self) -> Tensor:
+        return torch.zeros(())
 
     def penalty(self, size: Tensor) -> Tensor:
         """``l1`` times the size of the code; in step t of a warm-up t/steps of it."""

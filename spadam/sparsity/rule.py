@@ -67,6 +67,13 @@ class Rule(nn.Module, ABC):
         """The same of the evaluation code, when ``k`` is asked for (None: the rule's own)."""
         return k
 
+    def evaluation_bound(self) -> Tensor | None:
+        """The score above which a latent is on in the rule's own evaluation code, () float32, whatever others have.
+
+        None for a rule that compares scores with one another, or cannot say yet. It is for scores in float32.
+        """
+        return None
+
     @abstractmethod
     def training_selection(self, scores_BL: Tensor) -> Selection:
         """The latents that stay on in training."""

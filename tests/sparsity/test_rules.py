@@ -93,6 +93,17 @@ class TestContract:
             observe(rule, x)
             assert all(torch.equal(buffers[name], buffer) for name, buffer in rule.named_buffers())
 
+    def test_what_says_it_is_what_lies_above_a_bound_is(self, member: Any) -> None:
+        for relu in (False, True):
+            rule: Rule = spec_of(member).build(LATENTS)
+            rule.relu = relu
+            for seed in range(3):
+                observe(rule, scores(seed=seed))
+            x = scores(seed=9)
+            if (bound := rule.evaluation_bound()) is not None:
+                assert bound.dtype == torch.float32
+                assert sets(rule.evaluation_selection(x)) == sets(from_mask(x > bound))
+
     def test_selection_changes_nothing(self, member: Any) -> None:
         rule: Rule = spec_of(member).build(LATENTS)
         before = {name: buffer.clone() for name, buffer in rule.named_buffers()}
