@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from spadam import optim
     from spadam.config import RunConfig
@@ -36,6 +37,7 @@ __all__ = [
     "RunResult",
     "SparseAutoencoder",
     "__version__",
+    "export",
     "load",
     "optim",
     "run",
@@ -151,6 +153,26 @@ def load(folder: str | os.PathLike[str], storage: str | None = None) -> Outcome:
 
     place = at_home(folder, "folder")
     return in_storage(storage, place.name) if storage and not place.exists() else in_folder(place, storage=storage)
+
+
+def export(
+    folder: str | os.PathLike[str], to: Literal["saelens"] = "saelens", out: str | os.PathLike[str] | None = None
+) -> Path:
+    """Write the autoencoder that was trained in ``folder`` for another library, as `spadam export` does.
+
+    ``folder`` is what :func:`run` had as ``out``, or that of a sweep's slot or attempt; ``to`` is the library. Returns
+    the folder that was written, ``out`` or one called ``to`` within the training's. What is there already, and the
+    same, is left as it is. Raises :class:`spadam.spec.InputError`, with nothing written, when no training has ended
+    there, the library cannot compute its evaluation code, or ``out`` holds another.
+    """
+    from spadam.formats import Format
+    from spadam.formats.export import export
+    from spadam.spec import InputError, at_home
+
+    if to not in list(Format):
+        known = ", ".join(Format)
+        raise InputError("to", to, f"it must be one of {known}", "choose one of these")
+    return export(at_home(folder, "folder"), Format(to), None if out is None else at_home(out, "out"))
 
 
 def __getattr__(name: str) -> Any:

@@ -43,7 +43,7 @@ ROOMS = (
     *("spec", "faults", "machine", "statistics", "files", "text"),
     *("kernels", "data", "optim", "sparsity", "encoding", "models", "tracking", "config"),
     *("diagnostics", "claims", "tasks", "training", "sweep", "schema", "doctor"),
-    *("report", "bench", "terminal", "cli"),
+    *("formats", "report", "bench", "terminal", "cli"),
 )
 """From the ground up: what stands in a room imports from rooms before it, and from its own."""
 
@@ -200,6 +200,7 @@ def test_configurations_specs_and_status_import_nothing_heavy() -> None:
     [
         ["train", "--help"],
         ["sweep", "run", "--help"],
+        ["export", "--help"],
         ["schema", "run"],
         ["schema", "sweep"],
         ["list", "optimizers"],

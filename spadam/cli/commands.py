@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from spadam import __version__
-from spadam.cli import bench, dashboard, doctor, listing, report, schema, sweep, sync, train, wandb
+from spadam.cli import bench, dashboard, doctor, export, listing, report, schema, sweep, sync, train, wandb
 from spadam.cli.ending import Commands
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command()(train.train)
 app.add_typer(sweep.app, name="sweep")
 app.command()(report.report)
+app.command()(export.export)
 app.command()(sync.sync)
 app.add_typer(wandb.app, name="wandb")
 app.command("list")(listing.list_members)

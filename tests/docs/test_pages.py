@@ -69,7 +69,7 @@ def test_every_page_is_in_the_menu() -> None:
 @pytest.mark.parametrize("page", [DOCS / "architecture.md", ROOT / "CONTRIBUTING.md"], ids=relative)
 def test_where_to_add_what_names_what_is_there(page: Path) -> None:
     table = rows(page, "## Where to add what" if page.parent == DOCS else "## Where things go")
-    assert len(table) == 8
+    assert len(table) == 9
     for path in re.findall(r"`((?:spadam|docs)/[^`]*)`", str(table)):
         place = ROOT / path
         assert list(place.parent.glob("*" + place.suffix)) if "<name>" in path else place.exists(), path
