@@ -116,8 +116,8 @@ def run_sweep(
     of a Ray cluster. ``storage`` is the address of a PostgreSQL server that keeps the sweep, by default SPADAM_STORAGE,
     else a file beside the runs; it may be away for ``storage_patience`` seconds. A training whose worker dies, or whose
     disk fails, is begun again ``retries`` times, and a worker not heard of for ``stall`` seconds is replaced. No result
-    depends on any of it. ``watcher`` hears of every training while it runs; by
-    default what a person should know is logged. At the end trials.csv and report.html stand in the sweep's folder.
+    depends on any of it. ``watcher`` hears of every training while it runs; by default what a person should know is
+    logged. At the end trials.csv, verdicts.json and report.html stand in the sweep's folder.
 
     The outcome's ``trouble`` says why, when a training failed again and again and the sweep was given up; then no page
     is written, and the same call goes on. Raises :class:`spadam.spec.InputError`, before anything is trained wherever

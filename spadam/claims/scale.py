@@ -34,22 +34,23 @@ class Scale(NamedTuple):
         """A difference in words, without its direction.
 
         >>> Scale(True).amount(-0.0202), Scale(False, True).amount(0.0123), Scale(False).amount(-3.25)
-        ('2.0 %', '1.23 points', '3.25')
+        ('2 %', '1.23 points', '3.25')
         """
         if self.ratio:
             factor = math.exp(effect)
             return f"a factor of {factor:.3g}" if abs(effect) > _FACTOR else f"{_per_cent(abs(factor - 1))} %"
         return f"{number(abs(effect) * 100, 3)} points" if self.share else number(abs(effect), 3)
 
-    def signed(self, effect: float) -> str:
-        """A difference with its sign, for tables.
+    def signed(self, effect: float, beside: float | None = None) -> str:
+        """A difference with its sign, for tables; an end of an interval in the form of the mean that it stands
+        ``beside``.
 
         >>> Scale(True).signed(-0.0202), Scale(False, True).signed(0.0123), Scale(True).signed(2.3)
-        ('-2.0 %', '+1.23', '×9.97')
+        ('-2 %', '+1.23', '×9.97')
         """
         if math.isinf(effect):
             return "∞" if effect > 0 else "-∞"
-        if self.ratio and abs(effect) > _FACTOR:
+        if self.ratio and abs(effect if beside is None else beside) > _FACTOR:
             return f"×{math.exp(effect):.3g}"
         sign = "-" if effect < 0 else "+"
         if self.ratio:
@@ -62,4 +63,4 @@ _FACTOR = math.log(2)
 
 
 def _per_cent(share: float) -> str:
-    return f"{100 * share:.1f}" if share >= 0.0095 else number(100 * share, 2)
+    return f"{100 * share:.1f}".removesuffix(".0") if share >= 0.0095 else number(100 * share, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from spadam.claims.comparison import Comparison
 from spadam.claims.verdict import Answer, Verdict
@@ -31,7 +31,7 @@ def asked(verdict: Verdict) -> str:
     >>> from spadam.claims.scale import Scale
     >>> given = {"says": "so", "variants": ("a", "b"), "metric": "test/fvu", "kind": "better", "margin": 0.01}
     >>> asked(Verdict(ClaimSpec(**given), "supported", True, scale=Scale(True)))
-    'a better than b in test/fvu by more than 1.0 %'
+    'a better than b in test/fvu by more than 1 %'
     """
     claim, scale = verdict.claim, verdict.scale
     first, second = claim.variants[0], claim.variants[-1]
@@ -59,7 +59,7 @@ def difference(found: Comparison) -> str:
         return f"the same bits ({of})"
     assert found.difference is not None
     signed, (mean, low, high, _, _) = found.scale.signed, found.difference
-    said = signed(mean) if n < 2 else f"{signed(mean)} ({signed(low)} to {signed(high)})"
+    said = signed(mean) if n < 2 else f"{signed(mean)} ({signed(low, mean)} to {signed(high, mean)})"
     return f"{said}, {of}" + (f"; {found.same}" if found.same else "")
 
 
@@ -74,7 +74,8 @@ def _measured(verdict: Verdict) -> str:
         said = f"{claim.variants[0]} has a mean {claim.metric} of {number(verdict.effect)}"
         interval = _ends(verdict, lambda end: number(end))
     else:
-        said, interval = _difference(verdict), _ends(verdict, scale.signed)
+        mean = verdict.effect
+        said, interval = _difference(verdict), _ends(verdict, lambda end: scale.signed(end, mean))
     return f"{said} ({interval}{of})"
 
 
@@ -88,12 +89,11 @@ def _difference(verdict: Verdict) -> str:
     return f"{first} has {amount} {more} {metric} than {second}"
 
 
-def _ends(verdict: Verdict, say: object) -> str:
+def _ends(verdict: Verdict, say: Callable[[float], str]) -> str:
     """The interval and its level, with a semicolon behind it; nothing where there is none."""
     low, high = verdict.low, verdict.high
     if low is None or high is None or verdict.level is None or not math.isfinite(low + high):
         return ""
-    assert callable(say)
     return f"{share(verdict.level).replace('.0', '')} interval {say(low)} to {say(high)}; "
 
 

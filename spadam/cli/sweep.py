@@ -65,7 +65,7 @@ def run(
     allow_custom: AllowCustom = False,
     no_custom: NoCustom = False,
 ) -> None:
-    """Run a sweep, or go on with it; ends with a table, report.html and trials.csv.
+    """Run a sweep, or go on with it; ends with a table, the answers to its claims, and a page.
 
     Stop it at any time: the same command goes on from there. More trials, studies, seeds or variants in the file extend
     a finished sweep.

@@ -10,8 +10,8 @@ from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import count, duration
 
 INTERVALS = (
-    "No verdict is drawn here; intervals are 95 % (Student's t over n seeds) and each stands for itself. "
-    f"Under {ENOUGH} seeds they are marked as too few."
+    "Intervals in tables and figures are 95 % (Student's t over n seeds) and each stands for itself; under "
+    f"{ENOUGH} seeds they are marked as too few. Only a claim's verdict says what differs."
 )
 
 

@@ -9,7 +9,7 @@ from spadam.claims.words import ANSWERS, asked, difference, sentence
 from spadam.report.markup import Html, join, paragraph, table, tag
 from spadam.report.section import Section, swatch
 from spadam.sweep.outcome.outcome import Outcome
-from spadam.text import count, share
+from spadam.text import count
 
 ANCHOR = "verdicts"
 
@@ -34,7 +34,7 @@ def _claims(answers: list[Verdict]) -> Html:
         return Html()
     reading = (
         f"What the sweep's file claims, and what was measured. All {count(len(answers), 'claim')} together err with a "
-        f"chance of {share(ALPHA)} (Holm's procedure); a claim is supported or refuted where its interval clears its "
+        f"chance of {ALPHA} (Holm's procedure); a claim is supported or refuted where its interval clears its "
         "margin, and for support a sign-flip test agrees."
     )
     if len(answers) == 1:
@@ -43,16 +43,12 @@ def _claims(answers: list[Verdict]) -> Html:
         tag(
             "li",
             tag("p", tag("b", ANSWERS[one.answer], class_=f"answer {_KINDS[one.holds]}"), " ", one.claim.says),
-            paragraph(f"{_sentence(sentence(one))}"),
-            paragraph(f"Decided by: {asked(one)}.", "quiet"),
+            paragraph(f"{sentence(one)}."),
+            paragraph(f"decided by: {asked(one)}", "quiet"),
         )
         for one in answers
     ]
     return join([paragraph(reading, "reading"), tag("ul", *items, class_="claims")])
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _differences(outcome: Outcome, found: list[Comparison]) -> Html:

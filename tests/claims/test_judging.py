@@ -1,8 +1,6 @@
 """Verdicts on made measurements: each answer, where it turns, and what keeps it from being given."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,37 +8,11 @@ import pytest
 from spadam.claims.arm import DIVERGED, Arm
 from spadam.claims.judging import Case, judge
 from spadam.claims.judging import differences as differences_of
-from spadam.claims.scale import Scale
-from spadam.claims.spec import ClaimSpec, Kind
+from spadam.claims.spec import Kind
 from spadam.claims.verdict import Verdict
 from spadam.statistics.paired import interval, p_sign_flip
 from spadam.statistics.power import power
-
-ERROR = Scale(ratio=True)
-ACCURACY = Scale(ratio=False, share=True)
-N = 10
-
-
-def arm(name: str, values: Sequence[float | None], **more: Any) -> Arm:
-    return Arm(name, {10_000 + seed: [value] for seed, value in enumerate(values)}, planned=len(values), **more)
-
-
-def claim(kind: Kind, **more: Any) -> ClaimSpec:
-    margin = {} if "bound" in more else {"margin": 0.01}
-    given = {"says": "so it is", "variants": ("a", "b"), "metric": "test/fvu", "kind": kind, **margin, **more}
-    return ClaimSpec.model_validate(given)
-
-
-def errors(factor: float, n: int = N, spread: float = 0.003, seed: int = 0) -> tuple[list[float], list[float]]:
-    """Errors of two variants that share their seeds; the first's are ``factor`` times the second's, nearly."""
-    rng = np.random.default_rng(seed)
-    base = 0.1 * np.exp(rng.normal(0, 0.2, n))
-    return list(base * factor * np.exp(rng.normal(0, spread, n))), list(base)
-
-
-def case(kind: Kind, factor: float, n: int = N, *, scale: Scale = ERROR, larger: bool = False, **more: Any) -> Case:
-    first, second = errors(factor, n)
-    return Case(claim(kind, **more), scale, larger, (arm("a", first), arm("b", second)))
+from support.arms import ACCURACY, ERROR, N, arm, case, claim, errors
 
 
 def differences(one: Case) -> dict[int, float]:

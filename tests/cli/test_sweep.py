@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from spadam import report
+from spadam.cli import app
 from spadam.config import RunConfig
 from spadam.files import LOCK, hold
-from spadam.spec import parse, validate
+from spadam.spec import InputError, parse, validate
 from spadam.sweep.outcome.finding import find
 from spadam.sweep.running.task import Task
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
 from support.sweep_bench import Bench
+from support.sweep_claims import trainer
 
 
 def run(cli: Any, bench: Bench, *more: object, **how: Any) -> tuple[int, str, str]:
@@ -129,3 +132,42 @@ def test_status_says_whether_anybody_works_on_it(finished: Bench, cli: Any) -> N
     page = report.write(find(finished.folder, finished.out)).read_text()
     assert "nobody works on it since 1970-01-01 00:00 UTC" in page
     assert "running" not in page[: page.index("The page is as old")]
+
+
+CLAIM = {"says": "lazy is better", "variants": ["lazy", "adam"], "metric": "test/fvu", "kind": "better", "margin": 0.01}
+AXES = {"optimizer.lr": {"low": 1e-6, "high": 1e2, "log": True}}
+
+
+def ran_with_claim(bench: Bench, cli: Any, factor: float) -> str:
+    bench.write({"claims": [CLAIM], "repeat": {"seeds": 6}, "search": {"trials": 8}}, space=AXES)
+    code, output, _ = run(cli, bench, train=trainer({"lazy": factor}))
+    assert code == 0
+    return output
+
+
+@pytest.mark.parametrize(("factor", "answer", "exit_code"), [(0.5, "supported", 0), (2.0, "refuted", 1)])
+def test_a_sweep_is_a_test_by_its_claims(
+    factor: float, answer: str, exit_code: int, bench: Bench, cli: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = ran_with_claim(bench, cli, factor)
+    assert f"{answer}: lazy is better" in output
+    assert "decided by: lazy better than adam in test/fvu by more than 1 %" in output
+    done = CliRunner().invoke(app, ["report", str(bench.folder), "--check"])
+    assert done.exit_code == exit_code
+    assert f"{answer}: lazy is better" in done.output
+    assert CliRunner().invoke(app, ["report", str(bench.folder)]).exit_code == 0
+    shown = cli("results", bench.folder)[1]
+    assert f"{answer}: lazy is better" in shown
+
+
+def test_what_claims_nothing_cannot_be_checked(bench: Bench, cli: Any) -> None:
+    assert run(cli, bench)[0] == 0
+    with pytest.raises(InputError, match="claims nothing"):
+        CliRunner().invoke(app, ["report", str(bench.folder), "--check"], catch_exceptions=False)
+
+
+def test_without_claims_every_variant_is_held_against_the_first(bench: Bench, cli: Any) -> None:
+    output = run(cli, bench)[1]
+    assert "difference to adam, seed by seed (95 % interval)" in output
+    lines = [line for line in output.splitlines() if line.startswith("lazy") and "seeds" in line]
+    assert len(lines) == 1

@@ -22,12 +22,12 @@ def refused(*arguments: str) -> InputError:
     return error
 
 
-def test_the_command_writes_both_files_into_the_folder(ended: Desk) -> None:
+def test_the_command_writes_its_files_into_the_folder(ended: Desk) -> None:
     (ended.folder / "trials.csv").unlink()
     before = set(ended.bench.files())
     done = CliRunner().invoke(app, ["report", str(ended.folder)])
     assert done.exit_code == 0, done.exception
-    assert set(ended.bench.files()) - before == {"lr-eps/report.html", "lr-eps/trials.csv"}
+    assert set(ended.bench.files()) - before == {"lr-eps/report.html", "lr-eps/trials.csv", "lr-eps/verdicts.json"}
     assert str(ended.folder / "report.html") in done.stdout.replace("\n", "")
 
 
@@ -95,7 +95,7 @@ def test_a_file_stands_for_the_folder_of_its_sweep(ended: Desk) -> None:
     page.unlink(missing_ok=True)
     done = CliRunner().invoke(app, ["report", str(ended.bench.spec), "--out", str(ended.bench.out)])
     assert done.exit_code == 0
-    assert done.stdout == f"written: {page} and trials.csv\n"
+    assert done.stdout == f"written: {page}, trials.csv and verdicts.json\n"
     assert page.is_file()
 
 

@@ -163,7 +163,7 @@ def test_the_top_says_what_was_compared(ended: Desk, digits: Desk) -> None:
         "each best is trained again with 3 fresh seeds",
         "Objective: val/fvu, lower is better.",
         "Finished: 22 of 22 trainings.",
-        "No verdict is drawn here",
+        "Only a claim's verdict says what differs.",
     ):
         assert text in said
     said = digits.page().texts[""]

@@ -14,6 +14,7 @@ from spadam import machine
 from spadam.diagnostics.warned import Warned
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.forecast.claims import warn_of_claims
 from spadam.sweep.forecast.costs import Announce, Costs, Sight, look, reckon
 from spadam.sweep.forecast.sizes import plain_sizes
 from spadam.sweep.forecast.timetable import Course, Timetable, simulate
@@ -96,7 +97,7 @@ def forecast(
     cores = machine.cores()
     crowd = 1.0 if devices else max(1.0, size * threads / cores)
     courses = [_course(sweep, search, costs[search.variant], crowd) for search in searches]
-    warnings = find_warnings(sweep, sights)
+    warnings = [*find_warnings(sweep, sights), *warn_of_claims(sweep, searches)]
     if (most := _most_at_a_time(sweep, courses)) < size:
         rule = f"{size} workers, but at most variants x studies x lag = {most} trials can run at a time"
         text = f"{rule}: raise search.lag before the sweep begins, or give fewer workers"

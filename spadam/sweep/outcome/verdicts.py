@@ -44,8 +44,13 @@ class Known(NamedTuple):
 
 def verdicts(sweep: Sweep, searches: Sequence[Search], attributes: Mapping[str, Any]) -> list[Verdict]:
     """The verdicts on all claims of ``sweep``, in the order of the file."""
+    return judge(cases(sweep, searches, attributes))
+
+
+def cases(sweep: Sweep, searches: Sequence[Search], attributes: Mapping[str, Any]) -> list[Case]:
+    """Every claim of ``sweep`` with what there is to judge it by."""
     known = remembered(sweep, searches, attributes)
-    return judge([_case(sweep, searches, claim, known[claim.key]) for claim in sweep.spec.claims])
+    return [_case(sweep, searches, claim, known[claim.key]) for claim in sweep.spec.claims]
 
 
 def remembered(sweep: Sweep, searches: Sequence[Search], attributes: Mapping[str, Any]) -> dict[str, Known]:
