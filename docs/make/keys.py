@@ -57,6 +57,8 @@ def _inner(models: Models, name: str, path: str) -> Iterator[_Section]:
         inside = f"{path}.{key}" if path else key
         if "additionalProperties" in value:
             value, inside = value["additionalProperties"], f"{inside}.<name>"
+        elif "items" in value:
+            value, inside = value["items"], f"{inside}[]"
         names = _referred(value)
         if names and names != ("RunConfig",):
             yield _Section(inside, names)
@@ -159,6 +161,8 @@ def _kind(value: Json, links: Links) -> str:
         case "integer" | "number" as kind:
             return " ".join(["whole number" if kind == "integer" else "number", *_bounds(value)])
         case "array":
+            if names := _referred(value.get("items")):
+                return f"list, each {links.get(names, 'a part of a configuration')}"
             items = value.get("prefixItems")
             return f"{len(items)} numbers" if items else "list"
         case "object":

@@ -21,10 +21,12 @@ def main() -> None:
         from spadam.cli.ending import flushed, told
         from spadam.cli.large_pages import ask_for_large_pages
         from spadam.cli.waiting import wait_briefly
+        from spadam.training.slim import slim
 
         bear_all_characters()
         ask_for_large_pages()
         wait_briefly()
+        slim()
         with flushed(), told():
             app()
 

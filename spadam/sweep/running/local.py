@@ -191,7 +191,7 @@ def warm_up() -> None:
     """
     with _short_temporary_folder():
         util.get_temp_dir()  # the server's socket will lie there
-    preloaded = ["spadam.training.run", "spadam.sweep.running.worker_process"]
+    preloaded = ["spadam.sweep.running.preload", "spadam.training.run", "spadam.sweep.running.worker_process"]
     multiprocessing.get_context("forkserver").set_forkserver_preload(preloaded)
     with blocked():
         resource_tracker.ensure_running()  # first, because it lets the signals through again
