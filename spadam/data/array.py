@@ -1,54 +1,60 @@
-"""A user's own samples in one file, left there and mapped into memory.
+"""A user's own samples in one file or several, left there and mapped into memory.
 
 Shapes: N samples, D features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from spadam.data.mapped import check_ending, check_key, describe, map_file
-from spadam.data.per_sample import read_labels
-from spadam.data.plain_file import check_file
+from spadam.data.mapped import allow_mapping, check_ending, check_key, describe, map_file
+from spadam.data.pattern import check_apart, find, names
+from spadam.data.per_sample import read_labels, read_shards
 from spadam.data.source import BaseDatasetSpec, tenth
-from spadam.spec import InputError, at_home
+from spadam.spec import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from spadam.data.samples import Samples
+    from spadam.data.shards import Rows
 
 _OWN = ("validation", "test")
 """Splits that may have files of their own, in the order in which their samples are numbered."""
 
 
 class ArraySpec(BaseDatasetSpec):
-    """Your own samples: a .npy or .safetensors file of floats, memory-mapped; labels optional (without: no probe).
+    """Your own samples: .npy or .safetensors files of floats, memory-mapped; labels optional (without: no probe).
 
-    The file holds (N, D) numbers, or (N, …), which are flattened. Values are checked as they are read into batches,
-    where they become float32. Validation and test are drawn from it, or have files of their own. What a mask or groups
-    say, they say of the samples of ``file``, or of all: those of ``validation_file`` and ``test_file`` then follow.
+    A file is named, or shards are by a pattern: ``acts-*.safetensors`` means all that it matches, acts-2 before
+    acts-10, of one width and type, and together larger than memory if need be. A file holds (N, D) numbers, or (N, …),
+    which are flattened. Values are checked as they are read into batches, where they become float32. Validation and
+    test are drawn from ``file``, or have files of their own. What a mask or groups say, they say of the samples of
+    ``file``, or of all: those of ``validation_file`` and ``test_file`` then follow.
     """
 
     name: Literal["array"] = "array"
     file: str = Field(min_length=1)
-    """The samples: a path below ``root``, or an absolute one."""
+    """The samples: a path below ``root``, or an absolute one; or a pattern, such as ``acts-*.safetensors``."""
     key: str | None = None
     """Which tensor of a .safetensors file, and of those of validation and test; null: the only one."""
     labels: str | None = Field(default=None, min_length=1)
-    """A file with one whole number per sample, classes counted from 0; null: no labels."""
+    """A file with one whole number per sample, classes counted from 0, or a pattern: a file for each one of samples;
+    null: no labels."""
     labels_key: str | None = None
     """Which tensor of the labels' .safetensors file, and of those of validation and test; null: the only one."""
     validation_file: str | None = Field(default=None, min_length=1)
-    """The validation samples, all of this file; null: they are drawn from ``file``."""
+    """The validation samples, all of this file or pattern; null: they are drawn from ``file``."""
     validation_labels: str | None = Field(default=None, min_length=1)
     """Their labels; needed when there are labels."""
     test_file: str | None = Field(default=None, min_length=1)
-    """The test samples, all of this file; null: they are drawn from ``file``."""
+    """The test samples, all of this file or pattern; null: they are drawn from ``file``."""
     test_labels: str | None = Field(default=None, min_length=1)
     """Their labels; needed when there are labels."""
     test_size: int | None = Field(default=None, ge=0)
@@ -82,12 +88,10 @@ class ArraySpec(BaseDatasetSpec):
 
     def files(self) -> tuple[Path, ...]:
         """Whatever files are given, of samples and of labels."""
-        paths = []
-        for argument, file in self._named().items():
-            if file is not None:
-                paths.append(self.folder / at_home(file, f"data.{argument}"))
-                check_file(paths[-1], f"data.{argument}", file)
-        return tuple(paths)
+        found = self._found()
+        samples = {f"data.{key}": paths for key, paths in found.items() if key.endswith("file")}
+        check_apart(samples, {f"data.{key}": file for key, file in self._named().items()})
+        return tuple(path for paths in found.values() for path in paths)
 
     def read(self, files: tuple[Path, ...]) -> Samples:
         """Map the samples and read the labels. No sample is touched."""
@@ -95,23 +99,28 @@ class ArraySpec(BaseDatasetSpec):
 
         from spadam.data.samples import Samples
 
-        paths = dict(zip((name for name, file in self._named().items() if file is not None), files, strict=True))
-        x = self._map("file", paths["file"])
-        own = {split: self._map(f"{split}_file", paths[f"{split}_file"]) for split in _OWN if f"{split}_file" in paths}
+        paths = self._found()
+        if sum(map(len, paths.values())) != len(files):
+            raise InputError("data.file", self.file, "files of the set came or went while it was read", "start again")
+        allow_mapping(len(files), "data.file", self.file)
+        x, shape = self._map("file", paths["file"])
+        own = {
+            split: self._map(f"{split}_file", paths[f"{split}_file"])[0] for split in _OWN if f"{split}_file" in paths
+        }
         for split, part in own.items():
-            if (features := part[0].numel()) != (wanted := x[0].numel()):
+            if (features := part.shape[1]) != (wanted := x.shape[1]):
                 rule = f"its samples must have {wanted} features, as those of data.file have, not {features}"
                 raise InputError(f"data.{split}_file", getattr(self, f"{split}_file"), rule, "give samples of one kind")
-        labels = {"labels": len(x), **{f"{split}_labels": len(part) for split, part in own.items()}}
-        y = [self._label(name, paths[name], samples, most=len(x)) for name, samples in labels.items() if name in paths]
+        labels = {"labels": x, **{f"{split}_labels": part for split, part in own.items()}}
+        y = [self._label(name, paths[name], part, most=len(x)) for name, part in labels.items() if name in paths]
         y_N = torch.cat(y) if y else None
         return Samples(
-            x.view(len(x), -1),
+            x,
             y_N,
             classes=None if y_N is None else int(y_N.max()) + 1,
-            image_shape=(x.shape[1], x.shape[2]) if x.ndim == 3 else None,
+            image_shape=(shape[0], shape[1]) if len(shape) == 2 else None,
             mapped=True,
-            apart={f"data.{split}_file": part.view(len(part), -1) for split, part in own.items()},
+            apart={f"data.{split}_file": part for split, part in own.items()},
             official_validation=len(own.get("validation", ())),
             official_test=len(own.get("test", ())),
         )
@@ -131,14 +140,30 @@ class ArraySpec(BaseDatasetSpec):
         own = {f"{split}_{what}": getattr(self, f"{split}_{what}") for split in _OWN for what in ("file", "labels")}
         return {"file": self.file, "labels": self.labels, **own}
 
-    def _map(self, argument: str, path: Path) -> Tensor:
-        file = getattr(self, argument)
+    def _found(self) -> dict[str, tuple[Path, ...]]:
+        """The files there are, by the keys that name them."""
+        named = self._named().items()
+        return {key: find(self.folder, file, f"data.{key}") for key, file in named if file is not None}
+
+    def _map(self, argument: str, paths: Sequence[Path]) -> tuple[Rows, tuple[int, ...]]:
+        """The samples of ``argument``, (N, D), and the sizes of one as it is stored."""
+        from spadam.data.shards import join
+
+        shown = names(paths) if len(paths) > 1 else [getattr(self, argument)]
+        tensors = {name: self._map_one(argument, path, name) for name, path in zip(shown, paths, strict=True)}
+        return join(tensors, f"data.{argument}"), tuple(next(iter(tensors.values())).shape[1:])
+
+    def _map_one(self, argument: str, path: Path, file: str) -> Tensor:
         x = map_file(path, self.key if path.suffix == ".safetensors" else None, f"data.{argument}", "data.key", file)
         if x.ndim < 2 or x.numel() == 0 or not x.is_floating_point():
             rule = f"must hold floats of size (samples, features) or (samples, …), not {describe(x)}"
             raise InputError(f"data.{argument}", file, rule, "save it as a two-dimensional array of float32")
         return x
 
-    def _label(self, argument: str, path: Path, samples: int, most: int) -> Tensor:
-        key = self.labels_key if path.suffix == ".safetensors" else None
-        return read_labels(path, key, samples, getattr(self, argument), f"data.{argument}", most)
+    def _label(self, argument: str, paths: Sequence[Path], samples: Rows, most: int) -> Tensor:
+        from spadam.data.shards import pieces
+
+        key = self.labels_key if paths[0].suffix == ".safetensors" else None
+        read = partial(read_labels, key=key, argument=f"data.{argument}", most=most)
+        layout = [len(piece) for piece in pieces(samples)]
+        return read_shards(paths, read, [layout], f"data.{argument}", getattr(self, argument))

@@ -15,6 +15,7 @@ from torch import Tensor
 from spadam.data.moments import Moments, moments
 from spadam.data.samples import CHUNK, Samples, bytes_of
 from spadam.data.scale import Scaling, factor
+from spadam.data.shards import Rows
 from spadam.data.splits import Splits
 
 Batch = Tensor | tuple[Tensor, Tensor]
@@ -37,10 +38,11 @@ class Dataset:
     """The number, exact in float32, that samples are multiplied by."""
 
     @property
-    def x(self) -> Tensor:
+    def x(self) -> Rows:
         """(N, D) samples, not scaled: float32, or the floating type of a mapped file.
 
-        Those of validation and test files are not among them.
+        A tensor, or :class:`~spadam.data.shards.Shards` of one where they lie in several files. Those of validation and
+        test files are not among them.
         """
         return self.samples.x
 

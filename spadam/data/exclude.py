@@ -23,7 +23,8 @@ class ExcludeSpec(Spec):
     """Samples that are left out: of training, of every evaluation, of the statistics that inputs are scaled by."""
 
     mask: str | None = Field(default=None, min_length=1)
-    """A .npy or .safetensors file with one truth value a sample: true, or 1, leaves it out."""
+    """A .npy or .safetensors file with one truth value a sample: true, or 1, leaves it out. Or a pattern: a file for
+    each of those with the samples."""
     mask_key: str | None = None
     """Which tensor of the mask's .safetensors file; null: the only one."""
     norm_over: float | None = Field(default=None, gt=1)

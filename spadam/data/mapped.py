@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spadam.data.pattern import is_pattern
 from spadam.spec import InputError
 
 if TYPE_CHECKING:
@@ -15,10 +17,19 @@ if TYPE_CHECKING:
 KINDS = (".npy", ".safetensors")
 """The endings of files that can be mapped."""
 
+_OPEN_BESIDE = 512
+"""So many other files and connections a process may have: another set, a storage, its workers."""
+
 
 def check_ending(file: str | None, argument: str) -> None:
-    """Raise :class:`InputError` about ``argument`` unless ``file``, if it is given, ends as one that can be mapped."""
+    """Raise :class:`InputError` about ``argument`` unless ``file``, if it is given, ends as one that can be mapped.
+
+    A pattern has to say the ending, so that it matches files of one kind.
+    """
     if file is not None and Path(file).suffix not in KINDS:
+        if is_pattern(file):
+            rule = "a pattern must end in .npy or .safetensors"
+            raise InputError(argument, file, rule, "write the ending out; all shards have the same")
         rule = "must be a .npy or a .safetensors file"
         raise InputError(argument, file, rule, "save it as one of them")
 
@@ -32,6 +43,18 @@ def check_key(key: str | None, key_argument: str, files: dict[str, str | None]) 
         given = [argument for argument, file in files.items() if file is not None]
         which = f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} not one" if given else "none is given"
         raise InputError(key_argument, key, f"only a .safetensors file has keys, and {which}", "remove it")
+
+
+def allow_mapping(files: int, argument: str, file: object) -> None:
+    """Let this process have ``files`` files open, as mapped ones are. Raises :class:`InputError` if it may not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = files + _OPEN_BESIDE
+    if needed <= soft or soft == resource.RLIM_INFINITY:
+        return
+    if hard not in (resource.RLIM_INFINITY,) and needed > hard:
+        rule = f"it means {files} files, and this process may have {hard} open, of which it needs some"
+        raise InputError(argument, file, rule, "raise the limit (ulimit -n), or save fewer and larger shards")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def map_file(

@@ -13,6 +13,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from spadam.data.shards import Rows, expect, name_row, pieces
 from spadam.spec import InputError
 
 CHUNK = 1 << 22
@@ -26,8 +27,8 @@ _HASHED_BYTES = 1 << 28
 class Samples:
     """What a source holds, before it is split. Shared by every training of a process: do not change it in place."""
 
-    x: Tensor
-    """(N, D) float32; of a memory-mapped set any floating type. Images are in [0, 1]."""
+    x: Rows
+    """(N, D) float32; of a memory-mapped set any floating type, in one file or in shards. Images are in [0, 1]."""
     y: Tensor | None = None
     """(N,) int64 class of each sample, or None."""
     classes: int | None = None
@@ -39,8 +40,8 @@ class Samples:
     official_test: int = 0
     """This many last samples are the set's own test part."""
     mapped: bool = False
-    """``x`` lies in a file: it is read as it is used, has not been looked through for NaN, and cannot be written to."""
-    apart: Mapping[str, Tensor] = field(default_factory=dict)
+    """``x`` lies in files: it is read as it is used, has not been looked through for NaN, and cannot be written to."""
+    apart: Mapping[str, Rows] = field(default_factory=dict)
     """Further mapped samples, (…, D) of any floating type, by the argument that names their file; they are numbered
     behind those of ``x``, and ``y`` holds their classes too."""
     official_validation: int = 0
@@ -68,8 +69,8 @@ class Samples:
         x_MD = self._gather(rows_M)
         if self.mapped and not x_MD.isfinite().all():
             row = int(rows_M[(~x_MD.isfinite()).any(1)][0])
-            argument, first = next((a, f) for a, f, part in self._parts() if f <= row < f + len(part))
-            rule = f"sample {row - first} holds a value that is not a finite float32 number"
+            argument, first, part = next(found for found in self._parts() if found[1] <= row < found[1] + len(found[2]))
+            rule = f"{name_row(part, row - first)} holds a value that is not a finite float32 number"
             raise InputError(argument, None, rule, "mend the sample or take it out")
         return x_MD
 
@@ -91,8 +92,18 @@ class Samples:
             x_MD[here_M] = part.index_select(0, rows_M[here_M] - first).to(torch.float32)
         return x_MD
 
-    def _parts(self) -> Iterator[tuple[str, int, Tensor]]:
-        """Tensors of samples, the argument that names each and the number of its first sample."""
+    def expect(self, first: int, last: int) -> None:
+        """The mapped samples from ``first`` to ``last`` of ``x`` are needed soon: they are read meanwhile."""
+        expect(self.x, first, last)
+
+    def lengths(self, *, pool: bool) -> list[int]:
+        """How many samples each file holds: of those to be split (``pool``), or of all; in memory they are in one."""
+        if not self.mapped:
+            return [self.pool if pool else self.count]
+        return [len(piece) for part in ([self.x] if pool else [self.x, *self.apart.values()]) for piece in pieces(part)]
+
+    def _parts(self) -> Iterator[tuple[str, int, Rows]]:
+        """Samples that lie together, the argument that names each and the number of its first sample."""
         first = 0
         for argument, part in {"data.file": self.x, **self.apart}.items():
             yield argument, first, part
@@ -110,21 +121,23 @@ class Samples:
         """sha256 of everything above, as hex."""
         facts = (tuple(self.x.shape), str(self.x.dtype), self.classes, self.image_shape, self.official_test)
         total = hashlib.sha256(repr(facts).encode())
-        for tensor in (self._spread(self.x), self.y, self.atoms):
+        for tensor in (*self._spread(self.x), self.y, self.atoms):
             total.update(b"none" if tensor is None else bytes_of(tensor))
         for argument, part in self.apart.items():  # what earlier releases had no name for counts where it is there
-            total.update(repr((argument, tuple(part.shape), str(part.dtype))).encode() + bytes_of(self._spread(part)))
+            total.update(repr((argument, tuple(part.shape), str(part.dtype))).encode())
+            for tensor in self._spread(part):
+                total.update(bytes_of(tensor))
         for name in ("groups", "mask"):
             if (tensor := getattr(self, name)) is not None:
                 total.update(name.encode() + bytes_of(tensor))
         return total.hexdigest()
 
-    def _spread(self, x_ND: Tensor) -> Tensor:
-        """``x_ND``, or as many of its rows as are hashed of a large file."""
+    def _spread(self, x_ND: Rows) -> tuple[Tensor, ...]:
+        """``x_ND``, or as many of its rows as are hashed of large files: the same however many files there are."""
         if not self.mapped or x_ND.nbytes <= _HASHED_BYTES:
-            return x_ND
-        rows = max(2, _HASHED_BYTES // x_ND[0].nbytes)
-        return x_ND[torch.linspace(0, len(x_ND) - 1, rows, dtype=torch.float64).long()]
+            return pieces(x_ND)
+        rows = max(2, _HASHED_BYTES * len(x_ND) // x_ND.nbytes)
+        return (x_ND.index_select(0, torch.linspace(0, len(x_ND) - 1, rows, dtype=torch.float64).long()),)
 
 
 def bytes_of(tensor: Tensor) -> bytes | memoryview:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,8 +15,8 @@ from pydantic import Field, model_validator
 
 from spadam.data.exclude import ExcludeSpec
 from spadam.data.mapped import check_ending, check_key
-from spadam.data.per_sample import read_groups, read_mask
-from spadam.data.plain_file import check_file
+from spadam.data.pattern import find
+from spadam.data.per_sample import read_groups, read_mask, read_shards
 from spadam.data.scale import Scaling
 from spadam.data.splits import Sizes, count_batches, fit
 from spadam.data.splitting import split
@@ -54,7 +54,7 @@ class BaseDatasetSpec(Spec, ABC):
     groups: str | None = Field(default=None, min_length=1)
     """A .npy or .safetensors file with one whole number a sample, such as the document that it comes from: samples of a
     group are all in the same split. Validation and test take whole groups until they have their sizes, so each may have
-    up to one group more."""
+    up to one group more. Or a pattern: a file for each of those with the samples, in their order."""
     groups_key: str | None = None
     """Which tensor of the groups' .safetensors file; null: the only one."""
     exclude: ExcludeSpec | None = None
@@ -78,7 +78,7 @@ class BaseDatasetSpec(Spec, ABC):
         whole = self.whole
         samples = _given.get(whole)
         if samples is None:
-            beside = tuple((key, _stamp(path)) for key, path in self._beside().items())
+            beside = tuple((key, _stamp(path)) for key, paths in self._beside().items() for path in paths)
             samples = _read(whole, tuple(map(_stamp, self.files())), beside)
         splits = split(samples, self.exclude, self.fit_sizes, self.split_seed)
         if self.groups is not None:
@@ -133,15 +133,10 @@ class BaseDatasetSpec(Spec, ABC):
             raise InputError("data.train_size", self.train_size, rule, f"set it to {train} or less, or null")
         count_batches(train, self.batch_size)
 
-    def _beside(self) -> dict[str, Path]:
+    def _beside(self) -> dict[str, tuple[Path, ...]]:
         """The files that say something of each sample, by the keys that name them; checked as :meth:`files` does."""
         named = {"groups": self.groups, "exclude.mask": None if self.exclude is None else self.exclude.mask}
-        found = {}
-        for key, file in named.items():
-            if file is not None:
-                found[key] = self.folder / at_home(file, f"data.{key}")
-                check_file(found[key], f"data.{key}", file)
-        return found
+        return {key: find(self.folder, file, f"data.{key}") for key, file in named.items() if file is not None}
 
     @property
     def folder(self) -> Path:
@@ -159,6 +154,7 @@ class _Stamp(NamedTuple):
     path: Path
     size: int
     modified: int
+    node: int
 
 
 def _stamp(path: Path) -> _Stamp:
@@ -166,7 +162,8 @@ def _stamp(path: Path) -> _Stamp:
         status = path.stat()
     except OSError as error:
         raise InputError(str(path), None, f"the file must be readable ({error.strerror})", "check data.root") from None
-    return _Stamp(path.resolve(), status.st_size, status.st_mtime_ns)
+    # by the name it was given: what a link leads to may have no ending, as in the cache of a hub
+    return _Stamp(path.absolute(), status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 _given: dict[BaseDatasetSpec, Samples] = {}
@@ -180,12 +177,15 @@ def give(spec: BaseDatasetSpec, samples: Samples) -> None:
 @lru_cache(maxsize=2)
 def _read(spec: BaseDatasetSpec, stamps: tuple[_Stamp, ...], beside: tuple[tuple[str, _Stamp], ...]) -> Samples:
     samples = spec.read(tuple(stamp.path for stamp in stamps))
-    paths, lengths = {key: stamp.path for key, stamp in beside}, (samples.pool, samples.count)
+    layouts = samples.lengths(pool=True), samples.lengths(pool=False)
+    paths = {key: [stamp.path for of, stamp in beside if of == key] for key in dict(beside)}
     groups = mask = None
-    if "groups" in paths:
-        groups = read_groups(paths["groups"], spec.groups_key, lengths, spec.groups)
-    if spec.exclude is not None and "exclude.mask" in paths:
-        mask = read_mask(paths["exclude.mask"], spec.exclude.mask_key, lengths, spec.exclude.mask)
+    if spec.groups is not None and "groups" in paths:
+        read = partial(read_groups, key=spec.groups_key)
+        groups = read_shards(paths["groups"], read, layouts, "data.groups", spec.groups)
+    if spec.exclude is not None and spec.exclude.mask is not None and "exclude.mask" in paths:
+        read = partial(read_mask, key=spec.exclude.mask_key)
+        mask = read_shards(paths["exclude.mask"], read, layouts, "data.exclude.mask", spec.exclude.mask)
     return samples if groups is None and mask is None else replace(samples, groups=groups, mask=mask)
 
 

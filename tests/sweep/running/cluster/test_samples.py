@@ -64,3 +64,19 @@ def test_a_mapped_file_must_lie_on_the_node_and_be_the_same(tmp_path: Path, monk
     (tmp_path / "x.npy").unlink()
     with pytest.raises(InputError, match="on node node-7: "):
         receive(spec, expected, None)
+
+
+def test_shards_must_all_lie_on_the_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "node-7")
+    spec = ArraySpec(root=str(tmp_path), file="x-*.npy", batch_size=2)
+    for number in (1, 2):
+        np.save(tmp_path / f"x-{number}.npy", np.ones((20, 3), np.float32))
+    lot = samples.Shelf().lot(spec)
+    assert lot.samples is None, "they are not sent"
+    receive(spec, lot.expected, None)
+    (tmp_path / "x-2.npy").unlink()
+    with pytest.raises(InputError, match="node node-7 has other"):
+        receive(spec, lot.expected, None)
+    (tmp_path / "x-1.npy").unlink()
+    with pytest.raises(InputError, match=r"on node node-7: no file matches .*x-\*.npy"):
+        receive(spec, lot.expected, None)
