@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from spadam.data.dataset import Batch, Dataset
+from spadam.data.order import Blocks, block_rows
 from spadam.data.splits import count_batches, seeded
 
 
@@ -19,7 +20,8 @@ class Batches:
 
     ``dataset`` is where the samples are; ``rows_N`` the indices to go through (``dataset.train``); ``batch_size`` B;
     ``seed`` what the order depends on, together with the epoch and nothing else (neither device nor what was drawn
-    before). Every batch is a :data:`~spadam.data.dataset.Batch`: ``(x_BD, y_B)``, or ``x_BD`` alone without labels.
+    before). A set in files that is larger than 256 MiB is shuffled by blocks (:mod:`spadam.data.order`). Every batch is
+    a :data:`~spadam.data.dataset.Batch`: ``(x_BD, y_B)``, or ``x_BD`` alone without labels.
 
     ``state_dict()`` is ``{"epoch", "position"}``: the epoch under way and how many of its batches were handed out.
     What an iterator goes through is decided when its first batch is taken:
@@ -40,6 +42,8 @@ class Batches:
         self.epoch = self.position = 0
         self._length = count_batches(len(rows_N), batch_size)
         self._begun = False
+        block = block_rows(dataset.samples)
+        self._blocks = None if block is None else Blocks(dataset.samples, rows_N, block, seed)
 
     def __len__(self) -> int:
         """Batches in a whole epoch."""
@@ -48,9 +52,9 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         if self._begun or self.position == len(self):
             self.epoch, self.position, self._begun = self.epoch + 1, 0, False
-        epoch, order_N = self.epoch, self.order(self.epoch)
-        for index in range(self.position, len(self)):
-            batch = self.dataset.batch(order_N[index * self.batch_size : (index + 1) * self.batch_size])
+        epoch, first = self.epoch, self.position
+        for index, rows_B in enumerate(self._rows(epoch, first), first):
+            batch = self.dataset.batch(rows_B)
             self.epoch, self.position, self._begun = epoch, index + 1, True
             yield batch
 
@@ -66,9 +70,25 @@ class Batches:
 
     def order(self, epoch: int) -> Tensor:
         """All indices in the order of ``epoch``, on the device of the samples, (N,)."""
+        if self._blocks is not None:
+            return torch.cat(list(self._blocks.windows(epoch)))
         shuffle_N = torch.randperm(len(self.rows_N), generator=seeded("batches", self.seed, epoch))
         order_N = self.rows_N.index_select(0, shuffle_N.to(self.rows_N.device))
         return order_N.to(self.dataset.x.device)  # once an epoch, so that no batch waits for a copy
+
+    def _rows(self, epoch: int, position: int) -> Iterator[Tensor]:
+        """The indices of each batch of ``epoch`` from that at ``position`` on, (B,)."""
+        size = self.batch_size
+        if self._blocks is None:
+            yield from torch.split(self.order(epoch)[position * size : len(self) * size], size)
+            return
+        held: list[Tensor] = []
+        for window_M in self._blocks.windows(epoch, position * size):
+            held.append(window_M)
+            if (rows := sum(map(len, held))) >= size:
+                *batches, left = torch.cat(held).tensor_split(tuple(range(size, rows + 1, size)))
+                held = [left]
+                yield from batches
 
     def state_dict(self) -> dict[str, int]:
         """Where the iteration stands: ``epoch`` from 0, and its ``position`` in batches."""

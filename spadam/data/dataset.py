@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from spadam.data.moments import Moments, moments
+from spadam.data.order import forwards
 from spadam.data.samples import CHUNK, Samples, bytes_of
 from spadam.data.scale import Scaling, factor
 from spadam.data.shards import Rows
@@ -98,6 +99,10 @@ class Dataset:
         """The samples ``rows_M`` as a training step takes them; see :data:`Batch`. Raises as :meth:`take` does."""
         x_MD = self.take(rows_M)
         return x_MD if self.y is None else (x_MD, self.y.index_select(0, rows_M.to(self.y.device)))
+
+    def forwards(self, rows_M: Tensor) -> Tensor:
+        """``rows_M`` in an order in which one pass reads a large set in files forwards; of others as given."""
+        return forwards(self.samples, rows_M)
 
     def moments(self) -> Moments:
         """Of the training samples as they are stored, not scaled.

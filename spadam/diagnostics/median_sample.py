@@ -27,14 +27,15 @@ _BLOCK = 1 << 20
 
 
 @torch.no_grad()
-def squares_about_median(take: Take, rows_N: Tensor) -> Tensor:
+def squares_about_median(take: Take, rows_N: Tensor, ordered_N: Tensor | None = None) -> Tensor:
     """For every one of the samples ``rows_N`` ‖x - m‖², (N,) float64; m is the median of every feature, (D,).
 
-    Of an even number of samples the lower of the two middle values is the median.
+    ``ordered_N`` are the same samples in the split's order, where ``rows_N`` are in another. Of an even number of
+    samples the lower of the two middle values is the median.
     """
     if not len(rows_N):
         return torch.zeros(0, dtype=torch.float64)
-    median_D = take(rows_N[:CENTRED_BY]).median(0).values
+    median_D = take((rows_N if ordered_N is None else ordered_N)[:CENTRED_BY]).median(0).values
     size = max(1, _BLOCK // len(median_D))
     blocks = (take(rows_N[start : start + size]) for start in range(0, len(rows_N), size))
     return torch.cat([(x_BD - median_D).square_().sum(1) for x_BD in blocks]).double()

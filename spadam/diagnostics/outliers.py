@@ -39,7 +39,7 @@ def find(dataset: Dataset) -> Outliers | None:
     None under 100 samples, and of samples that are all equal. Squares are summed in float64, about the mean of every
     feature.
     """
-    rows_N = dataset.train[:EVALUATED_TRAIN]
+    rows_N = dataset.forwards(dataset.train[:EVALUATED_TRAIN])
     if (count := int(FURTHEST * len(rows_N))) < 1:
         return None
     blocks = torch.split(rows_N, max(1, CHUNK // dataset.features))

@@ -117,15 +117,15 @@ def _measure(features: Features, dataset: Dataset, seed: int, test: bool) -> _Me
         raise ValueError("dataset.y = None: a probe needs labels; give labels, or measure no probe")
     y_N = dataset.y.cpu().numpy()
     order = torch.randperm(len(dataset.train), generator=seeded("refit", seed))[:SAMPLES]
-    rows = dataset.train.cpu()[order.sort().values]
+    rows = dataset.forwards(dataset.train.cpu()[order.sort().values])
     with threadpool_limits(1, user_api="blas"):  # more threads, other roundings
         train = features(rows)
         fits = _fit_all(train, y_N[rows.numpy()])
-        on_validation = _accuracies(fits, features, dataset.validation.cpu(), y_N)
+        on_validation = _accuracies(fits, features, dataset.forwards(dataset.validation.cpu()), y_N)
         best = fits[len(fits) // 2]
         if on_validation:
             best = fits[int(np.argmax(on_validation))]  # the first of equals, so the stronger
-        on_test = _accuracies([best], features, dataset.test.cpu(), y_N) if test else []
+        on_test = _accuracies([best], features, dataset.forwards(dataset.test.cpu()), y_N) if test else []
         return _Measured(
             best,
             train=_share_right(train, y_N[rows.numpy()], best),

@@ -128,13 +128,13 @@ class AutoencoderTask(Task):
     @override
     def prepare_evaluation(self, dataset: Dataset, rows_N: Tensor) -> None:
         """Calibrate the rule."""
-        calibrate(self.autoencoder, dataset.take, rows_N)
+        calibrate(self.autoencoder, dataset.take, dataset.forwards(rows_N))
 
     @override
     def evaluate(self, dataset: Dataset, split: Split, rows_N: Tensor) -> Evaluation:
         """The reconstruction with the evaluation code; on validation also the median sample's, and the latents used."""
         squares_N = self._validation_squares(dataset, rows_N) if split == "val" else None
-        found = evaluate(self.autoencoder, dataset.take, rows_N, squares_N)
+        found = evaluate(self.autoencoder, dataset.take, dataset.forwards(rows_N), squares_N)
         metrics = found.reconstruction.metrics(split)
         if split != "val":
             return Evaluation(metrics)
@@ -142,11 +142,11 @@ class AutoencoderTask(Task):
         return Evaluation(metrics | found.usage.metrics(), found.usage.arrays())
 
     def _validation_squares(self, dataset: Dataset, rows_N: Tensor) -> Tensor:
-        """The samples' squares about their median, on the model's device; computed once for the rows of a set."""
+        """The samples' squares about their median, forwards, on the model's device; computed once for rows of a set."""
         known = self._squares
         if known is None or known[0] is not dataset or known[1] is not rows_N:
-            squares_N = squares_about_median(dataset.take, rows_N).to(self.autoencoder.decoder_bias.device)
-            self._squares = known = (dataset, rows_N, squares_N)
+            squares_N = squares_about_median(dataset.take, dataset.forwards(rows_N), rows_N)
+            self._squares = known = (dataset, rows_N, squares_N.to(self.autoencoder.decoder_bias.device))
         return known[2]
 
     @property
@@ -162,7 +162,8 @@ class AutoencoderTask(Task):
         for split, rows_N in (splits | ({"test": dataset.test} if test else {})).items():
             if not len(rows_N):
                 continue
-            trained = evaluate_training_code(self.autoencoder, dataset.take, rows_N, config.data.batch_size)
+            ordered_N = dataset.forwards(rows_N)
+            trained = evaluate_training_code(self.autoencoder, dataset.take, ordered_N, config.data.batch_size)
             metrics |= trained.metrics(split, training_code=True)
             if split == "test":
                 metrics |= self.evaluate(dataset, split, rows_N).metrics
