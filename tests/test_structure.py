@@ -34,6 +34,7 @@ WALLS = {
     "rich": {"spadam/terminal/", "spadam/cli/"},
     "typer": {"spadam/cli/"},
     "ray": {"spadam/sweep/running/cluster/"},
+    "transformers": {"spadam/activations/transformer.py"},
     "torchvision": {"spadam/data/", "spadam/bench/baseline.py"},
     "numba": {"spadam/kernels/cpu/"},
     "llvmlite": {"spadam/kernels/cpu/"},
@@ -41,7 +42,7 @@ WALLS = {
 
 ROOMS = (
     *("spec", "faults", "machine", "statistics", "files", "text"),
-    *("kernels", "data", "optim", "sparsity", "encoding", "models", "tracking", "config"),
+    *("kernels", "data", "activations", "optim", "sparsity", "encoding", "models", "tracking", "config"),
     *("diagnostics", "claims", "tasks", "training", "sweep", "schema", "doctor"),
     *("formats", "report", "bench", "terminal", "cli"),
 )
@@ -143,14 +144,14 @@ def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys\nsys.argv = ['spadam', '--help']\nfrom spadam.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'torch', 'optuna', 'wandb', 'pytorch_lightning', 'sklearn', 'numpy', 'plotly'}\n"
+        "heavy = {'torch', 'optuna', 'wandb', 'pytorch_lightning', 'sklearn', 'numpy', 'plotly', 'transformers'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-HEAVY = {"torch", "scipy", "pytorch_lightning", "sklearn", "torchvision", "numba", "wandb"}
+HEAVY = {"torch", "scipy", "pytorch_lightning", "sklearn", "torchvision", "numba", "wandb", "transformers"}
 """Each takes from half a second to some seconds to import."""
 
 LIGHT = [
@@ -199,6 +200,7 @@ def test_configurations_specs_and_status_import_nothing_heavy() -> None:
     "command",
     [
         ["train", "--help"],
+        ["activations", "--help"],
         ["sweep", "run", "--help"],
         ["export", "--help"],
         ["schema", "run"],

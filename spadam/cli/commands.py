@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from spadam import __version__
-from spadam.cli import bench, dashboard, doctor, export, listing, report, schema, sweep, sync, train, wandb
+from spadam.cli import (
+    activations,
+    bench,
+    dashboard,
+    doctor,
+    export,
+    listing,
+    report,
+    schema,
+    sweep,
+    sync,
+    train,
+    wandb,
+)
 from spadam.cli.ending import Commands
 
 app = typer.Typer(
@@ -20,6 +33,7 @@ app = typer.Typer(
 )
 app.command()(train.train)
 app.add_typer(sweep.app, name="sweep")
+app.command()(activations.activations)
 app.command()(report.report)
 app.command()(export.export)
 app.command()(sync.sync)

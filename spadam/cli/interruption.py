@@ -36,6 +36,7 @@ _SENTENCES = {
     ("sweep", "run"): f"{_GOES_ON} here",
     ("sync",): f"{_GOES_ON} here",
     ("train",): f"{_GOES_ON} the last checkpoint",
+    ("activations",): f"{_GOES_ON} the last shard",
     ("bench",): "interrupted: nothing was written",
 }
 """What is said, by the words of the command."""
