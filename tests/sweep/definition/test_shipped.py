@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from spadam import report
 from spadam.spec import dump, load, merge
@@ -37,12 +38,31 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def shrink(path: Path, images: Path) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def activations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few tokens of a few documents, in the files that `spadam activations` writes."""
+    folder = tmp_path_factory.mktemp("activations")
+    generator = np.random.default_rng(0)
+    directions = generator.normal(size=(20, 24))
+    tokens = directions[generator.integers(0, 20, 400)] + generator.normal(0, 0.1, (400, 24))
+    save_file({"activations": tokens.astype(np.float16)}, folder / "acts-00000.safetensors")
+    np.save(folder / "documents.npy", np.arange(400) // 10)
+    np.save(folder / "special.npy", np.arange(400) % 10 == 0)
+    return folder
+
+
+def shrink(path: Path, images: Path, activations: Path) -> dict[str, Any]:
     """The sweep in ``path``, of which only the sizes are changed."""
     given = load(path).data
-    all_of_it = {"root": str(images), "batch_size": 32, "train_size": None, "validation_size": None}
-    data = {} if given["base"]["data"]["name"] == "digits" else all_of_it
-    small = {"data": data, "model": {"latents": 256, "rule": {"k": 4}}, "trainer": {"epochs": None, "steps": 3}}
+    all_of_it = {"batch_size": 32, "train_size": None, "validation_size": None}
+    data = {} if given["base"]["data"]["name"] == "digits" else {"root": str(images), **all_of_it}
+    if given["base"]["data"]["name"] == "array":
+        data = {"root": str(activations), "file": "acts-00000.safetensors", "test_size": None, **all_of_it}
+    small = {
+        "data": data,
+        "model": {"latents": 256, "rule": {"k": 4}},
+        "trainer": {"epochs": None, "steps": 3, "evaluate_every": "epoch"},
+    }
     search = {} if given["search"]["sampler"] == "grid" else {"trials": 2, "studies": 1}
     return merge(given, {"base": small, "search": search, "repeat": {"seeds": 1}})
 
@@ -59,8 +79,8 @@ def test_it_loads_and_both_ends_of_every_range_can_be_trained(path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_it_runs_from_its_file_to_its_page(path: Path, images: Path, bench: Bench) -> None:
-    bench.spec.write_text(dump(shrink(path, images)))
+def test_it_runs_from_its_file_to_its_page(path: Path, images: Path, activations: Path, bench: Bench) -> None:
+    bench.spec.write_text(dump(shrink(path, images, activations)))
     assert bench.run(train_task) == 0
     report.write(bench.outcome())
     sweep, searches = bench.read()
