@@ -6,6 +6,7 @@ Shapes: B windows of a batch, T tokens of its longest window, D features.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
-from transformers.utils import logging
+from transformers.utils import logging as transformers_logging
 
 from spadam.spec import InputError, at_home, nearest_path
 
@@ -47,8 +48,9 @@ class Transformer:
     """
 
     def __init__(self, model: str, revision: str | None, layer: int, device: torch.device) -> None:
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        transformers_logging.set_verbosity_error()
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each try at a network that is not there
         where = _place(model)
         given: dict[str, Any] = {"trust_remote_code": False}
         given |= {"local_files_only": True} if isinstance(where, Path) else {"revision": revision}
