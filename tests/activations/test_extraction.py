@@ -118,7 +118,7 @@ def test_the_dataset_takes_them(call: Call, text: Path, tiny: Path, tmp_path: Pa
     assert f"data: {{name: array, root: {out}, file: acts-*.safetensors, groups: documents.npy, exclude: {{mask" in said
     spec = ArraySpec(
         root=str(out),
-        file="acts-00000.safetensors",
+        file="acts-*.safetensors",
         groups="documents.npy",
         exclude=ExcludeSpec(mask="special.npy"),
         batch_size=1,

@@ -57,14 +57,15 @@ def shrink(path: Path, images: Path, activations: Path) -> dict[str, Any]:
     all_of_it = {"batch_size": 32, "train_size": None, "validation_size": None}
     data = {} if given["base"]["data"]["name"] == "digits" else {"root": str(images), **all_of_it}
     if given["base"]["data"]["name"] == "array":
-        data = {"root": str(activations), "file": "acts-00000.safetensors", "test_size": None, **all_of_it}
+        data = {"root": str(activations), "file": "acts-*.safetensors", "test_size": None, **all_of_it}
     small = {
         "data": data,
         "model": {"latents": 256, "rule": {"k": 4}},
         "trainer": {"epochs": None, "steps": 3, "evaluate_every": "epoch"},
     }
+    seeds = 2 if given.get("claims") else 1
     search = {} if given["search"]["sampler"] == "grid" else {"trials": 2, "studies": 1}
-    return merge(given, {"base": small, "search": search, "repeat": {"seeds": 1}})
+    return merge(given, {"base": small, "search": search, "repeat": {"seeds": seeds}})
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
