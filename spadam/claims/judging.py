@@ -42,6 +42,8 @@ class Case(NamedTuple):
     """Those of its variants, in its order."""
     looks: int = 1
     post_hoc: bool = False
+    caveats: tuple[str, ...] = ()
+    """What must be known of the two, in words, whatever is measured."""
 
 
 def judge(cases: Sequence[Case], alpha: float = ALPHA) -> list[Verdict]:
@@ -214,7 +216,7 @@ def _verdict(
 ) -> Verdict:
     rates = {arm.name: rate(arm.diverged, arm.trainings) for arm in case.arms if arm.diverged}
     verdict = Verdict(case.claim, answer, holds, p=p, alpha=alpha, looks=case.looks, post_hoc=case.post_hoc)
-    verdict = verdict._replace(diverged=rates, scale=case.scale)
+    verdict = verdict._replace(diverged=rates, scale=case.scale, caveats=case.caveats)
     if shown is None:
         return verdict
     return verdict._replace(effect=shown.mean, low=shown.low, high=shown.high, level=shown.level, n=shown.n)

@@ -44,6 +44,8 @@ class Verdict(NamedTuple):
     """Why it is inconclusive, or what else must be known, in words."""
     diverged: Mapping[str, Rate] = {}
     """How often trainings diverged, by variant, where any did."""
+    caveats: tuple[str, ...] = ()
+    """What must be known of the two variants, in words, whatever was measured."""
     scale: Scale = Scale(ratio=False)
     """What differences of its metric are."""
 
@@ -71,6 +73,7 @@ class Verdict(NamedTuple):
             "post_hoc": self.post_hoc,
             "needed": self.needed,
             "reason": self.reason,
+            "caveats": list(self.caveats),
             "diverged": {name: rate._asdict() for name, rate in self.diverged.items()},
         }
 

@@ -103,6 +103,7 @@ def _beside(verdict: Verdict) -> Iterator[str]:
         yield verdict.reason
     if verdict.answer == "inconclusive" and verdict.needed is not None:
         yield f"about {count(verdict.needed, claim.unit)} would settle it four times in five, if spread and mean stay"
+    yield from verdict.caveats
     for name, rate in verdict.diverged.items():
         times = round(rate.share * rate.n)
         yield f"{times} of {rate.n} trainings of {name} diverged ({share(rate.low)} to {share(rate.high)})"

@@ -93,7 +93,8 @@ class Outcome:
         (supported, refuted, inconclusive, identical, same_by_construction) and `holds` (whether the claim is true; None
         where that is not known); `effect` (the mean difference, first minus second, of errors that of their logarithms;
         of one variant its mean), `interval` and its `level`; `p` and the `alpha` that it was held against; `n` units;
-        `looks`, `post_hoc`, `needed` (units that would settle it), `reason`, and `diverged` by variant.
+        `looks`, `post_hoc`, `needed` (units that would settle it), `reason`, `caveats`, and `diverged` by
+        variant.
         `comparisons`: a list of `variants`, `metric`, `study` (None: all of them), `ratio` (whether the effect is of
         logarithms), `effect`, `interval`, `level`, `n`, `same` (why they are the same, if they are).
         """

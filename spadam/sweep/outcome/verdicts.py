@@ -16,6 +16,7 @@ from spadam.sweep.definition.columns import columns, is_of_repeats
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.arms import setting_arm, variant_arm
 from spadam.sweep.outcome.progress import Search
+from spadam.sweep.outcome.sameness import caveats
 
 VERDICTS = "verdicts.json"
 """The file of them, beside every page."""
@@ -112,7 +113,8 @@ def _case(sweep: Sweep, searches: Sequence[Search], claim: ClaimSpec, known: Kno
         arms = tuple(variant_arm(sweep, found, metric) for found in mine.values())
     look = _look([search for found in mine.values() for search in found])
     looks = known.looks.index(look) if look in known.looks else len(known.looks)
-    return Case(claim, scale_of(metric), _larger_is_better(sweep, metric), arms, looks + 1, known.post_hoc)
+    beside = tuple(caveats(sweep, *mine.values())) if len(mine) == 2 else ()
+    return Case(claim, scale_of(metric), _larger_is_better(sweep, metric), arms, looks + 1, known.post_hoc, beside)
 
 
 def _of(searches: Iterable[Search], variants: Iterable[str]) -> list[Search]:

@@ -113,6 +113,49 @@ def test_one_algorithm_here_is_the_same_by_construction(bench: Bench) -> None:
     assert (found["verdict"], found["holds"]) == ("same_by_construction", False)
 
 
+@pytest.mark.parametrize(
+    ("epsilon", "touched", "said"),
+    [
+        ("hat", 0.995, "a step touches 99.5 % of the rows, and where it touches all they are one algorithm"),
+        ("after", 0.995, "and where it touches all only the place of epsilon differs"),
+        ("hat", 0.9, ""),
+    ],
+)
+def test_what_is_nearly_the_same_is_told(epsilon: str, touched: float, said: str, bench: Bench) -> None:
+    variants = {
+        "masked": {"optimizer": {"name": "masked_adam", "epsilon": "hat"}},
+        "lazy": {"optimizer": {"name": "lazy_adam", "epsilon": epsilon}},
+    }
+    claim = {**CLAIM, "variants": ["masked", "lazy"]}
+    changes = {"repeat": {"seeds": 6}, "search": {"sampler": "grid", "trials": 1}, "claims": [claim]}
+    bench.write(changes, variants=variants, space={})
+    plain = trainer({})
+
+    def train(task: Any, progress: Any) -> Any:
+        found = plain(task, progress)
+        return found._replace(metrics={**found.metrics, "sparsity/rows_touched": touched})
+
+    assert bench.run(train) == 0
+    (found,) = bench.outcome().verdicts()["claims"]
+    assert said in "; ".join(found["caveats"])
+    assert bool(said) == bool(found["caveats"])
+
+
+def test_that_few_rows_tell_them_apart_is_told(bench: Bench) -> None:
+    write_spec(bench, CLAIM, seeds=6)
+    plain = trainer({"lazy": 0.5})
+    warned = {"code": "few_intermittent_rows", "text": "…", "numbers": {}}
+
+    def train(task: Any, progress: Any) -> Any:
+        found = plain(task, progress)
+        metrics = {**found.metrics, "sparsity/rows_intermittent": 0.02}
+        return found._replace(metrics=metrics, warnings=[warned])
+
+    assert bench.run(train) == 0
+    (found,) = bench.outcome().verdicts()["claims"]
+    assert found["caveats"] == ["2.0 % of the rows are touched now and then, and only these can tell the two apart"]
+
+
 def test_no_verdict_on_a_variant_whose_best_lies_at_a_bound(bench: Bench) -> None:
     write_spec(bench, CLAIM)
     bench.write(
