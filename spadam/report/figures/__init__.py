@@ -11,6 +11,7 @@ from spadam.report.figures.front import front
 from spadam.report.figures.landscape import landscape
 from spadam.report.figures.pictures import pictures
 from spadam.report.figures.response import response
+from spadam.report.figures.responsiveness import responsiveness
 from spadam.report.section import Section
 from spadam.sweep.outcome.outcome import Outcome
 
@@ -18,6 +19,7 @@ FIGURES: tuple[Callable[[Outcome], Section], ...] = (
     comparison,
     curves,
     response,
+    responsiveness,
     landscape,
     best_so_far,
     codes,
@@ -31,5 +33,7 @@ FRONTS: tuple[Callable[[Outcome], Section], ...] = (comparison, front, curves, c
 
 
 def figures_of(outcome: Outcome) -> tuple[Callable[[Outcome], Section], ...]:
-    """The figures of the page of a sweep."""
-    return FRONTS if outcome.is_front else FIGURES
+    """The figures of the page of a sweep; only a grid may be a design, so no other misses its figure."""
+    if outcome.is_front:
+        return FRONTS
+    return tuple(draw for draw in FIGURES if draw is not responsiveness or outcome.sweep.spec.search.sampler == "grid")

@@ -17,6 +17,7 @@ from spadam.config import RunConfig
 from spadam.files import Holder, last_sign
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search, value_of
+from spadam.sweep.outcome.responsiveness import Responses, responses
 from spadam.sweep.outcome.setting import Setting
 from spadam.sweep.outcome.status import status
 from spadam.sweep.outcome.summary import StudySummary, summarise
@@ -97,11 +98,19 @@ class Outcome:
         variant.
         `comparisons`: a list of `variants`, `metric`, `study` (None: all of them), `ratio` (whether the effect is of
         logarithms), `effect`, `interval`, `level`, `n`, `same` (why they are the same, if they are).
+        `responsiveness`, only of a design (a grid, several studies): a list with, for each variant, `metric`, `seeds`,
+        `diverged`; `best` and `default`, each a value for every axis; `variance`, the terms of ln metric (`name`,
+        `squares`, `freedom`, `share`, `f`, `p`); `seed_deviation`; `slope_at_best`, `slope_at_default` (d ln metric /
+        d log10 lr, `half` of its 95 % interval); `width` (decades within 5 % of the best); `lr_sensitivity`, and
+        `lr_sensitivity_common` over the lr that all variants have; `knobs`, what each axis does over two decades. What
+        cannot be said is None.
         """
-        return {
+        found = {
             "claims": [verdict.as_json() for verdict in self.answers],
             "comparisons": [comparison.as_json() for comparison in self.comparisons],
         }
+        designs = [response.as_json() for response in self.responses.found]
+        return found | ({"responsiveness": designs} if designs else {})
 
     def status(self) -> dict[str, Any]:
         """How far the sweep is, as `spadam sweep status --json` prints it.
@@ -177,6 +186,11 @@ class Outcome:
     def comparisons(self) -> list[Comparison]:
         """How far every variant lies from the one that it is held against."""
         return list(comparisons(self.sweep, self.searches))
+
+    @cached_property
+    def responses(self) -> Responses:
+        """How the objective answers to lr and the other axes, where the sweep is a design."""
+        return responses(self.sweep, self.searches)
 
     @cached_property
     def results(self) -> list[RunResult]:
