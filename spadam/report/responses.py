@@ -13,24 +13,23 @@ from spadam.sweep.outcome.response import Knob, Response, value_at
 from spadam.text import NOTHING, count, interval, number, share
 
 
-def head(outcome: Outcome) -> tuple[str, ...]:
-    """What stands above its columns."""
-    return (
-        "variant",
+def rows(outcome: Outcome, found: Sequence[Response]) -> list[tuple[str, ...]]:
+    """What is told, and then what every variant has of it."""
+    names = (
         "best",
         f"what moves ln {outcome.metric}",
         "seed deviation",
         "slope at the best",
         "slope at the default",
         "within 5 % of the best",
-        "lr sensitivity",
-        "over the lr of all",
+        f"lr sensitivity of {outcome.metric}",
+        "the same over the lr of all",
         "what does nothing",
     )
+    return list(zip(names, *(_cells(outcome, one) for one in found), strict=True))
 
 
-def cells(outcome: Outcome, found: Response) -> tuple[str, ...]:
-    """A variant's, but for its name."""
+def _cells(outcome: Outcome, found: Response) -> tuple[str, ...]:
     return (
         place(outcome, found, found.design.best),
         _moved(outcome, found),
@@ -94,7 +93,7 @@ def _sensitivity(found: Sensitivity | None) -> str:
     if found is None:
         return NOTHING
     part = "" if found.whole else ", as far as the grid goes"
-    return f"{interval(found.value)} from {_number(found.low)} to {_number(found.high)}{part}"
+    return f"{interval(found.value)} over lr {_number(found.low)} to {_number(found.high)}{part}"
 
 
 def _idle(outcome: Outcome, found: Response) -> str:

@@ -68,6 +68,7 @@ def test_one_panel_shows_the_mean_of_every_variant_against_lr(line: Desk) -> Non
     assert crosses["x"] == pytest.approx([10**-1.5, 0.1])
     assert len(marks["x"]) == 8  # with the largest lr every seed diverged
     assert curve["y"][-1] is not None
+    assert traces(section, 0, "lines")[1]["y"][-2] == crosses["y"][0]  # a bar reaches to the cross
     assert traces(section, 0, "lines")[0]["y"][-1] is None
     assert "1 of 3 diverged" in crosses["hovertext"][0]
     assert "3 of 3 diverged" in crosses["hovertext"][1]
@@ -86,30 +87,33 @@ def test_a_second_axis_has_a_panel_for_every_variant_and_a_line_for_every_level(
 
 def test_the_words_are_those_of_the_numbers(plane: Desk, line: Desk) -> None:
     for desk in (plane, line):
-        page = desk.page()
-        told = {one["variant"]: one for one in desk.outcome().verdicts()["responsiveness"]}
-        for mark, row in zip("●■", page.table("responsiveness"), strict=True):
-            found = told[row["variant"].removeprefix(mark)]
+        said = words(desk)
+        for found in desk.outcome().verdicts()["responsiveness"]:
+            row = said[found["variant"]]
             assert f"lr {found['best']['optimizer.lr']:g}" in row["best"]
             shares = re.findall(r"([\d.]+) %", row["what moves ln val/fvu"])
             expected = [100 * term["share"] for term in found["variance"]]
             assert [float(share) for share in shares] == pytest.approx(expected, abs=0.051)
+            assert close(row["seed deviation"].removesuffix(" %"), 100 * math.expm1(found["seed_deviation"]), 2)
             assert close(row["within 5 % of the best"].split()[0], found["width"]["decades"], 2)
-            for column, key in (
-                ("slope at the best", "slope_at_best"),
-                ("slope at the default", "slope_at_default"),
-            ):
-                mean, half = row[column].partition(" a decade")[0].split(" ± ")
-                assert float(mean) == pytest.approx(found[key]["slope"], abs=0.05 * found[key]["half"])
-                assert float(half) == pytest.approx(found[key]["half"], rel=0.05)
-            half = found["lr_sensitivity"]["half"]
-            said = float(row["lr sensitivity"].split(" ± ")[0])
-            assert said == pytest.approx(found["lr_sensitivity"]["value"], abs=0.05 * half)
-            assert ("as far as the grid goes" in row["lr sensitivity"]) is not found["lr_sensitivity"]["whole"]
-    assert row["what does nothing"] == "none: lr does something"
-    words = [one["what does nothing"] for one in plane.page().table("responsiveness")]
-    assert words == ["eps does nothing between 1e-10 and 1e-8"] * 2
-    assert "of 45 trainings diverged" in plane.page().table("responsiveness")[0]["what moves ln val/fvu"]
+            pairs = [(f"slope at the {where}", found[f"slope_at_{where}"], "slope") for where in ("best", "default")]
+            pairs.append(("lr sensitivity of val/fvu", found["lr_sensitivity"], "value"))
+            pairs.append(("the same over the lr of all", found["lr_sensitivity_common"], "value"))
+            for column, expected_of, key in pairs:
+                mean, half = row[column].split(" ± ")
+                assert float(mean) == pytest.approx(expected_of[key], abs=0.05 * expected_of["half"])
+                assert float(half.split()[0]) == pytest.approx(expected_of["half"], rel=0.05)
+            assert ("as far as the grid goes" in row["lr sensitivity of val/fvu"]) is not found["lr_sensitivity"]["whole"]
+    assert {row["what does nothing"] for row in words(line).values()} == {"none: lr does something"}
+    assert {row["what does nothing"] for row in words(plane).values()} == {"eps does nothing between 1e-10 and 1e-8"}
+    assert "diverged" not in words(plane)["lazy"]["what moves ln val/fvu"]
+    assert "; 9 of 45 trainings diverged" in words(plane)["adam"]["what moves ln val/fvu"]
+
+
+def words(desk: Desk) -> dict[str, dict[str, str]]:
+    """What the table says of each variant."""
+    table = desk.page().table("responsiveness")
+    return {name: {row[""]: row[name] for row in table} for name in table[0] if name}
 
 
 def test_every_point_of_the_grid_stands_below_the_figure(plane: Desk) -> None:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from spadam.report.axis import Scale, upright
 from spadam.report.drawing import Head, Panel, colour, crosses, dots, layout, line, symbol
 from spadam.report.markup import Html, join, paragraph, table, tag
-from spadam.report.responses import HOW, cells, head, place
-from spadam.report.section import Chip, Section, draw, gap, swatch
+from spadam.report.responses import HOW, place, rows
+from spadam.report.section import Chip, Section, draw, gap
 from spadam.statistics.interval import ENOUGH
 from spadam.sweep.definition.relative_axes import EPS, LR
 from spadam.sweep.outcome.outcome import Outcome
@@ -56,7 +56,8 @@ def responsiveness(outcome: Outcome) -> Section:
     points = [point for each in lines for point in _points(outcome, each)]
     height = upright([point.mean for point in points if point.low is not None], minimize=True)
     side = Scale.over([point.lr for point in points], log=True, room=0.04)
-    if any(_second(one) for one in found):
+    one_panel = not any(_second(one) for one in found)
+    if not one_panel:
         panels = [_own(outcome, one, side, height) for one in found]
         chips = []
     else:
@@ -66,14 +67,14 @@ def responsiveness(outcome: Outcome) -> Section:
     top = ("variant", *map(outcome.short, columns), "mean", "lowest", "highest", "seeds", "diverged")
     absent = [f"Not drawn: {name} ({why})." for name, why in missing.items()]
     body = [row for one in found for row in _numbers(one, columns)]
-    drawn = draw(_ANCHOR, _TITLE, _reading(outcome, found), panels, top, body, missing=absent, legend=chips)
+    reading = _reading(outcome, found)
+    drawn = draw(_ANCHOR, _TITLE, reading, panels, top, body, missing=absent, legend=chips, wide=one_panel)
     return drawn._replace(html=join([_table(outcome, found), drawn.html]))
 
 
 def _table(outcome: Outcome, found: Sequence[Response]) -> Html:
-    body = [(join([swatch(outcome.number_of(one.variant)), one.variant]), *cells(outcome, one)) for one in found]
-    shown = tag("div", table(head(outcome), body, "cards"), class_="scroll")
-    return join([paragraph(HOW, "reading"), shown])
+    shown = table(("", *(one.variant for one in found)), rows(outcome, found), "cards words")
+    return join([paragraph(HOW, "reading"), tag("div", shown, class_="scroll")])
 
 
 def _reading(outcome: Outcome, found: Sequence[Response]) -> str:
@@ -143,14 +144,15 @@ def _drawn(outcome: Outcome, each: _Line, height: Scale) -> Iterator[dict[str, A
     heights = [None if one.low is None else height.clip(one.mean) for one in points]
     yield line([one.lr for one in points], heights, color=colour(variant), width=2) | faint
     marked = [one for one in points if one.low is not None]
-    bars = [(one.lr, end) for one in marked for end in (one.low, one.high, None)]
+    top = height.at(0.97)
+    bars = [(one.lr, end) for one in marked for end in (one.low, top if one.lost else one.high, None)]
     ends = [None if end is None else height.clip(end) for _, end in bars]
     yield line([x for x, _ in bars], ends, color=colour(variant), width=1.5) | faint
     style = {"color": colour(variant), "symbol": symbol(variant), "size": 7} | faint
     shown = [height.clip(one.mean) for one in marked]
     yield dots([one.lr for one in marked], shown, [one.said for one in marked], **style)
     lost = [one for one in points if one.lost]
-    yield crosses([one.lr for one in lost], [height.at(0.97)] * len(lost), [one.said for one in lost])
+    yield crosses([one.lr for one in lost], [top] * len(lost), [one.said for one in lost])
 
 
 def _points(outcome: Outcome, each: _Line) -> list[_Point]:
