@@ -77,7 +77,7 @@ def _slope(found: Slope) -> str:
 
 def _at_default(outcome: Outcome, found: Response) -> str:
     if found.default is None or found.at_default is None:
-        return "the default lies outside the grid"
+        return "the grid has no point near the default"
     others = {axis: value for axis, value in found.at(found.default).items() if axis != LR}
     at = {LR: value_at(found.at_default.place), **others}
     where = ", ".join(f"{outcome.short(axis)} {number(value, 3)}" for axis, value in at.items())

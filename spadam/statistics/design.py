@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Level = float | str
-"""A place on an axis: a logarithm to the base of ten, or the name of something that is not ordered."""
+"""A place on an axis: a logarithm to the base of ten (-inf of 0), or the name of something that is not ordered."""
 
 SEED, RESIDUAL = "seed", "residual"
 """The last two terms of an analysis."""

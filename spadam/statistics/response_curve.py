@@ -39,7 +39,7 @@ class Curve(NamedTuple):
     """A line through a design."""
 
     places: tuple[float, ...]
-    """The levels, as logarithms to the base of ten, ascending."""
+    """The levels, as logarithms to the base of ten, ascending; that of 0 is -inf."""
     values_LS: Floats
     """The metric, above 0."""
     starts_LS: Floats
@@ -203,11 +203,11 @@ def flat(found: Curve, around: int, decades: float = SPAN) -> Flat | None:
 
     These are the fewest neighbours that hold it and span ``decades``; of several such runs that whose middle lies
     nearest to it, and then the lower. None where the grid is narrower, a training there diverged (its value only stands
-    for one), or there are too few seeds to know their deviation.
+    for one), or there are too few seeds to know their deviation. A level of 0 is in no run.
     """
     places, end = found.places, len(found.places)
     runs = []
-    for low in range(around + 1):
+    for low in (n for n in range(around + 1) if math.isfinite(places[n])):  # 0 is no decades away from anything
         high = next((n for n in range(max(low, around), end) if places[n] - places[low] >= decades - _SAME), None)
         if high is not None:
             off = abs((places[low] + places[high]) / 2 - places[around])

@@ -152,3 +152,6 @@ def test_of_a_narrow_grid_or_where_a_training_diverged_nothing_is_said() -> None
     assert flat(found, 1) is None
     assert flat(found, 4) is not None
     assert flat(made(np.zeros((6, 1))), 3) is None
+    zero = made([9.0, 0.0, 0.0, 0.0], (-math.inf, -10.0, -9.0, -8.0))
+    assert flat(zero, 0) is None
+    assert flat(zero, 1) == (-10.0, -8.0, 0.0, 0.0)

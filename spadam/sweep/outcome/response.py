@@ -34,7 +34,7 @@ class Response(NamedTuple):
     """That of seeds; see :func:`spadam.statistics.design.seed_deviation`."""
     default: tuple[int, ...] | None
     """The level of each axis, by its number, that is nearest to the centre that the optimizer declares for its lr and
-    to its default eps; other axes are as in the best. None where one of them lies beyond the grid."""
+    to its default eps; other axes are as in the best. None where no level lies within half a decade of one of them."""
     at_best: Slope | None
     """Along lr through the best, the lowest of the means over seeds."""
     at_default: Slope | None

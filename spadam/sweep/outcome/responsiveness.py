@@ -65,8 +65,8 @@ def _of_variant(sweep: Sweep, name: str, whole: Sequence[Search], metric: str, w
     """Its response, or why there is none."""
     variant = sweep.variants[name]
     lr = next((axis.grid() for axis in variant.axes if axis.name == LR), ())
-    if len(lr) < 2 or not _ordered(lr):
-        return f"{LR} is not searched"
+    if len(lr) < 2 or not _ordered(lr) or 0 in lr:
+        return f"{LR} is not searched over numbers above 0"
     if len(whole) < FEWEST:
         return f"{len(whole)} of {count(sweep.spec.search.studies, 'study')} complete so far"
     records = [record for search in whole for record in search.trials]
@@ -143,23 +143,22 @@ def _shared(found: Sequence[Response]) -> Iterator[Response]:
 
 
 def _default(found: Design, declared: Mapping[str, float]) -> tuple[int, ...] | None:
-    """The levels nearest to what is ``declared``; None where lr or eps is not, or lies beyond the grid."""
+    """The levels nearest to what is ``declared``; None where lr or eps has none near it."""
     at = list(found.best)
     for number, axis in enumerate(found.axes):
         if axis not in (LR, EPS):
             continue
-        places = [level for level in found.levels[number] if not isinstance(level, str)]
         place = declared.get(axis)
-        if place is None or len(places) < len(found.levels[number]):
+        places = [math.nan if isinstance(level, str) else level for level in found.levels[number]]
+        near = [n for n, level in enumerate(places) if place is not None and abs(level - place) <= _NEAR]
+        if not near or place is None:
             return None
-        if not places[0] - _SAME <= place <= places[-1] + _SAME:
-            return None
-        at[number] = min(range(len(places)), key=lambda n: abs(places[n] - place))
+        at[number] = min(near, key=lambda n: abs(places[n] - place))
     return tuple(at)
 
 
-_SAME = 1e-6
-"""In decades: what a grid makes of a number is that number."""
+_NEAR = 0.5 + 1e-6
+"""In decades: what lies further from a level is not told by it."""
 
 
 def _declared(variant: Variant, axis: str) -> float | None:
@@ -173,12 +172,14 @@ def _declared(variant: Variant, axis: str) -> float | None:
 
 
 def _ordered(values: Iterable[Value]) -> bool:
-    """Whether all have a logarithm."""
-    return all(isinstance(value, int | float) and not isinstance(value, bool) and value > 0 for value in values)
+    """Whether all have a place on a logarithmic axis; that of 0 is infinitely far below."""
+    return all(isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 for value in values)
 
 
 def _level(value: Value, logarithmic: bool) -> Level:
-    return math.log10(float(value)) if logarithmic and value is not None else str(value)
+    if not logarithmic or value is None:
+        return str(value)
+    return math.log10(float(value)) if float(value) else -math.inf
 
 
 def _worst(records: Iterable[Record], metric: str) -> float | None:

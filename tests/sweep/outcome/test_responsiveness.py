@@ -138,6 +138,26 @@ def test_a_grid_of_two_lr_is_a_paired_test(bench: Bench) -> None:
     assert found["width"]["open_above"]
 
 
+@pytest.mark.parametrize(("eps", "default"), [(1e-3, None), (3e-8, {LR: 3e-3, EPS: 3e-8, "model.tied": "False"})])
+def test_an_eps_of_zero_is_the_lowest_and_names_are_not_ordered(bench: Bench, eps: float, default: Any) -> None:
+    def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+        optimizer, seed = task.config.optimizer, task.slot.seed
+        return finish(task, 0.1 + (optimizer.eps == 0) + 0.1 * task.config.model.tied + 0.001 * seed + optimizer.lr)
+
+    space = {LR: {"choices": [3e-3, 3e-5]}, EPS: {"choices": [eps, 0.0]}, "model.tied": {"choices": [True, False]}}
+    variants = {"adam": {"optimizer": {"name": "adam"}}}
+    search = {"sampler": "grid", "studies": 2}
+    outcome = ran(bench, train, **{**designed.LINE, "search": search, "space": space, "variants": variants})
+    found = told(outcome, "adam")
+    axes = dict(zip(outcome.responses.found[0].design.axes, outcome.responses.found[0].design.levels, strict=True))
+    assert axes[EPS] == (-math.inf, math.log10(eps))
+    assert found["best"] == {LR: 3e-5, EPS: eps, "model.tied": "False"}
+    assert found["default"] == default
+    assert {knob["axis"] for knob in found["knobs"]} == {LR}
+    assert found["lr_sensitivity_common"] is None
+    json.dumps(found, allow_nan=False)
+
+
 def test_verdicts_hold_plain_values(plane: Outcome, tmp_path: Path) -> None:
     write(plane, tmp_path)
     assert json.loads((tmp_path / "verdicts.json").read_text()) == plane.verdicts()
@@ -160,8 +180,8 @@ def test_another_metric_may_be_asked_for(line: Outcome) -> None:
     [
         ({"search": {"sampler": "qmc", "trials": 2, "studies": 2}}, "set search.sampler: grid"),
         ({"search": {"sampler": "grid"}}, "one seed a point: set search.studies: 3"),
-        ({"space": {EPS: {"choices": [1e-9, 1e-8]}}}, "optimizer.lr is not searched"),
-        ({"space": {LR: {"choices": [1e-3]}}}, "optimizer.lr is not searched"),
+        ({"space": {EPS: {"choices": [1e-9, 1e-8]}}}, "optimizer.lr is not searched over numbers above 0"),
+        ({"space": {LR: {"choices": [1e-3]}}}, "optimizer.lr is not searched over numbers above 0"),
         (
             {"objective": {"metric": "probe/online_accuracy", "direction": "maximize"}},
             "probe/online_accuracy is no error",
