@@ -18,6 +18,8 @@ from spadam.encoding.precision import full_precision
 from spadam.encoding.size import dense_size, sparse_size
 from spadam.kernels import choose, reference
 from spadam.kernels.reference import mostly_on
+from spadam.models import unit_rows
+from spadam.models.initialisation import draw_rows, start_at
 from spadam.models.spec import AutoencoderSpec
 from spadam.models.weights import load_weights, read_weights
 from spadam.optim.rows.touched import RowSamples, set_row_samples
@@ -97,18 +99,11 @@ class SparseAutoencoder(nn.Module):
 
         The encoder bias becomes 0, the decoder's ``mean_D`` (None: 0) where `init_bias` says so, the pre-bias as well.
         """
-        self.encoder_weight.normal_(generator=generator)
-        if self.spec.init_scale is None:
-            self.encoder_weight.div_(self.features**0.5)
-        else:
-            self.encoder_weight.mul_(self.spec.init_scale)
+        draw_rows(self.encoder_weight, generator, self.spec.init_scale)
         self.encoder_bias.zero_()
-        mean_D = self.decoder_bias.new_zeros(self.features) if mean_D is None else mean_D
-        self.decoder_bias.zero_()
-        if self.spec.init_bias == "mean":
-            self.decoder_bias.copy_(mean_D[None])
+        start_at(self.decoder_bias, mean_D if self.spec.init_bias == "mean" else None)
         if self.pre_bias is not None:
-            self.pre_bias.copy_(mean_D)
+            start_at(self.pre_bias, mean_D)
         if not self.spec.tied:
             self.decoder_weight.copy_(self.encoder_weight)
         self.normalise()
@@ -205,25 +200,15 @@ class SparseAutoencoder(nn.Module):
             return x_BD - self.decoder_bias
         return x_BD if self.pre_bias is None else x_BD - self.pre_bias
 
-    @torch.no_grad()
     def normalise(self, rows_R: Tensor | None = None) -> None:
         """With `decoder_norm: unit`, give the decoder rows (all, or those listed) length 1 again."""
         if self.spec.decoder_norm == "unit":
-            rows = slice(None) if rows_R is None else rows_R
-            old_RD = self.decoder_weight[rows]
-            self.decoder_weight[rows] = old_RD / old_RD.norm(dim=1, keepdim=True).clamp_min(1e-12)
+            unit_rows.normalise(self.decoder_weight, rows_R)
 
-    @torch.no_grad()
     def project_gradient(self) -> None:
         """With `decoder_norm: unit`, take the part along each decoder row out of its gradient."""
-        if self.spec.decoder_norm != "unit" or self.decoder_weight.grad is None:
-            return
-        grad = self.decoder_weight.grad
-        if grad.is_sparse:
-            rows_RD, grad_RD = self.decoder_weight[grad._indices()[0]], grad._values()
-        else:
-            rows_RD, grad_RD = self.decoder_weight, grad
-        grad_RD.sub_((grad_RD * rows_RD).sum(1, keepdim=True) * rows_RD)
+        if self.spec.decoder_norm == "unit":
+            unit_rows.project_gradient(self.decoder_weight)
 
     @torch.no_grad()
     def _trained(self, x_BD: Tensor, probe: bool, observe: bool) -> tuple[Scored, Code | None]:
