@@ -44,16 +44,17 @@ class Shadow:
         seen = (weight_LD.data_ptr(), weight_LD.shape, weight_LD.device, weight_LD._version)
         if seen == self._seen:
             return
-        rows_R = self._changed(weight_LD)
-        source_LD = weight_LD.detach()
-        if self._seen is None or self._seen[:3] != seen[:3]:
-            self.rounded = Rounded.like(source_LD, self.dtype)
-        kernels.round_rows(source_LD, rows_R, self.rounded)
-        checks_R = kernels.row_checks(source_LD, rows_R)
-        if rows_R is None:
-            self._checks_L = checks_R
-        else:
-            self._checks_L.index_copy_(0, rows_R, checks_R)
+        with torch.inference_mode(False):  # what is made within it could not be changed by a training afterwards
+            rows_R = self._changed(weight_LD)
+            source_LD = weight_LD.detach()
+            if self._seen is None or self._seen[:3] != seen[:3]:
+                self.rounded = Rounded.like(source_LD, self.dtype)
+            kernels.round_rows(source_LD, rows_R, self.rounded)
+            checks_R = kernels.row_checks(source_LD, rows_R)
+            if rows_R is None:
+                self._checks_L = checks_R
+            else:
+                self._checks_L.index_copy_(0, rows_R, checks_R)
         self._seen = seen
 
     def holds(self, weight_LD: Tensor, kernels: ModuleType) -> bool:

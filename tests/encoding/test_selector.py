@@ -120,6 +120,17 @@ def test_nothing_is_looked_at_twice(selector: Selector, looked_at: list[int]) ->
     assert looked_at == [L]
 
 
+def test_after_an_evaluation_in_inference_mode_a_training_goes_on(selector: Selector) -> None:
+    weight, bias = weights(), torch.zeros(L)
+    optimizer = LazyAdam([weight], lr=0.1)
+    with torch.inference_mode():
+        check(selector, samples(), weight, bias)
+    for _ in range(2):
+        weight.grad = torch.sparse_coo_tensor(torch.tensor([[3, 7]]), torch.ones(2, D), (L, D), check_invariants=False)
+        optimizer.step()
+        check(selector, samples(), weight, bias)
+
+
 def test_another_matrix_may_follow(selector: Selector) -> None:
     for weight in (weights(1), weights(2), weights(3)[: L // 2].detach().clone()):
         check(selector, samples(), weight, torch.zeros(len(weight)))
