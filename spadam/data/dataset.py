@@ -1,6 +1,6 @@
 """Samples with the three splits of them that a training sees, in the scale that it sees them in.
 
-Shapes: N samples, D features, M samples that were asked for, A true atoms.
+Shapes: N samples, D features, E features of a target, M samples that were asked for, A true atoms.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from spadam.data.scale import Scaling, factor
 from spadam.data.shards import Rows
 from spadam.data.splits import Splits
 
-Batch = Tensor | tuple[Tensor, Tensor]
-"""What a training step is given: ``(x_BD, y_B)`` of a set with labels, ``x_BD`` alone of one without."""
+Batch = Tensor | tuple[Tensor, Tensor] | dict[str, Tensor]
+"""What a training step is given: ``(x_BD, y_B)`` of a set with labels, ``x_BD`` alone of one without; of a set with
+targets always ``{"x": x_BD, "target": target_BE}``, and ``"y"`` with labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,8 @@ class Dataset:
     """What ``scale`` was chosen for."""
     scale: float = 1.0
     """The number, exact in float32, that samples are multiplied by."""
+    target_scale: float = 1.0
+    """The same of targets; where samples are their own, it is not used."""
 
     @property
     def x(self) -> Rows:
@@ -83,6 +86,16 @@ class Dataset:
         return self.samples.image_shape
 
     @property
+    def targets(self) -> int | None:
+        """E, the number of features of a target; None where samples are their own targets."""
+        return None if self.samples.target is None else self.samples.target.x.shape[1]
+
+    @property
+    def target_image_shape(self) -> tuple[int, int] | None:
+        """(height, width) of what is reconstructed of a sample, or None when it is no image."""
+        return (self.samples.target or self.samples).image_shape
+
+    @property
     def atoms(self) -> Tensor | None:
         """(A, D) true dictionary of unit atoms, or None where it is not known."""
         return self.samples.atoms
@@ -92,13 +105,28 @@ class Dataset:
 
         Raises :class:`InputError` when a memory-mapped sample holds what is not a finite float32 number.
         """
-        x_MD = self.samples.take(rows_M.to(self.x.device))
-        return x_MD if self.scaling == "none" else x_MD.mul_(self.scale)
+        return self._take(self.samples, self.scale, rows_M)
+
+    def take_target(self, rows_M: Tensor) -> Tensor:
+        """What is to be reconstructed of the samples ``rows_M``, times its scale, as float32, (M, E).
+
+        Without targets these are the samples. Raises as :meth:`take` does.
+        """
+        target = self.samples.target
+        return self.take(rows_M) if target is None else self._take(target, self.target_scale, rows_M)
+
+    def _take(self, samples: Samples, scale: float, rows_M: Tensor) -> Tensor:
+        x_MD = samples.take(rows_M.to(samples.x.device))
+        return x_MD if self.scaling == "none" else x_MD.mul_(scale)
 
     def batch(self, rows_M: Tensor) -> Batch:
         """The samples ``rows_M`` as a training step takes them; see :data:`Batch`. Raises as :meth:`take` does."""
         x_MD = self.take(rows_M)
-        return x_MD if self.y is None else (x_MD, self.y.index_select(0, rows_M.to(self.y.device)))
+        y_M = None if self.y is None else self.y.index_select(0, rows_M.to(self.y.device))
+        if self.targets is not None:
+            named = {"x": x_MD, "target": self.take_target(rows_M)}
+            return named if y_M is None else {**named, "y": y_M}
+        return x_MD if y_M is None else (x_MD, y_M)
 
     def forwards(self, rows_M: Tensor) -> Tensor:
         """``rows_M`` in an order in which one pass reads a large set in files forwards; of others as given."""
@@ -110,27 +138,47 @@ class Dataset:
         Reads every one of them, of a memory-mapped set too, forwards through the file. They are kept as long as the
         samples are: trainings that share them share the pass.
         """
-        kept = _moments.setdefault(self.samples, {})
+        return self._moments(self.samples)
+
+    def target_moments(self) -> Moments:
+        """The same of what is to be reconstructed of them."""
+        return self._moments(self.samples.target or self.samples)
+
+    def _moments(self, samples: Samples) -> Moments:
+        kept = _moments.setdefault(samples, {})
         split = hashlib.sha256(bytes_of(self.train)).digest()
         if split not in kept:
-            rows_N = self.train.sort().values.to(self.x.device)
-            blocks = torch.split(rows_N, max(1, CHUNK // self.features))
-            kept[split] = moments(self.samples.take(rows) for rows in blocks)
+            rows_N = self.train.sort().values.to(samples.x.device)
+            blocks = torch.split(rows_N, max(1, CHUNK // samples.x.shape[1]))
+            kept[split] = moments(samples.take(rows) for rows in blocks)
         return kept[split]
 
     def train_mean(self) -> Tensor:
         """Mean of every feature over the scaled training split, (D,) float32."""
         return (self.moments().mean_D * self.scale).float()
 
+    def target_mean(self) -> Tensor:
+        """The same of what is to be reconstructed, (E,) float32."""
+        return (self.target_moments().mean_D * self.scales[-1]).float()
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """``(scale,)``, or ``(scale, target_scale)`` where there are targets."""
+        return (self.scale,) if self.targets is None else (self.scale, self.target_scale)
+
     def scaled(self, scaling: Scaling) -> Dataset:
-        """The same set, scaled as ``scaling`` says. Raises :class:`InputError` when its samples give no scale."""
+        """The same set, scaled as ``scaling`` says: targets by a number of their own, found as that of samples is.
+
+        Raises :class:`InputError` when its samples or targets give no scale.
+        """
         if scaling == "none":
             return self
-        return replace(self, scaling=scaling, scale=factor(scaling, self.moments()))
+        own = 1.0 if self.targets is None else factor(scaling, self.target_moments(), "targets of the training samples")
+        return replace(self, scaling=scaling, scale=factor(scaling, self.moments()), target_scale=own)
 
     def unscaled(self) -> Dataset:
-        """The same set with its samples as they are stored."""
-        return replace(self, scaling="none", scale=1.0)
+        """The same set with its samples and targets as they are stored."""
+        return replace(self, scaling="none", scale=1.0, target_scale=1.0)
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same set with its tensors on ``device``; a memory-mapped one is returned as it is."""
@@ -140,7 +188,7 @@ class Dataset:
         return replace(self, samples=self.samples.to(device), splits=splits)
 
     def content_hash(self) -> str:
-        """sha256 of samples, labels, splits and scaling, as hex: two runs with the same hash saw the same data.
+        """sha256 of samples, labels, targets, splits and scaling, as hex: the same hash means the same data.
 
         Computed when first asked for (0.2 s for 220 MB) and kept for other splits of the same samples. Of a
         memory-mapped set above 256 MiB that many bytes of evenly spread rows are hashed, not the whole file.

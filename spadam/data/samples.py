@@ -50,11 +50,20 @@ class Samples:
     """int64 group of each sample, of those to be split or of all; None where nothing says which belong together."""
     mask: Tensor | None = None
     """bool, of the samples to be split or of all: what is in no split; None where no file says so."""
+    argument: str = "data.file"
+    """What names the file of ``x``."""
+    target: Samples | None = None
+    """What is to be reconstructed of each, (N, E), in the same order; None: the samples themselves."""
 
     @property
     def count(self) -> int:
         """N, all samples."""
-        return sum(len(part) for _, _, part in self._parts())
+        return sum(length for _, length in self.counts)
+
+    @property
+    def counts(self) -> list[tuple[str, int]]:
+        """How many samples each file has, by the argument that names it."""
+        return [(argument, len(part)) for argument, _, part in self._parts()]
 
     @property
     def pool(self) -> int:
@@ -105,7 +114,7 @@ class Samples:
     def _parts(self) -> Iterator[tuple[str, int, Rows]]:
         """Samples that lie together, the argument that names each and the number of its first sample."""
         first = 0
-        for argument, part in {"data.file": self.x, **self.apart}.items():
+        for argument, part in {self.argument: self.x, **self.apart}.items():
             yield argument, first, part
             first += len(part)
 
@@ -113,8 +122,8 @@ class Samples:
         """The samples on ``device``. Memory-mapped ones stay on the CPU, where their batches are moved from."""
         if self.mapped or self.x.device == torch.device(device):
             return self
-        tensors = {name: getattr(self, name) for name in ("x", "y", "atoms")}
-        return replace(self, **{name: t.to(device) for name, t in tensors.items() if t is not None})
+        movable = {name: getattr(self, name) for name in ("x", "y", "atoms", "target")}
+        return replace(self, **{name: part.to(device) for name, part in movable.items() if part is not None})
 
     @cached_property
     def digest(self) -> str:
@@ -130,6 +139,8 @@ class Samples:
         for name in ("groups", "mask"):
             if (tensor := getattr(self, name)) is not None:
                 total.update(name.encode() + bytes_of(tensor))
+        if self.target is not None:
+            total.update(b"target" + self.target.digest.encode())
         return total.hexdigest()
 
     def _spread(self, x_ND: Rows) -> tuple[Tensor, ...]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Scaling = Literal["none", "unit_sq", "sqrt_d"]
 
 
-def factor(scaling: Scaling, moments: Moments) -> float:
-    """The number for samples with these ``moments``, rounded to float32: what multiplies is what is told.
+def factor(scaling: Scaling, moments: Moments, of: str = "training samples") -> float:
+    """The number for what has these ``moments``, rounded to float32: what multiplies is what is told.
 
     Raises :class:`InputError` when there is none: all samples are 0, or so small or large that it is none of float32.
     """
@@ -36,6 +36,6 @@ def factor(scaling: Scaling, moments: Moments) -> float:
     found = 1 / math.sqrt(squared) if squared > 0 else math.inf
     tiny, huge = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
     if not tiny <= found <= huge:
-        rule = f"the training samples have the mean square {moments.square:g}, which no number scales"
+        rule = f"the {of} have the mean square {moments.square:g}, which no number scales"
         raise InputError("data.scale", scaling, rule, "set it to none, or look at the samples")
     return float(np.float32(found))

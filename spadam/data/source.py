@@ -31,9 +31,9 @@ class BaseDatasetSpec(Spec, ABC):
     """A set of samples, and how to split and batch it.
 
     A member of the registry says where its ``files`` are, ``read``s them, and has default sizes; what it knows of
-    samples beforehand it says with ``pool`` and ``labelled``. It overrides nothing else. Its docstring's first line is
-    what ``spadam list datasets`` shows. Importing its file imports neither torch nor what reads the files: ``read``
-    does.
+    samples beforehand it says with ``pool``, ``labelled`` and ``targeted``. It overrides nothing else. Its docstring's
+    first line is what ``spadam list datasets`` shows. Importing its file imports neither torch nor what reads the
+    files: ``read`` does.
     """
 
     name: str
@@ -50,7 +50,8 @@ class BaseDatasetSpec(Spec, ABC):
     scale: Scaling = "none"
     """One number that all samples are multiplied by, so that an lr or an eps means the same on other data: `unit_sq`
     makes the mean square of their norms 1, `sqrt_d` the mean of their norms √features, both over the training samples.
-    It is the metric data/scale; saved weights take samples as they are."""
+    It is the metric data/scale; saved weights take samples as they are. Targets of their own are multiplied by a number
+    of their own, found in the same way (data/target_scale)."""
     groups: str | None = Field(default=None, min_length=1)
     """A .npy or .safetensors file with one whole number a sample, such as the document that it comes from: samples of a
     group are all in the same split. Validation and test take whole groups until they have their sizes, so each may have
@@ -125,6 +126,11 @@ class BaseDatasetSpec(Spec, ABC):
     def labelled(self) -> bool:
         """Whether its samples have classes."""
         return True
+
+    @property
+    def targeted(self) -> bool:
+        """Whether its samples have targets that are others than themselves."""
+        return False
 
     def _check_left(self, train: int) -> None:
         """Refuse what whole groups in validation and test have left to train on."""

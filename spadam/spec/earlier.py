@@ -34,6 +34,8 @@ _THEN = (
     *(_Then(("data", key), None, owner=None) for key in ("groups", "groups_key", "exclude")),
     *(_Then(("data", f"validation_{key}"), None, owner=None) for key in ("file", "labels")),
     *(_Then(("data", f"test_{key}"), None, owner=None) for key in ("file", "labels")),
+    *(_Then(("data", key), None, owner=None) for key in ("target", "target_key")),
+    *(_Then(("data", f"{split}_target"), None, owner=None) for split in ("validation", "test")),
     _Then(("model", "init_scale"), None, owner=None),
     *(_Then(("model", "rule", key), None, owner=None) for key in ("k_from", "k_steps")),
 )

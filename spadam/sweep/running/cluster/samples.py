@@ -18,7 +18,7 @@ from spadam.data.source import BaseDatasetSpec, give
 from spadam.spec import InputError
 
 _TENSORS = ("x", "y", "atoms", "groups", "mask")
-_PLAIN = ("classes", "image_shape", "official_validation", "official_test")
+_PLAIN = ("classes", "image_shape", "official_validation", "official_test", "argument")
 
 Shipped = dict[str, Any]
 """Samples as Ray hands them on: arrays that all processes of a node share, and plain values."""
@@ -54,7 +54,8 @@ def ship(samples: Samples) -> Shipped:
     """``samples`` as they travel."""
     arrays = {name: getattr(samples, name) for name in _TENSORS}
     plain = {name: getattr(samples, name) for name in _PLAIN}
-    return {name: None if tensor is None else tensor.numpy() for name, tensor in arrays.items()} | plain
+    found = {name: None if tensor is None else tensor.numpy() for name, tensor in arrays.items()} | plain
+    return {**found, "target": None if samples.target is None else ship(samples.target)}
 
 
 def receive(spec: DatasetSpec, expected: str, shipped: Shipped | None) -> None:
@@ -66,8 +67,7 @@ def receive(spec: DatasetSpec, expected: str, shipped: Shipped | None) -> None:
         with warnings.catch_warnings():
             # They cannot be written to, which nobody does: see `Samples`.
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-            tensors: Shipped = {n: None if shipped[n] is None else torch.from_numpy(shipped[n]) for n in _TENSORS}
-        give(spec, Samples(**tensors, **{name: shipped[name] for name in _PLAIN}))
+            give(spec, _unpacked(shipped))
         _received.add(spec.whole)
     try:
         found = spec.load().content_hash()
@@ -76,6 +76,14 @@ def receive(spec: DatasetSpec, expected: str, shipped: Shipped | None) -> None:
     if found != expected:
         rule = f"every node must have the agent's data ({expected[:8]}), and {_node()} has other ({found[:8]})"
         raise InputError("data.root", spec.root, rule, "copy the agent's files there")
+
+
+def _unpacked(shipped: Shipped) -> Samples:
+    """What :func:`ship` was given, on the memory that the arrays lie in."""
+    tensors: Shipped = {n: None if shipped[n] is None else torch.from_numpy(shipped[n]) for n in _TENSORS}
+    plain = {name: shipped[name] for name in _PLAIN}
+    target = None if shipped["target"] is None else _unpacked(shipped["target"])
+    return Samples(**tensors, **plain, target=target)
 
 
 _received: set[BaseDatasetSpec] = set()

@@ -1,13 +1,16 @@
 """The data of a sweep on its nodes: what arrives is what the agent has, or nothing is trained."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from spadam.data import ArraySpec, SyntheticSpec, source
+from spadam.data.samples import Samples
 from spadam.spec import InputError
 from spadam.sweep.running.cluster import samples
 from spadam.sweep.running.cluster.samples import receive, ship
@@ -43,6 +46,19 @@ def test_samples_arrive_as_they_were_and_serve_every_split(monkeypatch: pytest.M
     assert SPEC.load().content_hash() == expected.content_hash()
     assert len(other.load().train) == 20
     assert other.load().x.data_ptr() == parts["x"].ctypes.data, "they are not copied"
+
+
+def test_targets_arrive_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Samples(torch.rand(50, 7), image_shape=(1, 7), argument="data.target")
+    whole = replace(SPEC.load().samples, target=target)
+    source.give(SPEC, whole)
+    expected, parts = SPEC.load().content_hash(), shipped(SPEC)
+    monkeypatch.setattr(source, "_given", {})
+    receive(SPEC, expected, parts)
+    arrived = SPEC.load().samples.target
+    assert arrived is not None
+    assert torch.equal(arrived.x, target.x)
+    assert (arrived.image_shape, arrived.argument) == ((1, 7), "data.target")
 
 
 def test_other_samples_are_refused_by_the_name_of_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
