@@ -121,6 +121,8 @@ class RunConfig(Spec):
             kind = "a decay" if key == "decay_steps" else f"a {schedule.name} schedule"
             rule = f"{kind} must know how long the training is"
             raise InputError(f"optimizer.schedule.{key}", given, rule, "set trainer.epochs or trainer.steps")
+        if self.data.targeted:
+            self.model.check_targets()
         return self
 
     @model_validator(mode="before")

@@ -13,7 +13,7 @@ _HEAD = """\
 Made from `spadam/diagnostics/metrics.py` by `make docs`.
 
 A share lies in [0, 1]. A number that is not finite is `null` in JSON. A metric that a run cannot have (no labels, an
-optimizer without a denominator, no clipping, no validation samples) is absent. Arrays stand under `arrays`.
+optimizer without a denominator, no clipping, no targets, no validation samples) is absent. Arrays stand under `arrays`.
 
 Step 0 is evaluated, then every epoch or every `trainer.evaluate_every` steps, and the end; values are those of the last
 evaluation. A *row* is a line of `metrics.jsonl`: an evaluation, or a short one about every 50 steps in between, with

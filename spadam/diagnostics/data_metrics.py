@@ -25,4 +25,14 @@ OF_DATA = (
         searchable=False,
         final=True,
     ),
+    Metric(
+        "data/target_scale",
+        "1",
+        _TRAINING,
+        "The number that it has targets multiplied by, where `data.target` gives some: mse and train/loss_stream are "
+        "then in units of its square.",
+        searchable=False,
+        final=True,
+        targets=True,
+    ),
 )

@@ -22,8 +22,9 @@ _BY_CHANCE = 0.01
 
 
 def measure(dataset: Dataset) -> dict[str, float]:
-    """Numbers of the training samples, by their names."""
-    return {"data/gamma": dataset.moments().gamma, "data/scale": dataset.scale}
+    """Numbers of the training samples, by their names; of targets only where they have some."""
+    scales = dict(zip(("data/scale", "data/target_scale"), dataset.scales, strict=False))
+    return {"data/gamma": dataset.moments().gamma, **scales}
 
 
 def warn(gamma: float, pre_bias: str, first: Mapping[str, Any], dead_by_chance: float) -> list[Warned]:

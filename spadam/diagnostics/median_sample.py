@@ -4,7 +4,7 @@ FVU divides a sum of squared errors by a sum of squares about the mean. A sample
 counts 900 times in both: where one in 64 is such, FVU is that of the outliers. Here every sample has its own fraction,
 about a centre that outliers do not move either, and the median of them is taken.
 
-Shapes: N samples of a split, D features.
+Of samples with targets of their own the targets are meant. Shapes: N samples of a split, D features.
 """
 
 from __future__ import annotations

@@ -47,6 +47,8 @@ class Metric(NamedTuple):
     """Only an optimizer that divides its updates has it."""
     clipping: bool = False
     """Only a training with `trainer.clip_norm` has it."""
+    targets: bool = False
+    """Only samples with targets of their own (`data.target`) have it."""
     larger_is_better: bool = False
     """Nobody wants it small."""
     error: bool = False

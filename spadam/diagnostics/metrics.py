@@ -17,15 +17,22 @@ from spadam.spec import InputError
 
 _ROW = "training steps since the last row, be it of an evaluation or a short one in between"
 _SAMPLES = "training samples since the last evaluation"
-_MSE = "Sum of the squared errors over samples x features, of samples as they are trained on (times data/scale)"
-_FVU = "Sum of the squared errors over the sum of squares about the per-feature mean of the evaluated samples"
+_MSE = (
+    "Sum of the squared errors over samples x features, of samples (with `data.target`: of their targets) as they are "
+    "trained on (times data/scale, or data/target_scale)"
+)
+_FVU = (
+    "Sum of the squared errors over the sum of squares about the per-feature mean of the evaluated samples (with "
+    "`data.target`: of their targets)"
+)
 _EVALUATED = "reconstructed with the evaluation code"
 _SPREAD: dict[str, Any] = {"least": 2, "undefined": "all samples of the split are equal"}
 _NOTHING_MOVED = "no weight moved: the lr is too small, or no gradient came"
 _MEDIAN_SAMPLE = (
     "Median over the samples x of ‖x̂ - x‖² / ‖x - m‖², m being the median of every feature over the first 2,000 of the "
     "samples (the lower of two middle values), x̂ the reconstruction with the evaluation code; a sample that is m is "
-    "left out. A few outliers may make up nearly all of FVU's two sums; this they do not decide."
+    "left out. With `data.target` x is a target. A few outliers may make up nearly all of FVU's two sums; this they do "
+    "not decide."
 )
 _AS_TRAINED = "reconstructed with the training rule in whole batches of the training size"
 
@@ -69,7 +76,7 @@ def _reconstruction() -> list[Metric]:
 
 
 def _loss() -> list[Metric]:
-    error = "the squared error as `model.reduction` says, of samples times data/scale"
+    error = "the squared error as `model.reduction` says, of samples times data/scale (targets: data/target_scale)"
     formula = f"Mean of what was optimised: {error}, plus the rule's L1 term."
     return [Metric("train/loss_stream", "loss", _ROW, formula, error=True)]
 

@@ -1,9 +1,9 @@
-"""What a model of images has learnt, as pictures: its decoder rows, and samples beside their reconstructions.
+"""What a model of images has learnt, as pictures: its decoder rows, and what it reconstructs beside how.
 
 A picture is a uint8 array, (height, width) of greys or (height, width, 3) of colours, with lines between its cells.
 Small images are enlarged by whole numbers, so no value is blurred.
 
-Shapes: N samples, D features, L latents, h and w of an image, D = h x w.
+Shapes: N samples, D features, E features of what is reconstructed, L latents, h and w of an image, D (or E) = h x w.
 """
 
 from __future__ import annotations
@@ -69,11 +69,13 @@ def reconstruction_picture(
 
 
 def draw(autoencoder: SparseAutoencoder, dataset: Dataset) -> dict[str, Picture]:
-    """Both pictures of a trained model by their names, the most used latents first; none when the data are no images.
+    """Both pictures of a trained model by their names, the most used latents first.
 
-    The samples are those of validation, or of training where there is no validation; never of the test set.
+    None when what is reconstructed are no images: the samples, or where they have targets, these. The samples are those
+    of validation, or of training where there is no validation; never of the test set.
     """
-    if dataset.image_shape is None:
+    shape = dataset.target_image_shape
+    if shape is None:
         return {}
     split = dataset.validation if len(dataset.validation) else dataset.train
     uses_L = np.zeros(autoencoder.spec.latents, np.int64)
@@ -81,13 +83,14 @@ def draw(autoencoder: SparseAutoencoder, dataset: Dataset) -> dict[str, Picture]
         code = autoencoder.encode(dataset.take(split[start : start + _BLOCK]).to(autoencoder.decoder_bias))
         uses_L += np.bincount(code.selection.latents_P.cpu().numpy(), minlength=len(uses_L))
     x_ND = dataset.take(split[:10]).to(autoencoder.decoder_bias)
-    reconstruction_ND = autoencoder.decode(autoencoder.encode(x_ND)).detach()
-    rows_LD = autoencoder.decoder_rows.detach()
+    reconstruction_NE = autoencoder.decode(autoencoder.encode(x_ND)).detach()
+    target_NE = x_ND if dataset.targets is None else dataset.take_target(split[:10])
+    rows_LE = autoencoder.decoder_rows.detach()
     order = np.argsort(-uses_L, kind="stable").tolist()
     return {
-        "pictures/decoder": decoder_picture(rows_LD.cpu().numpy(), dataset.image_shape, order=order),
+        "pictures/decoder": decoder_picture(rows_LE.cpu().numpy(), shape, order=order),
         "pictures/reconstructions": reconstruction_picture(
-            x_ND.cpu().numpy(), reconstruction_ND.cpu().numpy(), dataset.image_shape
+            target_NE.cpu().numpy(), reconstruction_NE.cpu().numpy(), shape
         ),
     }
 

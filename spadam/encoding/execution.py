@@ -1,9 +1,9 @@
 """The four ways to compute a code and its gradient: sparse, dense, gathered, gathered_union.
 
-Shapes: B samples, D features, L latents, P pairs (sample, latent) that are on, R rows with a pair, U rows in the
-union of a batch's masks.
+Shapes: B samples, D features, E features of what is reconstructed (D when tied), L latents, P pairs (sample, latent)
+that are on, R rows with a pair, U rows in the union of a batch's masks.
 
-Each mode takes a batch, the rule's selection with its scores, and the weights, and returns ``z W_dec`` (B, D) with the
+Each mode takes a batch, the rule's selection with its scores, and the weights, and returns ``z W_dec`` (B, E) with the
 code z. `sparse` and `dense` agree in value and in every gradient; `gathered` computes the same by the article's route.
 """
 
@@ -17,16 +17,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from spadam.encoding.precision import full_precision
+from spadam.encoding.scored import Scored
 from spadam.kernels import choose
 from spadam.kernels.reference import Groups
 from spadam.sparsity.rule import Selection, to_mask
-
-
-class Scored(NamedTuple):
-    """A selection and the pre-activations of its pairs, (P,), without gradient."""
-
-    selection: Selection
-    scores_P: Tensor
 
 
 class Code(NamedTuple):
@@ -44,17 +38,17 @@ class Code(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """What a code is computed with; ``decoder_LD`` is ``encoder_LD`` itself when tied."""
+    """What a code is computed with; ``decoder_LE`` is ``encoder_LD`` itself when tied."""
 
     encoder_LD: Tensor
     bias_L: Tensor
-    decoder_LD: Tensor
+    decoder_LE: Tensor
     relu: bool
 
     @property
     def tied(self) -> bool:
         """Encoder and decoder are one matrix."""
-        return self.decoder_LD is self.encoder_LD
+        return self.decoder_LE is self.encoder_LD
 
 
 def run_sparse(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, Code]:
@@ -63,11 +57,11 @@ def run_sparse(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, 
     groups = None
     if torch.is_grad_enabled():
         groups = choose(x_BD.device).group_by_row(*selection, weights.encoder_LD.shape[0])
-    decoder_LD = None if weights.tied else weights.decoder_LD
-    values_P, sum_BD = _SparseCode.apply(
-        x_BD, weights.encoder_LD, weights.bias_L, decoder_LD, scores_P, *selection, groups, weights.relu
+    decoder_LE = None if weights.tied else weights.decoder_LE
+    values_P, sum_BE = _SparseCode.apply(
+        x_BD, weights.encoder_LD, weights.bias_L, decoder_LE, scores_P, *selection, groups, weights.relu
     )
-    return sum_BD, Code(selection, values_P, groups)
+    return sum_BE, Code(selection, values_P, groups)
 
 
 def run_dense(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, Code]:
@@ -76,17 +70,17 @@ def run_dense(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, C
     mask_BL = to_mask(selection, len(weights.encoder_LD))
     kept_BL = torch.addmm(weights.bias_L, x_BD, weights.encoder_LD.T) * mask_BL
     code_BL = kept_BL.relu() if weights.relu else kept_BL
-    return code_BL @ weights.decoder_LD, Code(selection, code_BL[selection.samples(), selection.latents_P])
+    return code_BL @ weights.decoder_LE, Code(selection, code_BL[selection.samples(), selection.latents_P])
 
 
 def run_gathered(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, Code]:
     """The article's route: reduce the masks to a union, gather its rows, encode again, mask every sample again."""
     selection = scored.selection
     mask_BL, union_U = _union(selection, weights)
-    code_BU, sum_BD = _run_union(x_BD, union_U, weights, mask_BL[:, union_U])
+    code_BU, sum_BE = _run_union(x_BD, union_U, weights, mask_BL[:, union_U])
     position_L = torch.zeros_like(mask_BL[0], dtype=torch.int64)
     position_L[union_U] = torch.arange(len(union_U), device=union_U.device)
-    return sum_BD, Code(selection, code_BU[selection.samples(), position_L[selection.latents_P]])
+    return sum_BE, Code(selection, code_BU[selection.samples(), position_L[selection.latents_P]])
 
 
 def run_gathered_union(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[Tensor, Code]:
@@ -95,9 +89,9 @@ def run_gathered_union(x_BD: Tensor, scored: Scored, weights: Weights) -> tuple[
     This is the article's confound, kept to show it: the training code is far denser than the evaluation code.
     """
     _, union_U = _union(scored.selection, weights)
-    code_BU, sum_BD = _run_union(x_BD, union_U, weights, None)
+    code_BU, sum_BE = _run_union(x_BD, union_U, weights, None)
     offsets_B = torch.arange(len(x_BD), device=union_U.device) * len(union_U)
-    return sum_BD, Code(Selection(union_U.repeat(len(x_BD)), offsets_B), code_BU.reshape(-1))
+    return sum_BE, Code(Selection(union_U.repeat(len(x_BD)), offsets_B), code_BU.reshape(-1))
 
 
 Mode = Callable[[Tensor, Scored, Weights], tuple[Tensor, Code]]
@@ -117,12 +111,12 @@ def _union(selection: Selection, weights: Weights) -> tuple[Tensor, Tensor]:
 def _run_union(x_BD: Tensor, union_U: Tensor, weights: Weights, mask_BU: Tensor | None) -> tuple[Tensor, Tensor]:
     encoder_UD = _GatheredRows.apply(weights.encoder_LD, union_U)
     bias_U = _GatheredRows.apply(weights.bias_L, union_U)
-    decoder_UD = encoder_UD if weights.tied else _GatheredRows.apply(weights.decoder_LD, union_U)
+    decoder_UE = encoder_UD if weights.tied else _GatheredRows.apply(weights.decoder_LE, union_U)
     kept_BU = torch.addmm(bias_U, x_BD, encoder_UD.T)
     if mask_BU is not None:
         kept_BU = kept_BU * mask_BU
     code_BU = kept_BU.relu() if weights.relu else kept_BU
-    return code_BU, code_BU @ decoder_UD
+    return code_BU, code_BU @ decoder_UE
 
 
 class _GatheredRows(torch.autograd.Function):
@@ -150,7 +144,7 @@ class _SparseCode(torch.autograd.Function):
         x_BD: Tensor,
         encoder_LD: Tensor,
         bias_L: Tensor,
-        decoder_LD: Tensor | None,
+        decoder_LE: Tensor | None,
         scores_P: Tensor,
         latents_P: Tensor,
         offsets_B: Tensor,
@@ -159,35 +153,35 @@ class _SparseCode(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         kernels = choose(x_BD.device)
         values_P = scores_P.relu() if relu else scores_P.clone()
-        sum_BD = kernels.decode(latents_P, values_P, offsets_B, encoder_LD if decoder_LD is None else decoder_LD)
-        ctx.save_for_backward(x_BD, encoder_LD, decoder_LD, values_P, latents_P, offsets_B)
+        sum_BE = kernels.decode(latents_P, values_P, offsets_B, encoder_LD if decoder_LE is None else decoder_LE)
+        ctx.save_for_backward(x_BD, encoder_LD, decoder_LE, values_P, latents_P, offsets_B)
         ctx.groups, ctx.relu, ctx.kernels = groups, relu, kernels
         ctx.set_materialize_grads(False)
-        return values_P, sum_BD
+        return values_P, sum_BE
 
     @staticmethod
     @once_differentiable
     @full_precision
-    def backward(ctx: Any, grad_values_P: Tensor | None, grad_BD: Tensor | None) -> tuple[Tensor | None, ...]:
-        x_BD, encoder_LD, decoder_LD, values_P, latents_P, offsets_B = ctx.saved_tensors
-        kernels, groups, tied = ctx.kernels, ctx.groups, decoder_LD is None
-        if grad_BD is None:
-            grad_BD = torch.zeros_like(x_BD)
-        grad_P = kernels.sampled_products(latents_P, offsets_B, grad_BD, encoder_LD if tied else decoder_LD)
+    def backward(ctx: Any, grad_values_P: Tensor | None, grad_BE: Tensor | None) -> tuple[Tensor | None, ...]:
+        x_BD, encoder_LD, decoder_LE, values_P, latents_P, offsets_B = ctx.saved_tensors
+        kernels, groups, tied = ctx.kernels, ctx.groups, decoder_LE is None
+        if grad_BE is None:
+            grad_BE = x_BD.new_zeros(len(x_BD), (encoder_LD if tied else decoder_LE).shape[1])
+        grad_P = kernels.sampled_products(latents_P, offsets_B, grad_BE, encoder_LD if tied else decoder_LE)
         if grad_values_P is not None:
             grad_P += grad_values_P
         if ctx.relu:
             grad_P *= values_P > 0
-        by_encoding, by_decoding = (grad_P, x_BD), (values_P, grad_BD)
+        by_encoding, by_decoding = (grad_P, x_BD), (values_P, grad_BE)
         encoder_RD = kernels.row_gradient(groups, by_encoding, by_decoding if tied else None)
-        decoder_RD = None if tied else kernels.row_gradient(groups, by_decoding)
+        decoder_RE = None if tied else kernels.row_gradient(groups, by_decoding)
         bias_R = kernels.row_sum(grad_P, groups)
         rows_R = groups.rows_R
         return (
             kernels.decode(latents_P, grad_P, offsets_B, encoder_LD) if ctx.needs_input_grad[0] else None,
             row_sparse(rows_R, encoder_RD, encoder_LD.shape),
             row_sparse(rows_R, bias_R, encoder_LD.shape[:1]),
-            None if decoder_RD is None else row_sparse(rows_R, decoder_RD, decoder_LD.shape),
+            None if decoder_RE is None else row_sparse(rows_R, decoder_RE, decoder_LE.shape),
             *(None,) * 5,
         )
 

@@ -1,6 +1,7 @@
 r"""How large a code is: what its latents add to the reconstruction, each by its length.
 
-Shapes: B samples, D features, L latents, P pairs (sample, latent) that are on, R rows with a pair.
+Shapes: B samples, E features of what is reconstructed, L latents, P pairs (sample, latent) that are on, R rows with a
+pair.
 
 .. math:: \frac{1}{B} \sum_b \sum_i |z_{bi}| \, |d_i|
 
@@ -21,17 +22,17 @@ from spadam.kernels import choose
 from spadam.kernels.reference import Groups
 
 
-def sparse_size(code: Code, decoder_LD: Tensor) -> Tensor:
+def sparse_size(code: Code, decoder_LE: Tensor) -> Tensor:
     """The size of ``code``, (); the decoder's gradient is row-sparse (COO), over the rows that have a pair."""
     latents_P, offsets_B = code.selection
-    groups = code.groups or choose(decoder_LD.device).group_by_row(latents_P, offsets_B, len(decoder_LD))
-    total: Tensor = _Sizes.apply(code.values_P, decoder_LD, latents_P, groups)
+    groups = code.groups or choose(decoder_LE.device).group_by_row(latents_P, offsets_B, len(decoder_LE))
+    total: Tensor = _Sizes.apply(code.values_P, decoder_LE, latents_P, groups)
     return total / len(offsets_B)
 
 
-def dense_size(code: Code, decoder_LD: Tensor) -> Tensor:
+def dense_size(code: Code, decoder_LE: Tensor) -> Tensor:
     """The same with whole matrices, differentiated by autograd: the plain twin."""
-    sizes_B: Tensor = code.dense(len(decoder_LD)).abs() @ torch.linalg.vector_norm(decoder_LD, dim=1)
+    sizes_B: Tensor = code.dense(len(decoder_LE)).abs() @ torch.linalg.vector_norm(decoder_LE, dim=1)
     return sizes_B.mean()
 
 
@@ -39,21 +40,21 @@ class _Sizes(torch.autograd.Function):
     """The sum of |z| |d| over all pairs, (); backward costs what is on, and sums in one order always."""
 
     @staticmethod
-    def forward(ctx: Any, values_P: Tensor, decoder_LD: Tensor, latents_P: Tensor, groups: Groups) -> Tensor:
-        norms_R = decoder_LD.index_select(0, groups.rows_R).norm(dim=1)
-        norms_L = decoder_LD.new_zeros(len(decoder_LD)).index_copy_(0, groups.rows_R, norms_R)
+    def forward(ctx: Any, values_P: Tensor, decoder_LE: Tensor, latents_P: Tensor, groups: Groups) -> Tensor:
+        norms_R = decoder_LE.index_select(0, groups.rows_R).norm(dim=1)
+        norms_L = decoder_LE.new_zeros(len(decoder_LE)).index_copy_(0, groups.rows_R, norms_R)
         norms_P = norms_L.index_select(0, latents_P)
-        ctx.save_for_backward(values_P, decoder_LD, norms_R, norms_P)
+        ctx.save_for_backward(values_P, decoder_LE, norms_R, norms_P)
         ctx.groups = groups
         return values_P.abs() @ norms_P
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        values_P, decoder_LD, norms_R, norms_P = ctx.saved_tensors
+        values_P, decoder_LE, norms_R, norms_P = ctx.saved_tensors
         rows_R = ctx.groups.rows_R
         sums_R = choose(values_P.device).row_sum(values_P.abs(), ctx.groups)
         # Of a row of zeros the direction is not known; torch's norm has a gradient of 0 there, and so has this.
-        unit_RD = decoder_LD.index_select(0, rows_R) / norms_R.clamp_min(torch.finfo(norms_R.dtype).tiny)[:, None]
-        decoder = row_sparse(rows_R, (grad * sums_R)[:, None] * unit_RD, decoder_LD.shape)
+        unit_RE = decoder_LE.index_select(0, rows_R) / norms_R.clamp_min(torch.finfo(norms_R.dtype).tiny)[:, None]
+        decoder = row_sparse(rows_R, (grad * sums_R)[:, None] * unit_RE, decoder_LE.shape)
         return grad * values_P.sign() * norms_P, decoder, None, None

@@ -1,7 +1,8 @@
 """The sparse autoencoder: pre-activations, a rule that chooses latents, and a code that costs only what is on.
 
-Shapes: B samples, D features, L latents, P pairs (sample, latent) that are on, R rows touched, U rows in the union of a
-batch's masks. Every weight matrix is latent-major, (L, D): a row is a latent's weights.
+Shapes: B samples, D features, E features of what is reconstructed (D, unless there are targets), L latents, P pairs
+(sample, latent) that are on, R rows touched, U rows in the union of a batch's masks. Every weight matrix is
+latent-major, the encoder's (L, D), the decoder's (L, E): a row is a latent's weights.
 """
 
 from __future__ import annotations
@@ -13,22 +14,23 @@ import torch
 from torch import Tensor, nn
 
 from spadam.encoding import Best, Selector, execution
-from spadam.encoding.execution import Code, Scored
+from spadam.encoding.execution import Code
 from spadam.encoding.precision import full_precision
+from spadam.encoding.scored import Scored, all_of, look_up
 from spadam.encoding.size import dense_size, sparse_size
 from spadam.kernels import choose, reference
 from spadam.kernels.reference import mostly_on
 from spadam.models import unit_rows
 from spadam.models.initialisation import draw_rows, start_at
+from spadam.models.inputs import check_samples
 from spadam.models.spec import AutoencoderSpec
-from spadam.models.weights import load_weights, read_weights
+from spadam.models.weights import last_size, load_weights, read_weights
 from spadam.optim.rows.touched import RowSamples, set_row_samples
-from spadam.sparsity import Selection
-from spadam.spec import Document, InputError, at_home, earlier, load, validate
+from spadam.spec import Document, at_home, earlier, load, validate
 
 
 class Output(NamedTuple):
-    """What a pass gives: the reconstruction (B, D), and the code."""
+    """What a pass gives: the reconstruction, (B, D) or of targets (B, E), and the code."""
 
     reconstruction_BD: Tensor
     code: Code
@@ -48,20 +50,31 @@ class SparseAutoencoder(nn.Module):
     The pre-bias p is what `pre_bias` says: 0 (`none`), a buffer ``pre_bias`` (D,) that holds the mean of the training
     samples (`mean`), or the decoder bias (`learned`), whose gradient then has two parts: what it adds to the
     reconstruction, and what it takes from the encoder's inputs. The encoder bias (L,) follows the weights row by row;
-    the decoder bias (1, D) is one row, always touched. Untied, the decoder starts as a copy of the encoder.
+    the decoder bias (1, E) is one row, always touched.
+
+    With ``targets`` E it is a transcoder: it encodes samples (B, D), and what it reconstructs are targets (B, E) of
+    another space, be it of as many features. The decoder is then its own: :class:`InputError` if `tied`, or if the
+    decoder bias, which is of that space, were the pre-bias (`learned`).
+
+    Untied, the decoder starts as a copy of the encoder; where targets are of another width, its rows are drawn as the
+    encoder's are, from N(0, 1/E), after those.
     """
 
     pre_bias: Tensor | None
 
-    def __init__(self, spec: AutoencoderSpec, features: int) -> None:
+    def __init__(self, spec: AutoencoderSpec, features: int, targets: int | None = None) -> None:
         super().__init__()
+        if targets is not None:
+            spec.check_targets()
         self.spec = spec
         self.features = features
+        self.targets = targets
+        reconstructed = features if targets is None else targets
         self.encoder_weight = nn.Parameter(torch.zeros(spec.latents, features))
         self.encoder_bias = nn.Parameter(torch.zeros(spec.latents))
         if not spec.tied:
-            self.decoder_weight = nn.Parameter(torch.zeros(spec.latents, features))
-        self.decoder_bias = nn.Parameter(torch.zeros(1, features))
+            self.decoder_weight = nn.Parameter(torch.zeros(spec.latents, reconstructed))
+        self.decoder_bias = nn.Parameter(torch.zeros(1, reconstructed))
         self.register_buffer("pre_bias", torch.zeros(features) if spec.pre_bias == "mean" else None)
         self.rule = spec.rule.build(spec.latents)
         self.rule.relu = spec.activation == "relu"
@@ -74,17 +87,18 @@ class SparseAutoencoder(nn.Module):
         Raises :class:`InputError` when they are not there, are damaged, or do not belong together.
         """
         folder = at_home(folder, "folder")
-        document = load(folder / "config.yaml")
-        model = earlier.complete(document.data)["model"]
-        spec = validate(AutoencoderSpec, Document(model, {}, str(folder / "config.yaml")), within="model.")
+        config = earlier.complete(load(folder / "config.yaml").data)
+        spec = validate(AutoencoderSpec, Document(config["model"], {}, str(folder / "config.yaml")), within="model.")
         tensors = read_weights(folder)
-        autoencoder = cls(spec, tensors["decoder_bias"].shape[-1] if "decoder_bias" in tensors else 1)
+        features, reconstructed = (last_size(tensors, name) for name in ("encoder_weight", "decoder_bias"))
+        transcodes = config.get("data", {}).get("target") is not None or (features != reconstructed and not spec.tied)
+        autoencoder = cls(spec, features, reconstructed if transcodes else None)
         load_weights(autoencoder, tensors, folder)
         return autoencoder.eval()
 
     @property
     def decoder_rows(self) -> nn.Parameter:
-        """The decoder matrix (L, D); the encoder's own when tied."""
+        """The decoder matrix (L, E); the encoder's own when tied."""
         return self.encoder_weight if self.spec.tied else self.decoder_weight
 
     @property
@@ -94,32 +108,46 @@ class SparseAutoencoder(nn.Module):
         return encoder if self.spec.tied else [*encoder, self.decoder_weight]
 
     @torch.no_grad()
-    def initialise(self, generator: torch.Generator, mean_D: Tensor | None = None) -> None:
+    def initialise(
+        self, generator: torch.Generator, mean_D: Tensor | None = None, target_mean_E: Tensor | None = None
+    ) -> None:
         """Draw the rows from N(0, 1/features), or N(0, init_scale²); begin with the mean of the training samples.
 
-        The encoder bias becomes 0, the decoder's ``mean_D`` (None: 0) where `init_bias` says so, the pre-bias as well.
+        The encoder bias becomes 0, the decoder's ``mean_D`` (None: 0) where `init_bias` says so, the pre-bias as well;
+        with targets the decoder bias becomes theirs, ``target_mean_E``.
         """
         draw_rows(self.encoder_weight, generator, self.spec.init_scale)
         self.encoder_bias.zero_()
-        start_at(self.decoder_bias, mean_D if self.spec.init_bias == "mean" else None)
+        reconstructed_E = mean_D if self.targets is None else target_mean_E
+        start_at(self.decoder_bias, reconstructed_E if self.spec.init_bias == "mean" else None)
         if self.pre_bias is not None:
             start_at(self.pre_bias, mean_D)
-        if not self.spec.tied:
+        if self.targets not in (None, self.features):
+            draw_rows(self.decoder_weight, generator, self.spec.init_scale)
+        elif not self.spec.tied:
             self.decoder_weight.copy_(self.encoder_weight)
         self.normalise()
 
     @torch.no_grad()
-    def fold_scale(self, scale: float) -> None:
-        """Take samples as they are from now on, having been trained on samples times ``scale``.
+    def fold_scale(self, scale: float, target_scale: float | None = None) -> None:
+        r"""Take samples as they are from now on, having been trained on samples times ``scale``.
 
         With s the scale, :math:`(s x - p) W^T + b = s ((x - p/s) W^T + b/s)`: when every bias, and every score that the
         rule has learnt, is divided by s, the same latents are on, and codes and reconstructions are divided by s. The
         weights stay.
+
+        With targets times their own scale t, :math:`(s x - p) W^T + b = t ((x - p/s) (\tfrac{s}{t} W)^T + b/t)`: the
+        encoder's rows become s/t times as long, and codes, scores, reconstructions and every bias but the pre-bias are
+        divided by t. The decoder's rows stay, so that those of `decoder_norm: unit` keep length 1.
         """
-        for bias in (self.encoder_bias, self.decoder_bias, self.pre_bias):
-            if bias is not None:
-                bias.div_(scale)
-        self.rule.divide_scores(scale)
+        of_code = scale if target_scale is None else target_scale
+        if target_scale is not None:
+            self.encoder_weight.mul_(scale / target_scale)
+        self.encoder_bias.div_(of_code)
+        self.decoder_bias.div_(of_code)
+        if self.pre_bias is not None:
+            self.pre_bias.div_(scale)
+        self.rule.divide_scores(of_code)
 
     @full_precision
     def forward(self, x_BD: Tensor, probe: bool = False) -> Output:
@@ -167,10 +195,10 @@ class SparseAutoencoder(nn.Module):
 
     @full_precision
     def decode(self, code: Code) -> Tensor:
-        """The reconstruction (B, D) of a code."""
+        """The reconstruction of a code, (B, D), or of targets (B, E)."""
         latents_P, offsets_B = code.selection
-        sum_BD: Tensor = reference.decode(latents_P, code.values_P, offsets_B, self.decoder_rows)
-        return sum_BD + self.decoder_bias
+        sum_BE: Tensor = reference.decode(latents_P, code.values_P, offsets_B, self.decoder_rows)
+        return sum_BE + self.decoder_bias
 
     @full_precision
     def size(self, code: Code) -> Tensor:
@@ -188,13 +216,7 @@ class SparseAutoencoder(nn.Module):
         Raises :class:`InputError` for what are no samples (B, D), or in training not one.
         """
         weight = self.encoder_weight
-        if x_BD.dim() != 2 or x_BD.shape[1] != self.features:
-            rule, remedy = f"samples must be (samples, {self.features})", f"use x.reshape(-1, {self.features})"
-            raise InputError("x", tuple(x_BD.shape), rule, remedy)
-        if not x_BD.is_floating_point():
-            raise InputError("x", x_BD.dtype, "samples must be real numbers", "use x.float(), scaled as in training")
-        if self.training and not x_BD.shape[0]:
-            raise InputError("x", tuple(x_BD.shape), "a training batch must have a sample", "leave the batch out")
+        check_samples(x_BD, self.features, training=self.training)
         x_BD = x_BD if x_BD.dtype == weight.dtype else x_BD.to(weight.dtype)
         if self.spec.pre_bias == "learned":
             return x_BD - self.decoder_bias
@@ -216,20 +238,20 @@ class SparseAutoencoder(nn.Module):
         k, probe_k = self.rule.training_k, self.spec.probe_k
         if k is not None and self._few(k):  # whatever the probe sees: it must not change a bit of the code
             if not probe:
-                return _scored(self._best(x_BD, k)), None
+                return all_of(self._best(x_BD, k)), None
             assert probe_k is not None
             if not self._few(probe_k):
-                return _scored(self._best(x_BD, k)), self._encoded(x_BD, probe_k)
+                return all_of(self._best(x_BD, k)), self._encoded(x_BD, probe_k)
             best = self._best(x_BD, max(k, probe_k))
-            return _scored(best.first(k)), self._code(_scored(best.first(probe_k)))
+            return all_of(best.first(k)), self._code(all_of(best.first(probe_k)))
         scores_BL = self._scores(x_BD)
-        scored = _look_up(scores_BL, self.rule.training_selection(scores_BL))
+        scored = look_up(scores_BL, self.rule.training_selection(scores_BL))
         if observe:
             self.rule.observe(scored.selection, scored.scores_P)
         if not probe:
             return scored, None
         selection = self.rule.evaluation_selection(scores_BL, self.forced_k(probe_k))
-        return scored, self._code(_look_up(scores_BL, selection))
+        return scored, self._code(look_up(scores_BL, selection))
 
     @torch.no_grad()
     def _evaluated(self, x_BD: Tensor, k: int | None) -> Scored:
@@ -237,9 +259,9 @@ class SparseAutoencoder(nn.Module):
         k = self.forced_k(k)
         best_k = self.rule.evaluation_k(k)
         if best_k is not None and self._few(best_k):
-            return _scored(self._best(x_BD, best_k))
+            return all_of(self._best(x_BD, best_k))
         scores_BL = self._scores(x_BD)
-        return _look_up(scores_BL, self.rule.evaluation_selection(scores_BL, k))
+        return look_up(scores_BL, self.rule.evaluation_selection(scores_BL, k))
 
     def forced_k(self, k: int | None = None) -> int | None:
         """The k that is asked for, or that `evaluation: per_sample_k` forces; None for the rule's own code."""
@@ -260,8 +282,8 @@ class SparseAutoencoder(nn.Module):
         weights = execution.Weights(
             self.encoder_weight, self.encoder_bias, self.decoder_rows, relu=self.spec.activation == "relu"
         )
-        sum_BD, code = execution.MODES[how](x_BD, scored, weights)
-        return Output(sum_BD + self.decoder_bias, code, probe_code)
+        sum_BE, code = execution.MODES[how](x_BD, scored, weights)
+        return Output(sum_BE + self.decoder_bias, code, probe_code)
 
     def _tell_touched(self, code: Code) -> None:
         (latents_P, offsets_B), batch = code.selection, len(code.selection.offsets_B)
@@ -271,15 +293,3 @@ class SparseAutoencoder(nn.Module):
             set_row_samples(parameter, samples)
         one_row = offsets_B.new_zeros(1)
         set_row_samples(self.decoder_bias, RowSamples(one_row, one_row + batch, batch))
-
-
-def _scored(best: Best) -> Scored:
-    """The same for every sample: k latents."""
-    scores_Bk, latents_Bk = best
-    batch, k = latents_Bk.shape
-    offsets_B = torch.arange(0, batch * k, k, device=latents_Bk.device)
-    return Scored(Selection(latents_Bk.reshape(-1), offsets_B), scores_Bk.reshape(-1))
-
-
-def _look_up(scores_BL: Tensor, selection: Selection) -> Scored:
-    return Scored(selection, scores_BL[selection.samples(), selection.latents_P])

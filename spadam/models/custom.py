@@ -34,6 +34,10 @@ class CustomTaskSpec(Spec):
         """None that is known without its code."""
         return {}
 
+    def check_targets(self) -> None:
+        """Nothing is known of targets without its code."""
+        return
+
     def resolve(self) -> TaskSpec:
         """What ``path`` names, with ``options`` as its keys. Raises :class:`InputError` when there is no such thing."""
         found: type[TaskSpec] = import_subclass(self.path, "spadam.models.task_spec.TaskSpec", "model.path")

@@ -36,16 +36,19 @@ class AutoencoderSpec(TaskSpec):
     latents: int = Field(default=1000, gt=0, le=_MOST_LATENTS)
     """Hidden units."""
     tied: bool = True
-    """One matrix for encoder and decoder (their biases are always their own)."""
+    """One matrix for encoder and decoder (their biases are always their own); not with `data.target`."""
     activation: Literal["linear", "relu"] = "linear"
     """What happens to the values that the rule kept."""
     pre_bias: Literal["none", "mean", "learned"] = "mean"
     """What the encoder's inputs are taken about: 0 (the article), the mean of the training samples, or the decoder
-    bias, which then learns from both. With `mean` a constant added to all samples changes nothing."""
+    bias, which then learns from both (not with `data.target`). With `mean` a constant added to all samples changes
+    nothing."""
     init_bias: Literal["mean", "zero"] = "mean"
-    """Where the decoder bias starts: the mean of the training samples, or 0."""
+    """Where the decoder bias starts: the mean of the training samples (of their targets, where `data.target` gives
+    some), or 0."""
     init_scale: PositiveFloat | None = None
-    """Standard deviation of the normal distribution that the rows are drawn from; null: 1/√features."""
+    """Standard deviation of the normal distribution that the rows are drawn from; null: 1/√features (of the rows: a
+    decoder for targets of another width draws its own, 1/√ of theirs)."""
     decoder_norm: Literal["free", "unit"] = "free"
     """`unit`: decoder rows keep length 1, the gradient along them is projected away; untied only."""
     rule: RuleSpec = TopKSpec()
@@ -89,14 +92,36 @@ class AutoencoderSpec(TaskSpec):
         k = self.rule.per_sample_k(self.latents)
         return None if k is None else min(self.latents, max(1, round(k * self.eval_factor)))
 
-    def build(self, features: int, generator: torch.Generator, mean_D: Tensor | None = None) -> Any:
+    @override
+    def check_targets(self) -> None:
+        """Refuse what takes samples and targets for one space; :class:`InputError`."""
+        if self.tied:
+            rule = (
+                "the decoder of targets (data.target) has rows in another space than the encoder's, even where both "
+                "are of one width"
+            )
+            raise InputError("model.tied", self.tied, rule, "set model.tied: false")
+        if self.pre_bias == "learned":
+            rule = "the decoder bias lies among the targets (data.target), and samples are not taken about it"
+            raise InputError("model.pre_bias", self.pre_bias, rule, "use mean or none")
+
+    def build(
+        self,
+        features: int,
+        generator: torch.Generator,
+        mean_D: Tensor | None = None,
+        targets: int | None = None,
+        target_mean_E: Tensor | None = None,
+    ) -> Any:
         """The :class:`spadam.models.autoencoder.SparseAutoencoder` with fresh weights.
 
         Rows are drawn from N(0, 1/features), or as `init_scale` says; biases are 0, the decoder's and the pre-bias
-        ``mean_D``, the mean of the training samples, where `init_bias` and `pre_bias` say so.
+        ``mean_D``, the mean of the training samples, where `init_bias` and `pre_bias` say so. With ``targets`` it
+        reconstructs so many features E of others than its samples, whose mean ``target_mean_E`` is then the decoder's.
+        Raises :class:`InputError` where this does not go with targets.
         """
-        model = imported("spadam.models.autoencoder.SparseAutoencoder")(self, features)
-        model.initialise(generator, mean_D)
+        model = imported("spadam.models.autoencoder.SparseAutoencoder")(self, features, targets)
+        model.initialise(generator, mean_D, target_mean_E)
         return model
 
     def begin(self, dataset: Dataset, seed: int) -> Any:
@@ -106,12 +131,15 @@ class AutoencoderSpec(TaskSpec):
         """
         from spadam.data.splits import seeded
 
-        size = (1 if self.tied else 2) * self.latents * dataset.features * _FLOAT_BYTES
+        features, targets = dataset.features, dataset.targets
+        columns = features + (0 if self.tied else features if targets is None else targets)
+        size = self.latents * columns * _FLOAT_BYTES
         if size > (memory := machine.memory()):
             rule = f"its weights take {size / 1e9:.3g} GB, and this machine has {memory / 1e9:.3g} GB of memory"
-            remedy = f"lower it: there are {dataset.features} features"
+            remedy = f"lower it: there are {features} features" + (f", and {targets} of targets" if targets else "")
             raise InputError("model.latents", self.latents, rule, remedy)
-        return self.build(dataset.features, seeded("weights", seed), dataset.train_mean())
+        means = dataset.train_mean(), targets, None if targets is None else dataset.target_mean()
+        return self.build(features, seeded("weights", seed), *means)
 
     @override
     def bounds(self, metric: Any) -> tuple[float, float]:
@@ -139,11 +167,14 @@ class AutoencoderSpec(TaskSpec):
 
         from spadam.data.splits import seeded
 
-        rows_LD = tensors.get("decoder_weight", tensors.get("encoder_weight"))  # tied: one matrix for both
-        if rows_LD is None or rows_LD.ndim != 2:
+        encoder_LD = tensors.get("encoder_weight")
+        rows_LE = tensors.get("decoder_weight", encoder_LD)  # tied: one matrix for both
+        if rows_LE is None or encoder_LD is None or rows_LE.ndim != 2 or encoder_LD.ndim != 2:
             return None
-        start_LD = self.build(rows_LD.shape[1], seeded("weights", seed)).decoder_rows.detach().numpy()
-        return rows_LD[np.argsort(-np.linalg.norm(rows_LD - start_LD, axis=1), kind="stable")]
+        (_, features), (_, reconstructed) = encoder_LD.shape, rows_LE.shape
+        targets = None if features == reconstructed else reconstructed
+        start_LE = self.build(features, seeded("weights", seed), targets=targets).decoder_rows.detach().numpy()
+        return rows_LE[np.argsort(-np.linalg.norm(rows_LE - start_LE, axis=1), kind="stable")]
 
 
 class ProbeSpec(Spec):

@@ -38,6 +38,10 @@ class TaskSpec(Spec, ABC):
         """
         return {}
 
+    def check_targets(self) -> None:
+        """Raise :class:`InputError` if this cannot be trained on samples with targets of their own (`data.target`)."""
+        return
+
     @property
     def metrics(self) -> Mapping[str, Any]:
         """Everything that a training of it may measure: :class:`spadam.diagnostics.metrics.Metric` by name."""

@@ -27,6 +27,12 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         raise InputError("folder", str(folder), rule, "copy it again, or train again") from None
 
 
+def last_size(tensors: dict[str, Tensor], name: str) -> int:
+    """How long the rows of a tensor are; 1 where there is none, which is then told of as a size that does not fit."""
+    shape = tensors[name].shape if name in tensors else ()
+    return shape[-1] if shape else 1
+
+
 def load_weights(model: nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:
     """Give ``model`` the ``tensors`` of ``folder``. Raises :class:`InputError` when they are those of another."""
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}

@@ -1,6 +1,6 @@
 """The first task: a sparse autoencoder, and beside it a linear probe on its codes.
 
-Shapes: B samples, D features, N indices of samples.
+Shapes: B samples, D features, E features of what is reconstructed (D, unless there are targets), N indices of samples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spadam.data import Dataset
 from spadam.data.dataset import Batch
 from spadam.diagnostics import inputs, outliers, pictures
 from spadam.diagnostics.baselines import baselines
-from spadam.diagnostics.median_sample import squares_about_median
+from spadam.diagnostics.median_sample import Take, squares_about_median
 from spadam.diagnostics.metric import Split
 from spadam.diagnostics.probe_regression import refit
 from spadam.diagnostics.reconstruction import EVALUATED_TRAIN, calibrate, evaluate, evaluate_training_code
@@ -29,7 +29,7 @@ from spadam.models.autoencoder import Output, SparseAutoencoder
 from spadam.models.probe import LinearProbe
 from spadam.models.spec import AutoencoderSpec
 from spadam.optim.rows.touched import RowSamples, row_samples
-from spadam.tasks.batch import check_classes, unpack
+from spadam.tasks.batch import check_classes, check_targets, unpack
 from spadam.tasks.task import Evaluation, StepResult, Task
 
 if TYPE_CHECKING:
@@ -69,21 +69,24 @@ class AutoencoderTask(Task):
         return {"autoencoder": self.autoencoder} | ({"probe": self.probe} if self.probe else {})
 
     @full_precision
-    def loss(self, x_BD: Tensor, output: Output) -> Tensor:
-        """The squared error as `reduction` says, plus the rule's own term, reduced as it is."""
+    def loss(self, target_BE: Tensor, output: Output) -> Tensor:
+        """The squared error as `reduction` says, plus the rule's own term, reduced as it is.
+
+        ``target_BE`` is what was to be reconstructed: the samples, unless the model has targets.
+        """
         spec = self.autoencoder.spec
-        loss = F.mse_loss(output.reconstruction_BD, x_BD, reduction="mean" if spec.reduction == "mean" else "sum")
+        loss = F.mse_loss(output.reconstruction_BD, target_BE, reduction="mean" if spec.reduction == "mean" else "sum")
         if spec.reduction == "sample":
-            loss = loss / len(x_BD)
+            loss = loss / len(target_BE)
         if not spec.rule.penalises:
             return loss
         penalty = self.autoencoder.rule.penalty(self.autoencoder.size(output.code))
-        return loss + (penalty / x_BD.shape[1] if spec.reduction == "mean" else penalty)
+        return loss + (penalty / target_BE.shape[1] if spec.reduction == "mean" else penalty)
 
     @override
     @full_precision
     def training_step(self, batch: Batch) -> StepResult:
-        x_BD, y_B = self.unpack(batch)
+        x_BD, y_B, target_BE = self.unpack(batch)
         before = self.autoencoder.selector.counts
         output: Output = self.autoencoder(x_BD, probe=self.probe is not None and y_B is not None)
         touched = row_samples(self.autoencoder.encoder_weight)
@@ -96,7 +99,7 @@ class AutoencoderTask(Task):
             scalars["searched"] = after.samples - before.samples
             scalars["certified"] = after.certified - before.certified
             scalars["widenings"] = after.widenings - before.widenings
-        return StepResult(self.loss(x_BD, output), touched.batch, dict.fromkeys(self.tables, touched), scalars)
+        return StepResult(self.loss(target_BE, output), touched.batch, dict.fromkeys(self.tables, touched), scalars)
 
     def _step_probe(self, code: Code, y_B: Tensor) -> Tensor:
         """One step of the probe; the number of samples that it had right before the step."""
@@ -134,7 +137,9 @@ class AutoencoderTask(Task):
     def evaluate(self, dataset: Dataset, split: Split, rows_N: Tensor) -> Evaluation:
         """The reconstruction with the evaluation code; on validation also the median sample's, and the latents used."""
         squares_N = self._validation_squares(dataset, rows_N) if split == "val" else None
-        found = evaluate(self.autoencoder, dataset.take, dataset.forwards(rows_N), squares_N)
+        found = evaluate(
+            self.autoencoder, dataset.take, dataset.forwards(rows_N), squares_N, _targets_of(dataset)
+        )
         metrics = found.reconstruction.metrics(split)
         if split != "val":
             return Evaluation(metrics)
@@ -142,10 +147,10 @@ class AutoencoderTask(Task):
         return Evaluation(metrics | found.usage.metrics(), found.usage.arrays())
 
     def _validation_squares(self, dataset: Dataset, rows_N: Tensor) -> Tensor:
-        """The samples' squares about their median, forwards, on the model's device; computed once for rows of a set."""
+        """Squares about the median of what is reconstructed, forwards, on the model's device; once for rows of a set."""
         known = self._squares
         if known is None or known[0] is not dataset or known[1] is not rows_N:
-            squares_N = squares_about_median(dataset.take, dataset.forwards(rows_N), rows_N)
+            squares_N = squares_about_median(dataset.take_target, dataset.forwards(rows_N), rows_N)
             self._squares = known = (dataset, rows_N, squares_N.to(self.autoencoder.decoder_bias.device))
         return known[2]
 
@@ -162,8 +167,9 @@ class AutoencoderTask(Task):
         for split, rows_N in (splits | ({"test": dataset.test} if test else {})).items():
             if not len(rows_N):
                 continue
-            ordered_N = dataset.forwards(rows_N)
-            trained = evaluate_training_code(self.autoencoder, dataset.take, ordered_N, config.data.batch_size)
+            trained = evaluate_training_code(
+                self.autoencoder, dataset.take, dataset.forwards(rows_N), config.data.batch_size, _targets_of(dataset)
+            )
             metrics |= trained.metrics(split, training_code=True)
             if split == "test":
                 metrics |= self.evaluate(dataset, split, rows_N).metrics
@@ -186,8 +192,8 @@ class AutoencoderTask(Task):
         return pictures.draw(self.autoencoder, dataset)
 
     @override
-    def fold_scale(self, scale: float) -> bool:
-        self.autoencoder.fold_scale(scale)
+    def fold_scale(self, scale: float, target_scale: float | None = None) -> bool:
+        self.autoencoder.fold_scale(scale, target_scale)
         return True
 
     @override
@@ -207,9 +213,23 @@ class AutoencoderTask(Task):
         if self.probe_optimizer is not None:
             self.probe_optimizer.load_state_dict(state["probe_optimizer"])
 
-    def unpack(self, batch: Any) -> tuple[Tensor, Tensor | None]:
-        """Samples (B, D) in the type of the weights, and their classes (B,) where there are some."""
-        x, y = unpack(batch)
-        x_BD = x.flatten(1) if x.dim() > 2 else x
+    def unpack(self, batch: Any) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Samples (B, D) in the type of the weights, their classes (B,) where there are some, and their targets (B, E).
+
+        The targets are the samples themselves where the model has no others.
+        """
+        _, y, target = unpack(batch)
+        x_BD = self.samples(batch)
         y_B = None if y is None or self.probe is None else check_classes(y, len(x_BD))
-        return x_BD.to(self.autoencoder.decoder_bias.dtype), y_B
+        target_BE = check_targets(target, len(x_BD), self.autoencoder.targets)
+        return x_BD, y_B, x_BD if target_BE is None else target_BE.to(x_BD.dtype)
+
+    def samples(self, batch: Any) -> Tensor:
+        """Samples (B, D) in the type of the weights, whatever else there is in a batch."""
+        x = unpack(batch).x
+        return (x.flatten(1) if x.dim() > 2 else x).to(self.autoencoder.decoder_bias.dtype)
+
+
+def _targets_of(dataset: Dataset) -> Take | None:
+    """What gives the targets of samples; None where they are their own."""
+    return None if dataset.targets is None else dataset.take_target

@@ -1,37 +1,72 @@
-"""What a batch may look like: samples, with their classes where there are some."""
+"""What a batch may look like: samples, with their classes or targets where there are some."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from spadam.spec import InputError
 
-SAMPLES, CLASSES = "x", "y"
+SAMPLES, CLASSES, TARGETS = "x", "y", "target"
 """The keys of a batch that is a dictionary; others are left alone."""
 
 
-def unpack(batch: Any) -> tuple[Tensor, Tensor | None]:
-    """Samples (B, …) and what may be their classes.
+class Unpacked(NamedTuple):
+    """What a batch holds, as it was given."""
+
+    x: Tensor
+    """Samples, (B, …)."""
+    y: Any = None
+    """What may be their classes."""
+    target: Any = None
+    """What may be their targets; None: the samples themselves."""
+
+
+def unpack(batch: Any) -> Unpacked:
+    """The parts of a batch.
 
     A batch is the samples; or a tuple or list of which they are the first, and classes, if there are any, the second;
-    or a dictionary with "x" and perhaps "y". What else it holds is left alone. Raises :class:`InputError` for another.
+    or a dictionary with "x" and perhaps "y" and "target". What else it holds is left alone. Targets come in a
+    dictionary only: a second place is that of classes. Raises :class:`InputError` for another.
     """
-    rule = 'a batch is samples, (samples, classes, …), or a dictionary with "x" and perhaps "y"'
+    rule = 'a batch is samples, (samples, classes, …), or a dictionary with "x" and perhaps "y" and "target"'
     remedy = "let the DataLoader's dataset or collate_fn give one of these"
-    x, y = batch, None
+    x, y, target = batch, None, None
     if isinstance(batch, Mapping):
         if SAMPLES not in batch:
             raise InputError("batch", f"keys {', '.join(map(str, batch))}", rule, remedy)
-        x, y = batch[SAMPLES], batch.get(CLASSES)
+        x, y, target = batch[SAMPLES], batch.get(CLASSES), batch.get(TARGETS)
     elif isinstance(batch, tuple | list):
         x, y = batch[0] if batch else None, batch[1] if len(batch) > 1 else None
     if not isinstance(x, Tensor):
         raise InputError("batch", type(x).__name__, rule, remedy)
-    return x, y
+    return Unpacked(x, y, target)
+
+
+def check_targets(target: Any, samples: int, features: int | None) -> Tensor | None:
+    """``target`` as that of so many samples, (B, ``features``), flattened; None for a model that has no targets.
+
+    ``features`` are the model's targets, None where it reconstructs its samples. Raises :class:`InputError` for what
+    they cannot be, for targets that are missing, and for some that no model asked for.
+    """
+    if features is None:
+        if target is None:
+            return None
+        rule = "the model reconstructs its samples, and the batch holds targets"
+        raise InputError("batch: target", type(target).__name__, rule, "build the model with targets")
+    if target is None:
+        rule = f"the model reconstructs targets of {features} features, and the batch holds none"
+        raise InputError("batch: target", None, rule, 'give a dictionary with "x" and "target"')
+    real = isinstance(target, Tensor) and target.is_floating_point() and target.dim() > 1
+    if not real or target.flatten(1).shape != (samples, features):
+        found = f"{tuple(target.shape)} of {target.dtype}" if isinstance(target, Tensor) else type(target).__name__
+        rule = f"targets must be real numbers, ({samples}, {features})"
+        raise InputError("batch: target", found, rule, "give one target a sample, as many features as the model has")
+    flat: Tensor = target.flatten(1)
+    return flat
 
 
 def check_classes(y: Any, samples: int) -> Tensor:

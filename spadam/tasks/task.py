@@ -125,9 +125,10 @@ class Task(ABC):
         """Pictures of what was trained by their names; none where there is nothing to see."""
         return {}
 
-    def fold_scale(self, scale: float) -> bool:
+    def fold_scale(self, scale: float, target_scale: float | None = None) -> bool:
         """Have the model take samples as they are, having been trained on samples times ``scale``.
 
+        Where they had targets, these were multiplied by ``target_scale``, which is not given otherwise.
         False when it cannot: then it is saved as it is, and who uses it must scale.
         """
         return False

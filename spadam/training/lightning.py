@@ -59,7 +59,7 @@ class DirectStrategy(SingleDeviceStrategy):
 
     @override
     def batch_to_device(self, batch: Any, device: torch.device | None = None, dataloader_idx: int = 0) -> Any:
-        first = batch[0] if isinstance(batch, tuple) else batch
+        first = batch[0] if isinstance(batch, tuple) else batch.get("x") if isinstance(batch, dict) else batch
         if isinstance(first, Tensor) and first.device == (device or self.root_device):
             return batch
         return super().batch_to_device(batch, device, dataloader_idx)

@@ -1,6 +1,6 @@
 """The one LightningModule: a task, trained by the optimizer in question.
 
-Shapes: B samples, D features.
+Shapes: B samples, D features, E features of what is reconstructed.
 """
 
 from __future__ import annotations
@@ -178,9 +178,10 @@ class AutoencoderModule(TaskModule):
     """Trains a :class:`SparseAutoencoder` and, beside it, a linear probe on its detached codes.
 
     Batches are ``x_BD``, or ``(x_BD, y_B)`` with class labels (``spadam/tasks/batch.py`` has the other forms), or
-    images, which are flattened. The probe steps its own Adam inside ``training_step``, is part of the checkpoint, and
-    gives the autoencoder no gradient. Validation and test log mse and fvu of the evaluation code under the names of the
-    registry of metrics; of several loaders each has Lightning's suffix, ``/dataloader_idx_0`` and so on.
+    images, which are flattened; of a model with targets, ``{"x": x_BD, "target": target_BE}``. The probe steps its own
+    Adam inside ``training_step``, is part of the checkpoint, and gives the autoencoder no gradient. Validation and test
+    log mse and fvu of the evaluation code under the names of the registry of metrics; of several loaders each has
+    Lightning's suffix, ``/dataloader_idx_0`` and so on.
     """
 
     autoencoder: SparseAutoencoder
@@ -205,9 +206,9 @@ class AutoencoderModule(TaskModule):
     def forward(self, x_BD: Tensor) -> Output:
         return self.autoencoder(x_BD.flatten(1))  # type: ignore[no-any-return]
 
-    def loss(self, x_BD: Tensor, output: Output) -> Tensor:
-        """The squared error as `reduction` says, plus the rule's own term."""
-        return self._autoencoder_task.loss(x_BD, output)
+    def loss(self, target_BE: Tensor, output: Output) -> Tensor:
+        """The squared error of what was to be reconstructed as `reduction` says, plus the rule's own term."""
+        return self._autoencoder_task.loss(target_BE, output)
 
     @override
     def on_validation_epoch_start(self) -> None:
@@ -237,12 +238,12 @@ class AutoencoderModule(TaskModule):
 
     @override
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Output:
-        """The reconstruction and the code of a batch, whether it has labels or not."""
-        return self.autoencoder(self._autoencoder_task.unpack(batch)[0])  # type: ignore[no-any-return]
+        """The reconstruction and the code of a batch, whether it has labels and targets or not."""
+        return self.autoencoder(self._autoencoder_task.samples(batch))  # type: ignore[no-any-return]
 
     def _note_errors(self, batch: Any, loader: int) -> None:
-        x_BD, _ = self._autoencoder_task.unpack(batch)
-        self._errors.setdefault(loader, SquaredErrors()).add(x_BD, self.autoencoder(x_BD).reconstruction_BD)
+        x_BD, _, target_BE = self._autoencoder_task.unpack(batch)
+        self._errors.setdefault(loader, SquaredErrors()).add(target_BE, self.autoencoder(x_BD).reconstruction_BD)
 
     def _log_errors(self, split: Literal["val", "test"]) -> None:
         for loader, errors in self._errors.items():

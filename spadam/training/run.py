@@ -244,11 +244,13 @@ class _Training:
         """Have the model take samples as they are, if it can; what to note beside weights trained on scaled samples."""
         if self.dataset.scaling == "none":
             return {}
-        scale = self.dataset.scale
-        if folded := self.task.fold_scale(scale):
+        scales = self.dataset.scales
+        if folded := self.task.fold_scale(*scales):
             self.dataset = self.dataset.unscaled()
         # one note only: of several the file's order, and so its bytes, would be chance
-        return {"trained with data/scale" if folded else "multiply samples by data/scale": repr(scale)}
+        what = ("samples", "data/scale") if len(scales) == 1 else ("samples, targets", "data/scale, data/target_scale")
+        note = f"trained with {what[1]}" if folded else f"multiply {what[0]} by {what[1]}"
+        return {note: ", ".join(map(repr, scales))}
 
     def _track(self, recorder: Recorder, result: RunResult) -> None:
         """Show what came of the run, once it is on the disk."""

@@ -70,7 +70,7 @@ def pictures_of(config: RunConfig, folder: Path) -> Mapping[str, NDArray[np.uint
 
     dataset = config.data.load()
     task = build_task(config, dataset)
-    if dataset.scaling != "none" and task.fold_scale(dataset.scale):  # as it was before it was saved
+    if dataset.scaling != "none" and task.fold_scale(*dataset.scales):  # as it was before it was saved
         dataset = dataset.unscaled()
     task.model.load_state_dict(load_file(folder / "model.safetensors"))
     task.model.eval()

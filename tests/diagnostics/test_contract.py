@@ -4,6 +4,7 @@ import copy
 import inspect
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -188,7 +189,9 @@ def test_the_registry_is_complete() -> None:
     }
     config = validate(RunConfig, Document(document, {}, "test"))
     data = config.data.load()
-    said = set(inputs.measure(data))
+    targeted = replace(data, samples=replace(data.samples, target=data.samples))
+    said = set(inputs.measure(targeted))
+    assert said - set(inputs.measure(data)) == {"data/target_scale"}
     assert set(COMMON) <= said | set(named)
     task = build_task(config, data)
     found = said | set(task.conclude(config, data, test=True, fit_probe=True))

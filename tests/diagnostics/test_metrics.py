@@ -12,7 +12,7 @@ from spadam.spec import InputError
 from support.paths import ROOT
 
 GROUPS: dict[str, list[str]] = {
-    "data": ["gamma", "scale"],
+    "data": ["gamma", "scale", "target_scale"],
     "train": ["mse", "fvu", "mse_training_code", "fvu_training_code", "loss_stream"],
     "val": ["mse", "fvu", "fvu_median_sample"],
     "test": ["mse", "fvu", "mse_training_code", "fvu_training_code"],

@@ -91,6 +91,19 @@ def test_the_file_of_an_array_says_whether_it_holds_images(
     assert desk.page().names("img") == []
 
 
+@pytest.mark.parametrize(("shapes", "images"), [(((40, 24), (40, 3, 5)), 2), (((40, 4, 6), (40, 15)), 0)])
+def test_rows_of_a_transcoder_are_drawn_where_its_targets_are_images(
+    desk: Desk, tmp_path: Path, shapes: tuple[tuple[int, ...], tuple[int, ...]], images: int
+) -> None:
+    for name, shape in zip("xt", shapes, strict=True):
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).random(shape, np.float32))
+    data = {"name": "array", "root": str(tmp_path), "file": "x.npy", "target": "t.npy", "batch_size": 16}
+    base = {"data": data, "model": {"tied": False}, "trainer": {"steps": 1}}
+    desk.bench.write({"base": base, "search": {"trials": 1}, "repeat": {"seeds": 0}})
+    assert desk.run(None) == 0
+    assert len(desk.page().names("img")) == images
+
+
 def test_from_the_storage_alone_the_page_says_why_there_are_none(digits: Desk, tmp_path: Path) -> None:
     found = digits.outcome()
     page = Page(write(replace(found, folder=None), tmp_path))

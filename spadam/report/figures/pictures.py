@@ -133,7 +133,7 @@ class _Trained(Spec):
 
 
 def _image_shape(record: Record) -> tuple[int, int] | None:
-    """(height, width) of the samples of a training; None when they are no images, or their file is not at hand."""
+    """(height, width) of what a training reconstructs; None when it is no images, or its file is not at hand."""
     shape = _SHAPES.get(setting(record, "data.name"))
     if shape is None and setting(record, "data.name") == "array":
         shape = _shape_of_array(record)
@@ -143,6 +143,7 @@ def _image_shape(record: Record) -> tuple[int, int] | None:
 def _shape_of_array(record: Record) -> tuple[int, int] | None:
     data = ArraySpec.model_validate(setting(record, "data"))
     try:
-        return data.model_copy(update={"labels": None}).read(data.files()).image_shape  # mapped: nothing is read
+        samples = data.model_copy(update={"labels": None}).read(data.files())  # mapped: nothing is read
+        return (samples.target or samples).image_shape
     except (InputError, OSError):
         return None

@@ -158,6 +158,8 @@ def why_never(metric: Metric, config: RunConfig, data: Available) -> tuple[str, 
         return f"has an optimizer that divides by nothing ({config.optimizer.name})", "take another optimizer"
     if metric.clipping and config.trainer.clip_norm is None:
         return "clips no gradient", "set trainer.clip_norm"
+    if metric.targets and not config.data.targeted:
+        return "has samples without targets of their own", "set data.target"
     seen, window = _most_samples(config, data), config.trainer.silent_after
     if metric.silence and seen is not None and seen < window:
         return (

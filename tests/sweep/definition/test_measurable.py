@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from spadam.config import RunConfig
+from spadam.data import ArraySpec
 from spadam.diagnostics.metrics import METRICS
 from spadam.spec import InputError, parse, validate
 from spadam.sweep.definition.measurable import Available, check_loaded, why_never
@@ -40,6 +41,14 @@ def test_what_a_metric_needs_it_is_refused_without(name: str) -> None:
     assert (why_never(metric, sgd, PLENTY) is not None) is (metric.denominator or early)
     unclipped = config("trainer: {epochs: 3}")
     assert (why_never(metric, unclipped, PLENTY) is not None) is metric.clipping
+
+
+def test_a_scale_of_targets_needs_some() -> None:
+    metric, own = METRICS["data/target_scale"], config()
+    why = why_never(metric, own, PLENTY)
+    assert why == ("has samples without targets of their own", "set data.target")
+    data = ArraySpec(file="x.npy", target="t.npy")
+    assert why_never(metric, own.model_copy(update={"data": data}), PLENTY) is None
 
 
 @pytest.mark.parametrize(
