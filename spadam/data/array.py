@@ -124,7 +124,10 @@ class ArraySpec(BaseDatasetSpec):
         allow_mapping(len(files), "data.file", self.file)
         samples = self._mapped("file", paths)
         own = {f"{split}_labels": f"data.{split}_file" for split in _OWN}
-        parts = {"labels": samples.x, **{key: samples.apart[file] for key, file in own.items() if file in samples.apart}}
+        parts = {
+            "labels": samples.x,
+            **{key: samples.apart[file] for key, file in own.items() if file in samples.apart},
+        }
         y = [self._label(key, paths[key], part, most=len(samples.x)) for key, part in parts.items() if key in paths]
         if y:
             y_N = torch.cat(y)

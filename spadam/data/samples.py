@@ -102,8 +102,10 @@ class Samples:
         return x_MD
 
     def expect(self, first: int, last: int) -> None:
-        """The mapped samples from ``first`` to ``last`` of ``x`` are needed soon: they are read meanwhile."""
+        """The mapped samples from ``first`` to ``last`` of ``x``, and their targets, are needed soon: they are read now."""
         expect(self.x, first, last)
+        if self.target is not None:
+            self.target.expect(first, last)
 
     def lengths(self, *, pool: bool) -> list[int]:
         """How many samples each file holds: of those to be split (``pool``), or of all; in memory they are in one."""

@@ -85,6 +85,9 @@ def architecture(autoencoder: SparseAutoencoder) -> Architecture:
     Raises :class:`InputError` when there is none.
     """
     spec, rule = autoencoder.spec, autoencoder.rule
+    if autoencoder.targets is not None:
+        why = "what was trained is a transcoder, and SAELens's autoencoders reconstruct what they read"
+        raise InputError("data.target", None, why, "train without data.target")
     relu, forced = spec.activation == "relu", autoencoder.forced_k()
     k, bound = rule.evaluation_k(forced), rule.evaluation_bound() if forced is None else None
     if k is None and bound is None:

@@ -137,9 +137,7 @@ class AutoencoderTask(Task):
     def evaluate(self, dataset: Dataset, split: Split, rows_N: Tensor) -> Evaluation:
         """The reconstruction with the evaluation code; on validation also the median sample's, and the latents used."""
         squares_N = self._validation_squares(dataset, rows_N) if split == "val" else None
-        found = evaluate(
-            self.autoencoder, dataset.take, dataset.forwards(rows_N), squares_N, _targets_of(dataset)
-        )
+        found = evaluate(self.autoencoder, dataset.take, dataset.forwards(rows_N), squares_N, _targets_of(dataset))
         metrics = found.reconstruction.metrics(split)
         if split != "val":
             return Evaluation(metrics)
@@ -147,7 +145,7 @@ class AutoencoderTask(Task):
         return Evaluation(metrics | found.usage.metrics(), found.usage.arrays())
 
     def _validation_squares(self, dataset: Dataset, rows_N: Tensor) -> Tensor:
-        """Squares about the median of what is reconstructed, forwards, on the model's device; once for rows of a set."""
+        """Squares about the median of what is reconstructed, forwards, on the model's device; once for a set's rows."""
         known = self._squares
         if known is None or known[0] is not dataset or known[1] is not rows_N:
             squares_N = squares_about_median(dataset.take_target, dataset.forwards(rows_N), rows_N)

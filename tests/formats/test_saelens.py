@@ -203,3 +203,10 @@ def test_what_saelens_cannot_compute_is_refused(name: str) -> None:
         architecture(model_of(overlay, "mean", threshold))
     assert told.value.argument == argument
     assert told.value.remedy.startswith("train with ")
+
+
+def test_a_transcoder_is_refused() -> None:
+    spec = validate(AutoencoderSpec, Document({"latents": 32, "tied": False, "activation": "relu"}, {}, "test"))
+    with pytest.raises(InputError, match="what was trained is a transcoder") as told:
+        architecture(SparseAutoencoder(spec, 4, 6))
+    assert (told.value.argument, told.value.remedy) == ("data.target", "train without data.target")
