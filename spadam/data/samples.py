@@ -102,7 +102,7 @@ class Samples:
         return x_MD
 
     def expect(self, first: int, last: int) -> None:
-        """The mapped samples from ``first`` to ``last`` of ``x``, and their targets, are needed soon: they are read now."""
+        """The mapped samples from ``first`` to ``last`` of ``x`` are needed soon, and their targets: read ahead."""
         expect(self.x, first, last)
         if self.target is not None:
             self.target.expect(first, last)
