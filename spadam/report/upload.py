@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from spadam.claims.verdict import Verdict
+from spadam.claims.words import ANSWERS, sentence
 from spadam.config import RunConfig, stored_config
 from spadam.files import strict_json
 from spadam.spec import Document
@@ -19,7 +21,7 @@ from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.table import columns_of
 from spadam.sweep.running.task import identity_of
 from spadam.tracking import Identity, Present, TrackingSpec, UploadFailed, WandbTracker, presence, settle, upload
-from spadam.tracking.views.panels import TABLE
+from spadam.tracking.views.panels import TABLE, VERDICTS
 from spadam.training.ledger import rows
 from spadam.training.result import RunResult
 from spadam.training.view import identity_of as identity_alone
@@ -110,8 +112,12 @@ def sweep_piece(outcome: Outcome) -> Piece:
         for variant in outcome.sweep.variants
         if not outcome.is_front and (found := outcome.best_first(variant)) and found[0].best is not None
     } | {f"front/{variant}": len(outcome.front(variant)) for variant in outcome.sweep.variants if outcome.is_front}
-    digest = hashlib.sha256(strict_json(table).encode()).hexdigest()[:16]
-    summary = {"done": outcome.done, **{f"trainings/{state}": n for state, n in done.items()}, **best, _DIGEST: digest}
+    answers = outcome.answers
+    told = [table, [verdict.as_json() for verdict in answers]] if answers else table
+    digest = hashlib.sha256(strict_json(told).encode()).hexdigest()[:16]
+    claims = {f"claims/{n}": f"{ANSWERS[one.answer]}: {one.claim.says}" for n, one in enumerate(answers)}
+    counts = {f"trainings/{state}": n for state, n in done.items()}
+    summary = {"done": outcome.done, **counts, **best, **claims, _DIGEST: digest}
 
     def show(tracker: WandbTracker, noted: Callable[[str], None]) -> None:
         from spadam.report.page import page  # here, because plotly takes its time to import
@@ -119,12 +125,24 @@ def sweep_piece(outcome: Outcome) -> Piece:
         columns = columns_of(table, shown(outcome.sweep))
         cells = [{**row, **row["params"], **row["metrics"]} for row in table]
         tracker.show_table(TABLE, columns, [[_cell(row.get(column)) for column in columns] for row in cells])
+        if answers:
+            tracker.show_table(VERDICTS, _VERDICT, [[_cell(value) for value in _verdict(one)] for one in answers])
         tracker.show_page("report", page(outcome))
         tracker.summary(summary)
 
     config = {"sweep": {"name": name, "spec": outcome.attributes.get("spec", {})}}
     who = Identity(f"{name}-sweep", f"{name} · results", "sweep", config, name, tuple(outcome.sweep.variants))
     return Piece(outcome.sweep.tracking, who, 0, {_DIGEST: digest}, show)
+
+
+_VERDICT = ("claim", "verdict", "measured", "effect", "low", "high", "level", "n", "looks", "post hoc")
+
+
+def _verdict(one: Verdict) -> tuple[object, ...]:
+    """The row of a verdict; an interval that has no end has none there."""
+    interval = one.as_json()["interval"] or (None, None)
+    known = (one.effect, *interval, one.level, one.n, one.looks, one.post_hoc)
+    return one.claim.says, ANSWERS[one.answer], sentence(one), *known
 
 
 def show_streamed(outcome: Outcome) -> str | None:

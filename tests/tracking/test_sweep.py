@@ -19,7 +19,9 @@ variants:
 space:
   optimizer.lr: {low: 1.0e-4, high: 1.0e-1, log: true}
 search: {sampler: random, trials: 1, seed: 0}
-repeat: {seeds: 1}
+repeat: {seeds: 2}
+claims:
+  - {says: lazy is worse, variants: [lazy, adam], metric: test/fvu, kind: worse, margin: 0.01}
 """
 
 
@@ -29,7 +31,7 @@ def test_every_training_of_a_sweep_is_a_run_with_all_its_rows(desk: Desk, server
     done = desk.command("spadam", "sweep", "run", "sweep.yaml", **quick)
     assert done.returncode == 0, done.stderr
     attempts = sorted((desk.root / "here" / "runs" / "lr-eps").glob("*/*/attempt-0"))
-    assert len(attempts) == 2 * (1 + 1)
+    assert len(attempts) == 2 * (1 + 2)
     of_the_sweep = [run for run in server.runs.values() if run.said("jobType") == "sweep"]
     assert (len(of_the_sweep), len(server.runs)) == (1, len(attempts) + 1)
     for folder in attempts:
@@ -46,4 +48,6 @@ def test_every_training_of_a_sweep_is_a_run_with_all_its_rows(desk: Desk, server
         assert measured == logged(folder)
         assert set(pictured) == {STEP, "pictures/decoder", "pictures/reconstructions"}
         assert (run.summary["status"], run.complete, run.exit_code) == ("complete", True, 0)
+    assert of_the_sweep[0].summary["claims/0"].endswith(": lazy is worse")
+    assert {"results", "verdicts", "report"} <= {name for row in of_the_sweep[0].rows for name in row}
     assert not any(KEY.encode() in path.read_bytes() for path in desk.root.rglob("*") if path.is_file())

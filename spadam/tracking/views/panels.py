@@ -20,6 +20,9 @@ PICTURES: Final = ("pictures/decoder", "pictures/reconstructions")
 TABLE: Final = "results"
 """The sweep's own run holds it."""
 
+VERDICTS: Final = "verdicts"
+"""It, too, where the sweep claims anything."""
+
 _USAGE: Final = ("sparsity/rows_touched", "sparsity/dead")
 
 
