@@ -52,6 +52,11 @@ class Judge(NamedTuple):
     """Every metric that is compared; 1 where small is good, else -1."""
     bands: tuple[tuple[str, float, float], ...] = ()
 
+    def row(self, row: Mapping[str, Any]) -> dict[str, float]:
+        """Of a row that has costs the metrics that it is judged by."""
+        asked = (*(name for name, _ in self.signs), *(name for name, _, _ in self.bands))
+        return {name: float(row[name]) for name in asked}
+
     def told_of(self, row: Mapping[str, Any]) -> float | None:
         """What is told of a row of metrics, for an objective of one metric; None where it was not measured."""
         costs = self.costs(row)
