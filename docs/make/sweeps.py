@@ -141,9 +141,22 @@ training seeds of their own; `repeat.seeds: 5` trains the best of each study fiv
 has seen. Only these repeats are compared, and only they see the test samples: the best of many trials looks better than
 it is.
 
+The best of many was also the luckiest of many. `repeat: {{ choose: {{ top: 3, seeds: 3 }} }}` looks again before it
+decides: when the search of a study has ended, its 3 best trials (with different parameters) are each trained 3 times
+more, with seeds that neither the search nor the repeats have, the same for every variant; the one with the best *mean*
+of the objective is the setting of the study, and gets the repeats. These *choosing trainings* are of the phase
+`choose`, trained as trials are: on validation samples only, and never pruned. One that diverges counts as the worst
+that was seen of it, step 0 included; with `objective.at` the means are what must lie within the bands; of equal means
+the earlier trial is taken; and where a search has fewer trials with different parameters, or one only, it is chosen
+among those. Of several studies that with the best mean is the best. A front (`objective.pareto`) has no setting to
+choose.
+
 The file of a sweep that has begun may grow: a larger `search.trials` (not of a grid), `search.studies` or
-`repeat.seeds` or `repeat.points`, and further variants; `report` may change as one likes. The same command then does
-what is new. Anything else would mix results that cannot be compared, and is refused; give the sweep another `name`.
+`repeat.seeds` or `repeat.points`, a `repeat.choose` that was not there or has more `top` or `seeds`, and further
+variants; `report` may change as one likes. The same command then does what is new. If another setting comes to be the
+best, or to be chosen, it is repeated, and the repeats of the one before are kept as `superseded`; so are choosing
+trainings of what is no longer among the best. Anything else would mix results that cannot be compared, and is refused;
+give the sweep another `name`.
 
 # Keys
 

@@ -39,6 +39,8 @@ def compared(outcome: Outcome) -> str:
     space = f"over {axes} ({search.sampler})" if axes else "and nothing searched"
     studies = "" if search.studies == 1 else f" in each of {search.studies} independent studies"
     best = f"of each front up to {count(sweep.spec.points, 'trial')}" if outcome.is_front else "each best"
+    if (choose := sweep.spec.chooses) is not None:
+        best = f"each best, chosen among {choose.top} trials by the mean of {count(choose.seeds, 'fresh seed')},"
     again = "are" if outcome.is_front and sweep.spec.points > 1 else "is"
     repeats = f"; {best} {again} trained again with {count(seeds, 'fresh seed')}" if seeds else "; nothing is repeated"
     data = " and ".join(dict.fromkeys(str(v.document.data["data"]["name"]) for v in sweep.variants.values()))

@@ -76,7 +76,7 @@ def training_pieces(outcome: Outcome, below: Path) -> Collected:
     pieces, unfinished, lost = [], 0, []
     for search in outcome.searches:
         spec = outcome.sweep.variants[search.variant].corners[0].tracking
-        for record in (*search.trials, *search.repeats, *search.superseded):
+        for record in (*search.records, *search.superseded):
             place = outcome.folder / record.slot.folder
             if below not in (place, *place.parents) and place not in below.parents:
                 continue

@@ -43,7 +43,7 @@ def _subject(sweep: Sweep) -> Subject:
         for axis in variant.axes:  # a key that follows from another is shown as the run has it
             logarithmic[key_of(axis.name)] = logarithmic.get(key_of(axis.name), False) or axis.range.log
     metric, *others = spec.objective.asked
-    planned = (sweep.trials + spec.repeats) * spec.search.studies * len(sweep.variants)
+    planned = (sweep.trials + spec.choosings(sweep.trials) + spec.repeats) * spec.search.studies * len(sweep.variants)
     return Subject(
         name=sweep.name,
         metric=metric,

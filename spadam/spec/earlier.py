@@ -79,6 +79,8 @@ def complete_sweep(spec: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[st
             _put(whole.setdefault("base", {}), then)
             for variant in whole["variants"].values():
                 _put(variant or {}, then, named=True)
+    if "choose" not in facts.get("repeat", {"choose": None}):
+        whole["repeat"] = {"choose": None, **(whole.get("repeat") or {})}  # the best trial was repeated as it was
     return whole
 
 

@@ -62,6 +62,8 @@ def show_forecast(console: Console, found: Forecast) -> None:
     planned = f"{count(len(found.loads), 'variant')} x {count(found.sweep.trials, 'trial')}{studies}"
     points = count(found.sweep.spec.points, "point")
     best = f"up to {points} of each front" if found.sweep.spec.objective.is_front else "each best"
+    if (choose := found.sweep.spec.chooses) is not None:
+        planned += f", the best of each chosen among {choose.top} by the mean of {count(choose.seeds, 'seed')}"
     planned += f", {count(repeat.seeds, 'repeat')} of {best}" if repeat.seeds else ", no repeats"
     _say(console, f"[bold]{escape(found.sweep.name)}[/]: {planned}: {count(found.left, 'training')} to go")
     _say(console, "")
@@ -109,13 +111,14 @@ def show_centres(console: Console, centres: Sequence[Centre], others: Sequence[s
 
 
 def _trainings(found: Forecast) -> Table:
-    begun = any(load.left < load.search + load.repeats for load in found.loads.values())
-    headings = ["trials", "repeats", *(["accepted", "to go"] if begun else [])]
+    begun = any(load.left < load.planned for load in found.loads.values())
+    chooses = any(load.choosings for load in found.loads.values())
+    headings = ["trials", *(["choosing"] if chooses else []), "repeats", *(["accepted", "to go"] if begun else [])]
     headings += ["a trial", "a repeat", "leaves"] if found.costs else []
     table = _table("Trainings", *headings)
     for name, load in found.loads.items():
-        cells = [str(load.search), str(load.repeats)]
-        cells += [str(load.search + load.repeats - load.left), str(load.left)] if begun else []
+        cells = [str(load.search), *([str(load.choosings)] if chooses else []), str(load.repeats)]
+        cells += [str(load.planned - load.left), str(load.left)] if begun else []
         if (cost := found.costs.get(name)) is not None:
             cells += [duration(cost.trial_seconds), duration(cost.repeat_seconds), byte_size(cost.kept_bytes)]
         table.add_row(escape(name), *cells)
@@ -193,7 +196,8 @@ def _time(found: Forecast) -> str:
     workers = count(found.workers, "worker")
     parts = ""
     if 0 < times.search < times.all:
-        parts = f": searches {duration(times.search)}, then repeats {duration(times.all - times.search)}"
+        then = "choosing and repeats" if any(load.choosings_left for load in found.loads.values()) else "repeats"
+        parts = f": searches {duration(times.search)}, then {then} {duration(times.all - times.search)}"
     slower = "\n[dim]workers that are busy together slow each other a little[/]" if times.most > 1 else ""
     return f"[bold]Time[/]: {most}about {duration(times.all)} with {workers}{parts}{slower}"
 

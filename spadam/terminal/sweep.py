@@ -94,7 +94,7 @@ def _leading(tally: Tally) -> str:
 def table(sweep: Sweep, studies: Sequence[StudySummary], *, narrow: bool = False) -> Table:
     """The outcome of a sweep: for every study its best or its front, and the mean of repeats with a 95 % interval."""
     seeds, shown, objective = count(sweep.spec.repeat.seeds, "repeat"), columns(sweep), sweep.spec.objective
-    title = f"{sweep.name}: the best of {count(sweep.trials, 'trial')}, and {seeds} of it with fresh seeds"
+    title = f"{sweep.name}: the best of {count(sweep.trials, 'trial')}{_how(sweep)}, and {seeds} of it with fresh seeds"
     if objective.is_front:
         points = f"{seeds} of up to {count(sweep.spec.points, 'point')} of it"
         title = f"{sweep.name}: the front of {count(sweep.trials, 'trial')}, and {points} with fresh seeds"
@@ -114,6 +114,12 @@ def table(sweep: Sweep, studies: Sequence[StudySummary], *, narrow: bool = False
         cells = _cells(sweep, study, shown)
         outcome.add_row(*([cell.replace(" ± ", "±") for cell in cells] if narrow else cells))
     return outcome
+
+
+def _how(sweep: Sweep) -> str:
+    """How the best is chosen, where it is not the best trial as it is."""
+    choose = sweep.spec.chooses
+    return "" if choose is None else f" (chosen of {choose.top} by the mean of {count(choose.seeds, 'seed')})"
 
 
 def _cells(sweep: Sweep, study: StudySummary, shown: Sequence[str]) -> list[str]:

@@ -46,8 +46,8 @@ from spadam.training.room import check_room
 from spadam.training.telemetry import Telemetry
 from spadam.training.view import identity_of, outcome_of
 
-Purpose = Literal["train", "search", "repeat"]
-"""What a training is for: itself, a search that must not see the test set, or a repeat of its best."""
+Purpose = Literal["train", "search", "choose", "repeat"]
+"""What a training is for: itself, or a phase of a sweep, of which search and choose must not see the test set."""
 
 
 def run(
@@ -63,8 +63,8 @@ def run(
     """Train as ``config`` says.
 
     With a folder ``out``, rows, weights, configuration and result are written there; a run that was interrupted there
-    goes on, and one that is finished is read and returned. Test metrics are measured unless ``phase`` is "search";
-    ``refit`` decides about the probe's regression where the configuration says `auto` (by default: not in search).
+    goes on, and one that is finished is read and returned. Test metrics are measured unless ``phase`` is "search" or
+    "choose"; ``refit`` decides about the probe's regression where the configuration says `auto` (by default: not then).
     ``pruning`` may end the training after an evaluation; then it has the metrics of that one, and no others.
     ``origin`` is who the training is for whoever watches it, when it is one of a sweep.
 
@@ -106,7 +106,8 @@ class _Training:
         origin: Identity | None,
         progress: Callable[[Progress], None] | None,
     ) -> None:
-        self.config, self.out, self.phase, self.device = config, out, phase, device
+        self.config, self.out, self.device = config, out, device
+        self.may_test = phase not in ("search", "choose")
         self.started = datetime.now(UTC)
         self.loaded = dataset  # hashed once for all trainings that share it; the copy on a device would be hashed anew
         self.dataset = dataset.to(device)
@@ -190,7 +191,7 @@ class _Training:
             return False
         if self.config.probe.refit != "auto":
             return self.config.probe.refit == "always"
-        return self.phase != "search" if refit is None else refit
+        return self.may_test if refit is None else refit
 
     def _conclude(self) -> RunResult:
         """Measure what is measured once, and put everything together."""
@@ -200,7 +201,7 @@ class _Training:
         if status == "complete":
             self.telemetry.announce("fitting the probe" if self.refit else "evaluating")
             metrics |= inputs.measure(self.loaded)
-            metrics |= self.task.conclude(self.config, self.dataset, test=self.phase != "search", fit_probe=self.refit)
+            metrics |= self.task.conclude(self.config, self.dataset, test=self.may_test, fit_probe=self.refit)
         result = RunResult(
             status=status,
             metrics=metrics,

@@ -49,6 +49,8 @@ def noted(outcome: Outcome) -> Noted:
         notes[0] = notes[0].removesuffix(".") + f"; {usual} where nothing else is said."
     trials = count(outcome.sweep.trials, "trial")
     best = "What lies on a front is picked from" if outcome.is_front else "The search's best is picked as the best of"
+    if (choose := outcome.sweep.spec.chooses) is not None:
+        best = f"The search's best is chosen among {choose.top} by the mean of {count(choose.seeds, 'seed')}, from"
     notes.append(f"{best} {trials}, and so optimistic; the repeats are not.")
     notes += [f"{', '.join(variants)}: {note}." for note, variants in notes_of(outcome.summaries).items()]
     title = f"{outcome.sweep.name}: {outcome.metric} of the tuned variants ({outcome.better})"

@@ -43,6 +43,11 @@ def _reading(outcome: Outcome) -> str:
             f"Up to {many} of each front, the middles of equal parts of it, each in a row. {repeats} The hollow mark "
             "is what the trial had itself: one that nobody beats was picked from many, and is optimistic."
         )
+    if (choose := outcome.sweep.spec.chooses) is not None:
+        return (
+            f"{repeats} Each setting is the one of the {choose.top} best trials that had the best mean over "
+            f"{count(choose.seeds, 'fresh seed')}. The hollow mark is what it had in the search: it is optimistic."
+        )
     return f"{repeats} The hollow mark is the search's best value: picked as the best of many, it is optimistic."
 
 

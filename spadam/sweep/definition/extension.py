@@ -11,7 +11,13 @@ from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.space import Axis
 from spadam.sweep.definition.spec import Sweep
 
-GROWING: tuple[Path_, ...] = (("search", "trials"), ("search", "studies"), ("repeat", "seeds"), ("repeat", "points"))
+_CHOOSING: tuple[Path_, ...] = (("repeat", "choose", "top"), ("repeat", "choose", "seeds"))
+"""They may come later, too: until then the best trial is taken as it is."""
+
+GROWING: tuple[Path_, ...] = (
+    *(("search", "trials"), ("search", "studies"), ("repeat", "seeds"), ("repeat", "points")),
+    *_CHOOSING,
+)
 """Numbers that may become larger."""
 
 _METRIC: Path_ = ("objective", "metric")
@@ -26,12 +32,14 @@ def facts(sweep: Sweep) -> dict[str, Any]:
             _drop(config, key_of(axis.name))
         space = {axis.name: _axis_facts(sweep, axis) for axis in variant.axes}
         variants[name] = {"config": config, "space": space}
-    front = sweep.spec.objective.is_front
+    front, chooses = sweep.spec.objective.is_front, sweep.spec.chooses
     search = {**sweep.spec.search.model_dump(mode="json"), "trials": sweep.trials}
     return {
         "objective": sweep.spec.objective.facts(),
         "search": search,
-        "repeat": {"seeds": sweep.spec.repeat.seeds} | ({"points": sweep.spec.points} if front else {}),
+        "repeat": {"seeds": sweep.spec.repeat.seeds}
+        | ({"points": sweep.spec.points} if front else {})
+        | ({"choose": chooses.model_dump(mode="json")} if chooses is not None else {}),
         "variants": variants,
     }
 
@@ -59,7 +67,18 @@ def check_extends(sweep: Sweep, stored: Mapping[str, Any]) -> None:
                 continue
         if path in GROWING and isinstance(before, int) and isinstance(now, int) and now > before:
             continue
+        if path in _CHOOSING and before is _ABSENT:
+            if "choose" not in sweep.spec.repeat.model_fields_set:
+                raise _unasked(sweep)
+            continue
         raise _changed(sweep, path, before, now)
+
+
+def _unasked(sweep: Sweep) -> InputError:
+    """What to say where claims were added to a sweep that repeats its best trials: they would choose anew."""
+    rule = "with claims settings are chosen by fresh seeds, and this sweep was begun without: others may be repeated"
+    remedy = "write `choose: null` under repeat to keep its settings, or `choose: {top: 3, seeds: 3}` to choose anew"
+    return InputError("repeat.choose", None, rule, remedy, sweep.document.where(("repeat",)))
 
 
 _ABSENT = object()

@@ -202,10 +202,12 @@ def _count_trials(spec: SweepSpec, variants: Mapping[str, Variant], document: Do
 
 def _check_size(spec: SweepSpec, trials: int, document: Document) -> None:
     """Refuse a sweep of more trainings than anybody waits for."""
-    variants, studies, seeds = len(spec.variants), spec.search.studies, spec.repeats
-    if (total := variants * studies * (trials + seeds)) > MOST_TRAININGS:
-        counts = (count(variants, "variant"), count(studies, "study"), count(trials, "trial"), count(seeds, "repeat"))
-        rule = f"a sweep has at most {MOST_TRAININGS} trainings: {{}} x {{}} x ({{}} + {{}})".format(*counts)
+    variants, studies, seeds, choosings = len(spec.variants), spec.search.studies, spec.repeats, spec.choosings(trials)
+    if (total := variants * studies * (trials + choosings + seeds)) > MOST_TRAININGS:
+        counts = [count(trials, "trial"), count(seeds, "repeat")]
+        counts[1:1] = [count(choosings, "choosing training")] if choosings else []
+        each = f"{count(variants, 'variant')} x {count(studies, 'study')} x ({' + '.join(counts)})"
+        rule = f"a sweep has at most {MOST_TRAININGS} trainings: {each}"
         remedy = "plan fewer trials, studies, repeats or variants, or several sweeps"
         raise InputError("search", Written(f"{total} trainings"), rule, remedy, document.where(("search",)))
 

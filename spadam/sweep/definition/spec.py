@@ -10,15 +10,18 @@ from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt, Positiv
 
 from spadam.claims.spec import ClaimSpec
 from spadam.config import RunConfig
-from spadam.spec import Document, InputError, Spec, as_tuple, validate
+from spadam.spec import Document, InputError, Spec, Written, as_tuple, validate
 from spadam.sweep.definition.objective import ObjectiveSpec
 from spadam.sweep.definition.relative_axes import EPS_REL, lay_in
 from spadam.sweep.definition.space import Axis, Value, WrittenRange
 from spadam.tracking import TrackingSpec
 
 SEEDS_APART = 10_000
-"""Training seeds of the searches and of each study's repeats lie this far apart, so none is used twice."""
+"""Training seeds of the searches, of each study's repeats, and of what each chooses by lie this far apart, so none is
+used twice."""
 
+MOST_CHOOSING = 100
+"""So many settings are chosen from at most, by so many seeds."""
 
 MOST_TRAININGS = 100_000
 """Of a whole sweep: months of work. The plan of a larger one would not be read within a second."""
@@ -68,11 +71,32 @@ POINTS = 3
 """So many points of a front are trained again where nothing is said."""
 
 
+class ChooseSpec(Spec):
+    """How the setting of each study is chosen among its best trials."""
+
+    top: int = Field(3, ge=2, le=MOST_CHOOSING)
+    """So many of its best trials, with different parameters, are trained again; all where it has fewer."""
+    seeds: int = Field(3, ge=1, le=MOST_CHOOSING)
+    """Each is trained so many times, with seeds that neither the search nor the repeats have, the same for each."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and data.get("top") == 1:
+            rule, remedy = "of one trial there is nothing to choose", "take at least 2, or write `choose: null`"
+            raise InputError("repeat.choose.top", 1, f"{rule}: the best is repeated as it is", remedy)
+        return data
+
+
 class RepeatSpec(Spec):
     """What happens to the best of each study."""
 
     seeds: int = Field(5, ge=0, le=SEEDS_APART)
-    """It is trained so many times again, with seeds that no search has used."""
+    """It is trained so many times again, with seeds that nothing before has used."""
+    choose: ChooseSpec | None = None
+    """Which trial that is. null: the best one, which was also the luckiest of many. `{top: 3, seeds: 3}` trains the 3
+    best trials of each study 3 times again, and takes the one whose mean of the objective is best: the default where
+    there are claims."""
     points: int | None = Field(None, ge=1, le=SEEDS_APART)
     """Of a front (`objective.pareto`): so many of its points are trained again, 3 where nothing is said, or all where
     it has fewer. They are the middles of as many equal parts of it, in the order of its first metric: its ends are
@@ -128,7 +152,18 @@ class SweepSpec(Spec):
         if self.repeat.points is not None and not self.objective.is_front:
             rule = "one metric has one best, and only a front has points to choose from"
             raise InputError("repeat.points", self.repeat.points, rule, "remove it, or set objective.pareto")
+        if self.repeat.choose is not None and self.objective.is_front:
+            rule = "a front has no best setting to choose: several of its points are repeated"
+            remedy = "remove it, and say with repeat.points how many"
+            raise InputError("repeat.choose", Written(_short(self.repeat.choose)), rule, remedy)
         return self
+
+    @property
+    def chooses(self) -> ChooseSpec | None:
+        """How the setting of each study is chosen; None where the best trial is taken as it is."""
+        if "choose" in self.repeat.model_fields_set or not self.claims or self.objective.is_front:
+            return self.repeat.choose
+        return ChooseSpec()
 
     @property
     def points(self) -> int:
@@ -139,6 +174,20 @@ class SweepSpec(Spec):
     def repeats(self) -> int:
         """So many repeats a study has at most."""
         return self.points * self.repeat.seeds
+
+    @property
+    def candidates(self) -> int:
+        """Among so many trials a study chooses its setting at most."""
+        return 1 if self.chooses is None else self.chooses.top
+
+    def choosings(self, trials: int) -> int:
+        """So many choosing trainings has a study that may choose among so many ``trials``."""
+        among = min(trials, self.candidates)
+        return among * self.chooses.seeds if self.chooses is not None and among > 1 else 0
+
+
+def _short(choose: ChooseSpec) -> str:
+    return f"{{top: {choose.top}, seeds: {choose.seeds}}}"
 
 
 class Variant(NamedTuple):
@@ -197,6 +246,10 @@ class Sweep:
     def axes(self) -> list[str]:
         """Every key that some variant searches."""
         return list(dict.fromkeys(axis.name for variant in self.variants.values() for axis in variant.axes))
+
+    def choosings(self, variant: str) -> int:
+        """So many choosing trainings a study of ``variant`` has at most; where it searches nothing, none."""
+        return self.spec.choosings(self.trials) if self.variants[variant].axes else 0
 
     @property
     def corners(self) -> list[RunConfig]:

@@ -63,6 +63,9 @@ def lost(sweep: Sweep) -> list[str]:
         "Retries, resumption and the same numbers again: a trial that was killed is gone, and an agent's points depend "
         "on what it heard in which order.",
     ]
+    if (choose := sweep.spec.chooses) is not None:
+        how = f"the best of {choose.top} by the mean of {choose.seeds} fresh seeds"
+        said.append(f"Choosing: the best run is taken as it is, not {how}.")
     if repeats:
         said.append(f"Repeats: the best of each variant is not trained again with {repeats} fresh seeds.")
     for name, (low, high) in sweep.spec.objective.at.items():

@@ -19,10 +19,11 @@ from spadam.sweep.forecast.costs import Announce, Costs, Sight, look, reckon
 from spadam.sweep.forecast.sizes import plain_sizes
 from spadam.sweep.forecast.timetable import Course, Timetable, simulate
 from spadam.sweep.forecast.warnings import find_warnings
-from spadam.sweep.outcome.progress import Search, expected_repeats
+from spadam.sweep.outcome.progress import Search, expected_choosings, expected_repeats
 from spadam.sweep.running.local import default_workers, visible_devices
 from spadam.sweep.search.propose import is_ready, sees
 from spadam.sweep.search.slots import enumerate_point, search_slots
+from spadam.sweep.store.attempts import Record
 
 
 class Load(NamedTuple):
@@ -33,11 +34,19 @@ class Load(NamedTuple):
     search_left: int
     """Not accepted yet."""
     repeats_left: int
+    choosings: int = 0
+    """Trainings that settings are chosen by."""
+    choosings_left: int = 0
+
+    @property
+    def planned(self) -> int:
+        """All phases."""
+        return self.search + self.choosings + self.repeats
 
     @property
     def left(self) -> int:
-        """Both phases."""
-        return self.search_left + self.repeats_left
+        """All phases."""
+        return self.search_left + self.choosings_left + self.repeats_left
 
 
 class Space(NamedTuple):
@@ -137,9 +146,10 @@ def plain(found: Forecast) -> dict[str, Any]:
 
     - `sweep`, `workers`, `left` (trainings not accepted yet), `warnings`: a list of {`variants`, `code`, `text`,
       `numbers`}
-    - `variants`: by name `search`, `repeats`, `search_left`, `repeats_left`; and while something is left
-      `trial_seconds`, `repeat_seconds`, `kept_bytes`, `checkpoint_bytes` (of one training), `finished` (so many
-      finished trials the seconds come from; 0: from rehearsals)
+    - `variants`: by name `search`, `repeats`, `search_left`, `repeats_left`, `choosings`, `choosings_left` (trainings
+      that settings are chosen by); and while something is left `trial_seconds` (of a choosing training too),
+      `repeat_seconds`, `kept_bytes`, `checkpoint_bytes` (of one training), `finished` (so many finished trials the
+      seconds come from; 0: from rehearsals)
     - `spaces`: a list of {`variants`, `axes`: by name `low`, `high`, `log`, or `choices`; `points`: for every study the
       points that are known beforehand, in order; `asked`: trials of a study that the sampler proposes later}
     - `rows`: a list of rehearsals {`variant`, `end`: null, or the one axis that was not at its centre with its value;
@@ -198,10 +208,18 @@ def _plain_sight(sight: Sight) -> dict[str, Any]:
 
 
 def _load(sweep: Sweep, searches: Sequence[Search]) -> Load:
-    trials = [record.state for search in searches for record in search.trials]
-    repeats = [record.state for search in searches for record in search.repeats]
-    planned = sum(expected_repeats(sweep, search) for search in searches)
-    return Load(len(trials), planned, len(trials) - trials.count("accepted"), planned - repeats.count("accepted"))
+    search = sum(len(one.trials) for one in searches)
+    repeats = sum(expected_repeats(sweep, one) for one in searches)
+    choosings = sum(expected_choosings(sweep, one) for one in searches)
+    search_done, repeats_done, choosings_done = (
+        sum(_accepted(getattr(one, name)) for one in searches) for name in ("trials", "repeats", "choosings")
+    )
+    left = (search - search_done, repeats - repeats_done)
+    return Load(search, repeats, *left, choosings, choosings - choosings_done)
+
+
+def _accepted(records: Sequence[Record]) -> int:
+    return sum(record.state == "accepted" for record in records)
 
 
 def _course(sweep: Sweep, search: Search, cost: Costs, crowd: float) -> Course:
@@ -211,16 +229,16 @@ def _course(sweep: Sweep, search: Search, cost: Costs, crowd: float) -> Course:
     for slot in waiting:
         free = is_ready(sweep.spec.search, variant, slot, {})
         gates.append(0 if free else len(sees(sweep.spec.search, slot)))
-    accepted = sum(record.state == "accepted" for record in search.repeats)
     return Course(
         variant=list(sweep.variants).index(search.variant),
         study=search.study,
         slots=[slot.number for slot in waiting],
         gates=gates,
-        repeats=list(range(accepted, expected_repeats(sweep, search))),
+        repeats=list(range(_accepted(search.repeats), expected_repeats(sweep, search))),
         trial_seconds=cost.trial_seconds * crowd,
         repeat_seconds=cost.repeat_seconds * crowd,
         accepted={record.slot.number for record in search.trials if record.state == "accepted"},
+        choosings=list(range(_accepted(search.choosings), expected_choosings(sweep, search))),
     )
 
 

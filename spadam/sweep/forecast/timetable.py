@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from spadam.sweep.search.slots import turn
+from spadam.sweep.search.slots import Phase, Turn, turn
 
 
 @dataclass
@@ -22,13 +23,43 @@ class Course:
     gates: list[int]
     """For each of them: it waits until so many first slots of the study are accepted."""
     repeats: list[int]
-    """Numbers of the repeats that are left; they wait for the whole search."""
+    """Numbers of the repeats that are left; they wait for the whole search, and for all choosing trainings."""
     trial_seconds: float
+    """Of a choosing training too."""
     repeat_seconds: float
     accepted: set[int] = field(default_factory=set)
     """Search slots that have a result already."""
-    searching: int = 0
-    """Search trials under way."""
+    choosings: list[int] = field(default_factory=list)
+    """Numbers of the choosing trainings that are left; they wait for the whole search."""
+    under_way: Counter[Phase] = field(default_factory=Counter)
+    """How many trainings of a phase are."""
+
+    def next(self) -> tuple[Phase, list[int]] | None:
+        """The phase of the next training, and the slots of it that are left; None when something must end first."""
+        if self.slots:
+            ready = all(number in self.accepted for number in range(self.gates[0]))
+            return ("search", self.slots) if ready else None
+        if self.choosings:
+            return None if self.under_way["search"] else ("choose", self.choosings)
+        if self.repeats and not self.under_way["search"] and not self.under_way["choose"]:
+            return "repeat", self.repeats
+        return None
+
+    def begin(self) -> tuple[Phase, int, float]:
+        """Begin the training that is :meth:`next`: its phase, its slot, and the seconds that it takes."""
+        ready = self.next()
+        assert ready is not None
+        phase, left = ready
+        if phase == "search":
+            self.gates.pop(0)
+        self.under_way[phase] += 1
+        return phase, left.pop(0), self.repeat_seconds if phase == "repeat" else self.trial_seconds
+
+    def end(self, phase: Phase, number: int) -> None:
+        """A training has ended."""
+        self.under_way[phase] -= 1
+        if phase == "search":
+            self.accepted.add(number)
 
 
 class Timetable(NamedTuple):
@@ -49,28 +80,21 @@ def simulate(courses: Sequence[Course], workers: int) -> Timetable:
 
     Whenever a worker is free it takes the first training that may begin, see :func:`spadam.sweep.search.slots.turn`.
     """
-    running: list[tuple[float, int, Course, int | None]] = []
+    running: list[tuple[float, int, Course, Phase, int]] = []
     now = search = work = 0.0
     begun = most = 0
     while True:
         while len(running) < workers and (course := _first(courses)) is not None:
-            number = course.slots.pop(0) if course.slots else None
-            if number is None:
-                course.repeats.pop(0)
-            else:
-                course.gates.pop(0)
-                course.searching += 1
-            seconds = course.repeat_seconds if number is None else course.trial_seconds
-            heapq.heappush(running, (now + seconds, begun, course, number))
+            phase, number, seconds = course.begin()
+            heapq.heappush(running, (now + seconds, begun, course, phase, number))
             begun, work, most = begun + 1, work + seconds, max(most, len(running))
         if not running:
             return Timetable(search, now, work, most)
         now = running[0][0]
         while running and running[0][0] == now:
-            _, _, course, number = heapq.heappop(running)
-            if number is not None:
-                course.accepted.add(number)
-                course.searching -= 1
+            _, _, course, phase, number = heapq.heappop(running)
+            course.end(phase, number)
+            if phase == "search":
                 search = now
 
 
@@ -80,11 +104,9 @@ def _first(courses: Sequence[Course]) -> Course | None:
     return min(ready, key=lambda pair: pair[0])[1] if ready else None
 
 
-def _turn(course: Course) -> tuple[bool, int, int, int] | None:
+def _turn(course: Course) -> Turn | None:
     """Where the next training of a course stands among all that may begin; None when it has to wait."""
-    if course.slots:
-        ready = all(number in course.accepted for number in range(course.gates[0]))
-        return turn("search", course.slots[0], course.study, course.variant) if ready else None
-    if course.repeats and not course.searching:
-        return turn("repeat", course.repeats[0], course.study, course.variant)
-    return None
+    if (ready := course.next()) is None:
+        return None
+    phase, left = ready
+    return turn(phase, left[0], course.study, course.variant)

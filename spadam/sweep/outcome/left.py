@@ -28,13 +28,14 @@ def seconds_left(
     for tally in tallies:
         trial = _middle(tally.trial_times, trials, tally.repeat_times, repeats)
         repeat = _middle(tally.repeat_times, repeats, tally.trial_times, trials)
+        trials_left = tally.trials_left + tally.choosings_left  # both are trained alike
         if trial is None or repeat is None or not workers:
-            left[tally.variant] = None if tally.trials_left or tally.repeats_left else 0.0
+            left[tally.variant] = None if trials_left or tally.repeats_left else 0.0
             continue
-        seconds = tally.trials_left * trial + tally.repeats_left * repeat
+        seconds = trials_left * trial + tally.repeats_left * repeat
         for slot, share in (under_way or {}).items():
             if slot.variant == tally.variant:
-                seconds -= share * (trial if slot.phase == "search" else repeat)
+                seconds -= share * (repeat if slot.phase == "repeat" else trial)
         left[tally.variant] = max(0.0, seconds) / workers
     return left
 

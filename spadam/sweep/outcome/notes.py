@@ -32,6 +32,7 @@ def notes(sweep: Sweep, search: Search, near: Mapping[str, Bound]) -> tuple[str,
     axes, ours = sweep.variants[search.variant].axes, judge(sweep.spec.objective)
     return (
         *_missing(search, " and ".join(sweep.spec.objective.asked), which),
+        *_chosen(search, which),
         *_cut_short(search, which),
         *_outside(search, ours, which),
         *_of_the_judged(search, which),
@@ -44,12 +45,22 @@ def _missing(search: Search, metric: str, which: str) -> Iterator[str]:
     if not search.complete:
         accepted = sum(record.state == "accepted" for record in search.trials)
         yield f"{accepted} of {len(search.trials)} trials{which} so far"
+    elif (accepted := sum(record.state == "accepted" for record in search.choosings)) < len(search.choosings):
+        yield f"{accepted} of {len(search.choosings)} choosing trainings{which} so far: another trial may be chosen"
     elif search.best is None:
         yield f"no trial{which} has a finite {metric}, so there is nothing to repeat"
 
 
+def _chosen(search: Search, which: str) -> Iterator[str]:
+    """That another trial than the best was chosen: the table shows its value, which is not the best one."""
+    best, leader = search.best, search.leader
+    if best is not None and leader is not None and best.slot != leader.slot:
+        better = f"its mean over fresh seeds is better than that of the best trial, {leader.slot.label}"
+        yield f"{best.slot.label} was chosen{which}: {better}"
+
+
 def _cut_short(search: Search, which: str) -> Iterator[str]:
-    for records, what in ((search.repeats, f"repeats{which}"), (search.trials, f"trials of study {search.study}")):
+    for records, what in _phases(search, which):
         ended = [record.status for record in records if record.status is not None]
         for status, said in _CUT.items():
             if (many := ended.count(status)) > 0:
@@ -60,12 +71,21 @@ def _outside(search: Search, ours: Judge, which: str) -> Iterator[str]:
     """How many trainings lie outside the bands, and whether the best is one of them."""
     if not ours.bands:
         return
-    if search.best is not None and (beyond := ours.outside(search.best.metrics)):
+    if search.leader is not None and (beyond := ours.outside(search.leader.metrics)):
         yield f"no trial{which} lies within its bands; the nearest has {' and '.join(beyond)}"
-    for records, what in ((search.repeats, f"repeats{which}"), (search.trials, f"trials of study {search.study}")):
+    elif search.best is not None and (beyond := ours.outside(search.best.metrics)):
+        yield f"the trial{which} that was chosen has {' and '.join(beyond)}, outside its bands; its means were judged"
+    for records, what in _phases(search, which):
         complete = [record for record in records if record.status == "complete"]
         if many := sum(bool(ours.outside(record.metrics)) for record in complete):
             yield f"{many} of {len(complete)} {what} lie outside the bands"
+
+
+def _phases(search: Search, which: str) -> Iterator[tuple[Sequence[Record], str]]:
+    """The trainings of every phase, and what they are called."""
+    yield search.repeats, f"repeats{which}"
+    yield search.choosings, f"choosing trainings{which}"
+    yield search.trials, f"trials of study {search.study}"
 
 
 def _of_the_judged(search: Search, which: str) -> Iterator[str]:

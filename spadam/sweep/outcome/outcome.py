@@ -58,6 +58,13 @@ class Outcome:
         """
         return self._phase("search")
 
+    def choosings(self) -> list[dict[str, Any]]:
+        """The choosing trainings of every study (`repeat.choose`), one mapping each, with the keys of :meth:`trials`.
+
+        `status` may be superseded too: then its parameters were among the best before the search was extended.
+        """
+        return self._phase("choose")
+
     def repeats(self) -> list[dict[str, Any]]:
         """The repeats of the best of every study, one mapping each, with the keys of :meth:`trials`.
 
@@ -68,13 +75,14 @@ class Outcome:
     def best(self, variant: str) -> RunConfig:
         """The configuration of the best trial of ``variant``, to be trained with :func:`spadam.run`.
 
-        Of several studies it is the one with the best value. ``variant`` may name one of its trials, whatever that has:
-        "adam/search-7". Where no trial lies within the bands of the objective it is the nearest, and that is logged.
-        Raises :class:`InputError` when there is none, and where several metrics are compared: a front has no best, and
-        the error says which of its trials one may ask for; :meth:`front` has them all.
+        Where settings are chosen (`repeat.choose`) it is the chosen one. Of several studies it is the one with the best
+        value, or with the best mean of those that were chosen. ``variant`` may name one of its trials, whatever that
+        has: "adam/search-7". Where no trial lies within the bands of the objective it is the nearest, and that is
+        logged. Raises :class:`InputError` when there is none, and where several metrics are compared: a front has no
+        best, and the error says which of its trials one may ask for; :meth:`front` has them all.
         """
         config = best_config(self.sweep, self.searches, variant)
-        first = next((search.best for search in self.best_first(variant)), None)
+        first = next((search.leader for search in self.best_first(variant)), None)
         if first is not None and (beyond := self.judge.outside(first.metrics)):
             log.warning("no trial of %s lies within its bands: the nearest has %s", variant, " and ".join(beyond))
         return config
@@ -195,7 +203,7 @@ class Outcome:
     @cached_property
     def results(self) -> list[RunResult]:
         """What every accepted training gave."""
-        found = [r.result for s in self.searches for r in (*s.trials, *s.repeats, *s.superseded)]
+        found = [r.result for s in self.searches for r in (*s.records, *s.superseded)]
         return [result for result in found if result is not None]
 
     @property
@@ -243,23 +251,26 @@ class Outcome:
             name = self.name(search)
             found += [
                 Setting(search, record, search.repeats_of(record), f"{name}, {record.slot.label}")
-                for record in search.chosen.values()
+                for record in search.points.values()
             ] or [Setting(search, search.best, search.repeats, name)]
         return found
 
     def front_of(self, variant: str) -> list[Record]:
         """The front of all studies of ``variant`` together; see :meth:`front`."""
-        mine = [r for s in self.of_variant(variant) for r in (s.front or ([s.best] if s.best is not None else []))]
+        if not self.is_front:
+            return [search.best for search in self.best_first(variant)[:1] if search.best is not None]
+        mine = [record for search in self.of_variant(variant) for record in search.front]
         costs = [self.judge.costs(record.metrics) for record in mine]
         standings = [Standing(found, number) for number, found in enumerate(costs) if found is not None]
         return [mine[standing.number] for standing in front(standings, lambda _: True)]
 
     def best_first(self, variant: str) -> list[Search]:
-        """The studies of ``variant`` that have a best trial, that with the best value first; fronts in their order."""
+        """The studies of ``variant`` that have a best trial, that with the best one first; fronts in their order.
+
+        Where settings are chosen, that is the one whose mean over its choosing trainings is best.
+        """
         found = [
-            (costs, search)
-            for search in self.of_variant(variant)
-            if search.best is not None and (costs := self.judge.costs(search.best.metrics)) is not None
+            (costs, search) for search in self.of_variant(variant) if (costs := search.standing(self.judge)) is not None
         ]
         return [search for _, search in (found if self.is_front else sorted(found, key=lambda pair: pair[0]))]
 

@@ -4,45 +4,71 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from spadam.spec import Document, InputError, earlier
 from spadam.sweep.definition.reading import check
 from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.outcome.retraining import count_choosings, count_repeats, plan_choosings, plan_repeats
+from spadam.sweep.search.choosing import Chosen, choose, measured
 from spadam.sweep.search.front import Standing, front, spread
-from spadam.sweep.search.objective import judge
-from spadam.sweep.search.slots import Slot, digest, repeat_seeds, search_slots
+from spadam.sweep.search.objective import Costs, Judge, judge
+from spadam.sweep.search.slots import digest, search_slots
 from spadam.sweep.store.attempts import Attempt, Reader, Record, Stored
 
 
 @dataclass(frozen=True)
 class Search:
-    """One study of a variant, with the repeats of its best."""
+    """One study of a variant, with what its setting is chosen by, and the repeats of that."""
 
     variant: str
     study: int
     trials: tuple[Record, ...]
     """Its search slots, in order."""
     best: Record | None
-    """The accepted trial that ranks first so far, see :mod:`spadam.sweep.search.objective`; of equal ones the first. On
-    a front it is the point in the middle of those that are repeated."""
+    """The accepted trial that ranks first so far, see :mod:`spadam.sweep.search.objective`, of equal ones the first; or
+    of the candidates the one that is chosen, see :mod:`spadam.sweep.search.choosing`. On a front it is the point in the
+    middle of those that are repeated."""
     repeats: tuple[Record, ...]
-    """The slots that repeat ``best``, or the points that are ``chosen``; while the search goes on, only those that are
-    there already."""
+    """The slots that repeat ``best``, or the ``points`` of a front; until it is known what is repeated, only those that
+    are there already."""
     superseded: tuple[Record, ...]
-    """Slots that repeat what was the best before the search was extended."""
+    """Slots that train again what was among the best before the search was extended, to choose or to repeat it."""
     front: tuple[Record, ...] = ()
     """Where several metrics are compared: the trials that no other beats, by the first of them."""
-    chosen: Mapping[str, Record] = field(default_factory=dict)
+    points: Mapping[str, Record] = field(default_factory=dict)
     """The trials of the front that are repeated, in its order, by the hashes of their parameters."""
+    candidates: tuple[Record, ...] = ()
+    """The trials that the setting is chosen among, the best first; where nothing is chosen, the best one."""
+    choosings: tuple[Record, ...] = ()
+    """The slots that it is chosen by; while the search goes on, only those that are there already."""
+    chosen: Chosen | None = None
+    """What ``best`` is chosen by, as far as its choosing trainings have come; None before they have begun."""
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The slots of all phases."""
+        return (*self.trials, *self.choosings, *self.repeats)
+
+    @property
+    def leader(self) -> Record | None:
+        """The trial that ranks first in the search, whichever is chosen."""
+        return self.candidates[0] if self.candidates else self.best
+
+    def standing(self, ours: Judge) -> Costs | None:
+        """What ``best`` is ranked by among those of other studies: the mean that it was chosen by, or itself."""
+        if self.chosen is not None:
+            return self.chosen.costs
+        costs = None if self.best is None else ours.costs(self.best.metrics)
+        return None if costs is None else (0.0, *costs)
 
     def repeats_of(self, record: Record) -> tuple[Record, ...]:
         """The slots that repeat ``record``, which is the best or on the front."""
         if not self.front:
             return self.repeats
-        point = next((point for point, one in self.chosen.items() if one.slot == record.slot), None)
+        point = next((point for point, one in self.points.items() if one.slot == record.slot), None)
         return tuple(repeat for repeat in self.repeats if repeat.slot.point == point)
 
     @property
@@ -93,55 +119,72 @@ def survey(sweep: Sweep, stored: Stored | None, variants: Iterable[str] | None =
 
 def _search(sweep: Sweep, variant: str, study: int, records: dict[str, Record]) -> Search:
     trials = tuple(records.get(slot.id, Record(slot)) for slot in search_slots(sweep, variant, study))
-    stored = [r for r in records.values() if r.slot.phase == "repeat" and r.slot.study == study]
-    found = best_of(sweep, trials)
-    is_front = sweep.spec.objective.is_front
-    picked = spread(found, sweep.spec.points) if is_front else found
-    chosen = {digest(params): one for one in picked if (params := one.params(sweep.variants[variant])) is not None}
-    if all(record.state == "accepted" for record in trials):
-        repeats, superseded = plan_repeats(sweep, variant, study, list(chosen), stored)
-    else:
-        repeats, superseded = _of_points(stored, chosen)
-    best = picked[len(picked) // 2] if picked else None
-    front = (tuple(found), chosen) if is_front else ()
-    return Search(variant, study, trials, best, tuple(repeats), tuple(superseded), *front)
+    mine = [record for record in records.values() if record.slot.study == study]
+    choose_there, repeat_there = ([r for r in mine if r.slot.phase == phase] for phase in ("choose", "repeat"))
+    ended = all(record.state == "accepted" for record in trials)
+    if sweep.spec.objective.is_front:
+        found = front_of(sweep, trials)
+        picked = spread(found, sweep.spec.points)
+        points = {digest(params): one for one in picked if (params := one.params(sweep.variants[variant])) is not None}
+        repeats, superseded = plan_repeats(sweep, variant, study, points, repeat_there, ended=ended)
+        best = picked[len(picked) // 2] if picked else None
+        return Search(variant, study, trials, best, tuple(repeats), tuple(superseded), tuple(found), points)
+    candidates = candidates_of(sweep, variant, trials)
+    choosings, old = plan_choosings(sweep, variant, study, candidates, choose_there, ended=ended)
+    chosen = _choose(sweep, candidates, choosings)
+    first = next(iter(candidates), None) if chosen is None else chosen.point
+    best = None if first is None else candidates[first]
+    ended = ended and all(record.state == "accepted" for record in choosings)
+    repeats, superseded = plan_repeats(sweep, variant, study, [first] if first else [], repeat_there, ended=ended)
+    return Search(
+        *(variant, study, trials, best, tuple(repeats), (*old, *superseded)),
+        candidates=tuple(candidates.values()),
+        choosings=tuple(choosings),
+        chosen=chosen,
+    )
 
 
-def plan_repeats(
-    sweep: Sweep, variant: str, study: int, points: Collection[str], stored: Sequence[Record]
-) -> tuple[list[Record], list[Record]]:
-    """The repeats of a search that has ended, those that are ``stored`` first, and stored ones of other points.
-
-    All ``points`` have a seed before one has the next.
-    """
-    repeats, superseded = _of_points(stored, points)
-    there = {(record.slot.point, record.slot.seed) for record in repeats}
-    wanted = [(point, seed) for seed in repeat_seeds(sweep, study) for point in points]
-    missing = [pair for pair in wanted if pair not in there]
-    for number, (point, seed) in enumerate(missing, start=len(stored)):
-        repeats.append(Record(Slot(variant, "repeat", study, number, seed, point)))
-    return repeats, superseded
+def _choose(sweep: Sweep, candidates: Mapping[str, Record], choosings: Iterable[Record]) -> Chosen | None:
+    ours, rows = judge(sweep.spec.objective), dict[str, list[Any]]()
+    for record in choosings:
+        if (result := record.result) is not None:
+            rows.setdefault(record.slot.point, []).append(measured(ours, result))
+    return choose(ours, {point: record.slot.number for point, record in candidates.items()}, rows)
 
 
-def _of_points(stored: Iterable[Record], points: Collection[str]) -> tuple[list[Record], list[Record]]:
-    stored = list(stored)
-    return [r for r in stored if r.slot.point in points], [r for r in stored if r.slot.point not in points]
+def candidates_of(sweep: Sweep, variant: str, trials: Iterable[Record]) -> dict[str, Record]:
+    """The trials that rank first and differ in their parameters, as many as are chosen among, by hashes of these."""
+    found: dict[str, Record] = {}
+    for record in _ranked(sweep, trials):
+        if len(found) == sweep.spec.candidates:
+            break
+        if (params := record.params(sweep.variants[variant])) is not None:
+            found.setdefault(digest(params), record)
+    return found
 
 
-def best_of(sweep: Sweep, trials: Iterable[Record]) -> list[Record]:
-    """The trial that ranks first, if any has the objective; of several metrics their front, by the first of them."""
+def _ranked(sweep: Sweep, trials: Iterable[Record]) -> Iterator[Record]:
+    """The trials that have the objective, the best first; of few of them a result is read."""
+    ours = judge(sweep.spec.objective)
+    told = [(ours.rank(value), record) for record in trials if (value := record.objective) is not None]
+    for _, record in sorted(told, key=lambda pair: (pair[0], pair[1].slot.number)):
+        if _counts(ours, record):
+            yield record
+
+
+def front_of(sweep: Sweep, trials: Iterable[Record]) -> list[Record]:
+    """The front of ``trials``, by the first of the metrics that are compared."""
     ours, records = judge(sweep.spec.objective), {}
     standings = []
     for record in trials:
         if (told := record.objective) is not None:
             records[record.slot.number] = record
             standings.append(Standing(ours.rank(told), record.slot.number))
+    return [records[one.number] for one in front(standings, lambda one: _counts(ours, records[one.number]))]
 
-    def counts(one: Standing) -> bool:  # asked of few, for it reads a result
-        record = records[one.number]
-        return record.status == "complete" and ours.costs(record.metrics) is not None
 
-    return [records[one.number] for one in front(standings, counts)]
+def _counts(ours: Judge, record: Record) -> bool:
+    return record.status == "complete" and ours.costs(record.metrics) is not None
 
 
 class Tally(NamedTuple):
@@ -162,11 +205,12 @@ class Tally(NamedTuple):
     """Search trials that are not accepted."""
     repeats_left: int
     trial_times: tuple[float, ...]
-    """What the last trials took, in seconds."""
+    """What the last trials and choosing trainings took, in seconds."""
     repeat_times: tuple[float, ...]
     """The same of repeats, whose probe is fitted anew, and which a test set is measured on."""
     front: int | None = None
     """So many trials its fronts have, where several metrics are compared."""
+    choosings_left: int = 0
 
 
 def tally(sweep: Sweep, searches: Iterable[Search]) -> list[Tally]:
@@ -177,20 +221,16 @@ def tally(sweep: Sweep, searches: Iterable[Search]) -> list[Tally]:
     return [_tally(sweep, variant, mine) for variant, mine in by_variant.items()]
 
 
+def expected_choosings(sweep: Sweep, search: Search) -> int:
+    """How many choosing trainings a study gets."""
+    there, candidates = len(search.choosings), len(search.candidates)
+    return count_choosings(sweep, search.variant, search.complete, candidates, there)
+
+
 def expected_repeats(sweep: Sweep, search: Search) -> int:
     """How many repeats a search gets."""
-    found = len(search.chosen) if search.front else int(search.best is not None)
-    return planned_repeats(sweep, search.complete, found, len(search.repeats))
-
-
-def planned_repeats(sweep: Sweep, complete: bool, found: int, there: int) -> int:
-    """How many repeats a search gets of which ``there`` are there; until it has ended, as many as they may become.
-
-    So many settings it has ``found`` that are repeated.
-    """
-    if complete and not found:
-        return 0
-    return max(there, found * sweep.spec.repeat.seeds if complete else sweep.spec.repeats)
+    found = len(search.points) if search.front else int(search.best is not None)
+    return count_repeats(sweep, search.complete, found, len(search.repeats))
 
 
 def is_failure(attempt: Attempt) -> bool:
@@ -199,17 +239,19 @@ def is_failure(attempt: Attempt) -> bool:
 
 
 def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
-    trials = [record for search in searches for record in search.trials]
-    repeats = [record for search in searches for record in search.repeats]
-    old = [record for search in searches for record in search.superseded]
-    states = [record.state for record in (*trials, *repeats)]
-    planned = sum(expected_repeats(sweep, search) for search in searches)
-    slots, accepted = len(trials) + planned, states.count("accepted")
+    trials, choosings, repeats, old = (
+        [record for search in searches for record in getattr(search, name)]
+        for name in ("trials", "choosings", "repeats", "superseded")
+    )
+    states = [record.state for record in (*trials, *choosings, *repeats)]
+    choosings_planned = sum(expected_choosings(sweep, search) for search in searches)
+    repeats_planned = sum(expected_repeats(sweep, search) for search in searches)
+    slots, accepted = len(trials) + choosings_planned + repeats_planned, states.count("accepted")
     running, failed = states.count("running"), states.count("failed")
-    ended = [attempt for record in (*trials, *repeats, *old) for attempt in record.attempts]
+    ended = [attempt for record in (*trials, *choosings, *repeats, *old) for attempt in record.attempts]
     ours, is_front = judge(sweep.spec.objective), sweep.spec.objective.is_front
-    values = [found[0] for s in searches if s.best and not is_front and (found := ours.values(s.best.metrics))]
-    trials_left = sum(record.state != "accepted" for record in trials)
+    leaders = [search.leader for search in searches if search.leader is not None and not is_front]
+    values = [found[0] for one in leaders if (found := ours.values(one.metrics))]
     return Tally(
         variant=variant,
         slots=slots,
@@ -219,12 +261,17 @@ def _tally(sweep: Sweep, variant: str, searches: list[Search]) -> Tally:
         failed=failed,
         failures=sum(map(is_failure, ended)),
         best=ours.best(values),
-        trials_left=trials_left,
-        repeats_left=slots - accepted - trials_left,
-        trial_times=_recent_times(trials),
+        trials_left=len(trials) - _accepted(trials),
+        choosings_left=choosings_planned - _accepted(choosings),
+        repeats_left=repeats_planned - _accepted(repeats),
+        trial_times=_recent_times((*trials, *choosings, *(record for record in old if record.slot.phase == "choose"))),
         repeat_times=_recent_times((*repeats, *(record for record in old if record.slot.phase == "repeat"))),
         front=sum(len(search.front) for search in searches) if is_front else None,
     )
+
+
+def _accepted(records: Iterable[Record]) -> int:
+    return sum(record.state == "accepted" for record in records)
 
 
 RECENT = 7

@@ -28,7 +28,7 @@ def status(
     `given_up`. `seconds_left` is null where it is not known, and while nobody works.
     """
     tallies = tally(sweep, searches)
-    records = [record for search in searches for record in (*search.trials, *search.repeats)]
+    records = [record for search in searches for record in search.records]
     told = read_under_way(attributes)
     by_slot = {(one.variant, one.slot): one for one in told.trainings}
     running = {r.slot: by_slot.get((r.slot.variant, r.slot.id)) for r in records if r.state == "running"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from spadam.config import RunConfig
 from spadam.files import write_atomic
 from spadam.spec import InputError
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.outcome.progress import Search, expected_repeats
+from spadam.sweep.outcome.progress import Search, expected_choosings, expected_repeats
 from spadam.sweep.search.objective import Judge, judge
-from spadam.sweep.search.slots import Phase, repeat_seeds, turn
+from spadam.sweep.search.slots import Phase, choosing_seeds, repeat_seeds, turn
 from spadam.sweep.store.attempts import Record
 from spadam.text import number
 
@@ -32,11 +32,11 @@ _MOST_POINTS = 12
 def rows(sweep: Sweep, searches: Sequence[Search]) -> list[dict[str, Any]]:
     """One row a slot, with what its accepted attempt gave.
 
-    `status` is complete, pruned, diverged, waiting, running or failed; a finished slot that repeats what is no longer
-    the best is superseded. `value` is the objective of a complete training, within the bands where there are some, else
-    null; `attempts` counts those that were begun. Where there are bands, `outside` says how far a training lies outside
-    them (0: it does not; null: not known), and where several metrics are compared, `front` whether a trial is on the
-    front of its study.
+    `status` is complete, pruned, diverged, waiting, running or failed; a finished slot that trains again what is no
+    longer among the best is superseded. `value` is the objective of a complete training, within the bands where there
+    are some, else null; `attempts` counts those that were begun. Where there are bands, `outside` says how far a
+    training lies outside them (0: it does not; null: not known), and where several metrics are compared, `front`
+    whether a trial is on the front of its study.
     """
     return [row for search in searches for row in _rows(sweep, search)]
 
@@ -44,15 +44,11 @@ def rows(sweep: Sweep, searches: Sequence[Search]) -> list[dict[str, Any]]:
 def _rows(sweep: Sweep, search: Search) -> list[dict[str, Any]]:
     ours, is_front = judge(sweep.spec.objective), sweep.spec.objective.is_front
     superseded = [record for record in search.superseded if record.started]
-    found = [_row(sweep, record, ours) for record in (*search.trials, *search.repeats)]
+    found = [_row(sweep, record, ours) for record in search.records]
     found += [{**_row(sweep, record, ours), "status": "superseded"} for record in superseded]
-    index = max((r.slot.number + 1 for r in (*search.repeats, *search.superseded)), default=0)
-    seeds = Counter(record.slot.seed for record in search.repeats)
-    for place in range(index, index + expected_repeats(sweep, search) - len(search.repeats)):
-        # Its parameters are not known before the search has ended; all seeds come equally often.
-        seed = min(repeat_seeds(sweep, search.study), key=lambda seed: seeds[seed])
-        seeds[seed] += 1
-        found.append(_fields(search.variant, place, "repeat", search.study, seed, "waiting"))
+    choosings, repeats = expected_choosings(sweep, search), expected_repeats(sweep, search)
+    found += _unknown(search, "choose", choosings, search.choosings, choosing_seeds(sweep, search.study))
+    found += _unknown(search, "repeat", repeats, search.repeats, repeat_seeds(sweep, search.study))
     front = {record.slot.number for record in search.front}
     for row in found:
         if ours.bands:
@@ -60,6 +56,19 @@ def _rows(sweep: Sweep, search: Search) -> list[dict[str, Any]]:
         if is_front:
             row["front"] = row["phase"] == "search" and row["slot"] in front
     return sorted(found, key=lambda row: turn(row["phase"], row["slot"], row["study"], 0))
+
+
+def _unknown(
+    search: Search, phase: Phase, planned: int, there: Sequence[Record], seeds: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """Slots of a phase that are ``planned`` while what they train is not known, beside those that are ``there``."""
+    old = [record for record in search.superseded if record.slot.phase == phase]
+    index = max((record.slot.number + 1 for record in (*there, *old)), default=0)
+    taken = Counter(record.slot.seed for record in there)
+    for place in range(index, index + planned - len(there)):
+        seed = min(seeds, key=lambda seed: taken[seed])  # all come equally often
+        taken[seed] += 1
+        yield _fields(search.variant, place, phase, search.study, seed, "waiting")
 
 
 def _row(sweep: Sweep, record: Record, ours: Judge) -> dict[str, Any]:
@@ -121,8 +130,9 @@ def write_csv(path: Path, rows: Sequence[dict[str, Any]], shown: Sequence[str] =
 def best_config(sweep: Sweep, searches: Sequence[Search], which: str) -> RunConfig:
     """The configuration of the best search trial of the variant ``which``, or of one of its trials: variant/search-7.
 
-    Of several studies it is the one with the best value. Raises :class:`InputError` when there is none, and where
-    several metrics are compared, so that a front has no best: it says which trials are on it.
+    Of several studies it is the one with the best value, or with the best mean where settings are chosen. Raises
+    :class:`InputError` when there is none, and where several metrics are compared, so that a front has no best: it says
+    which trials are on it.
     """
     variant, _, label = which.partition("/")
     if variant not in sweep.variants:
@@ -140,14 +150,14 @@ def _best(sweep: Sweep, searches: Sequence[Search], variant: str) -> Record:
     found = [
         (costs, number, search.best)
         for number, search in enumerate(searches)
-        if search.best is not None and (costs := ours.costs(search.best.metrics)) is not None
+        if search.best is not None and (costs := search.standing(ours)) is not None
     ]
     if not found:
         rule = f"no trial of it has a finite {' and '.join(objective.asked)} yet"
         more = "" if ours.bands or objective.is_front else ", or widen its ranges"
         raise InputError("variant", variant, rule, f"run the sweep first{more}")
     if objective.is_front:
-        points = [record for search in searches for record in (search.chosen.values() or search.front)]
+        points = [record for search in searches for record in (search.points.values() or search.front)]
         said = [
             f"{variant}/{one.slot.label} ({', '.join(number(one.metrics[name]) for name in objective.metrics)})"
             for one in points[:_MOST_POINTS]

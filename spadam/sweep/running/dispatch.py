@@ -195,7 +195,7 @@ class Dispatcher:
         variant, slot, spec = track.variant, record.slot, self.sweep.spec
         params = record.params(variant)  # a retry keeps what it was first given
         if params is None:
-            params = track.params_of(slot.point) if slot.phase == "repeat" else track.propose(slot)
+            params = track.params_of(slot.point) if slot.point else track.propose(slot)
         scale = self._scale(variant, params)
         space = {axis.name: axis.distribution() for axis in variant.axes}
         self._begun.add(slot)
@@ -244,7 +244,7 @@ class Dispatcher:
         state: State = "pruned" if pruned else "complete"
         accepted = _ended(claim.record, claim.attempt._replace(state=state, value=told, attributes=attributes))
         self.picture.accept(accepted, result)
-        if accepted.slot.phase == "search":
+        if accepted.slot.phase != "repeat":
             self._drop_unneeded(self.picture.tracks[accepted.slot.variant, accepted.slot.study])
         self.watcher.end(claim.task.slot, *spoken(self._judge, result))
         if result.status == "complete" and self._judge.costs(result.metrics) is None:

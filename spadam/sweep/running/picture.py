@@ -15,11 +15,9 @@ from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import RECENT, Search, Tally, tally
 from spadam.sweep.running.track import Track
 from spadam.sweep.search.objective import judge
-from spadam.sweep.search.slots import Slot, turn
+from spadam.sweep.search.slots import Slot, Turn, turn
 from spadam.sweep.store.attempts import Attempt, Record
 from spadam.training.result import RunResult
-
-Turn = tuple[bool, int, int, int]
 
 
 class Next(NamedTuple):
@@ -86,10 +84,10 @@ class Picture:
         if self._is_front:
             mine = mine._replace(front=sum(len(track.leaders) for track in self._of(record.slot.variant)))
         took = () if (seconds := result.provenance.get("seconds")) is None else (seconds,)
-        if record.slot.phase == "search":
-            mine = mine._replace(trial_times=(*mine.trial_times, *took)[-RECENT:])
-        else:
+        if record.slot.phase == "repeat":
             mine = mine._replace(repeat_times=(*mine.repeat_times, *took)[-RECENT:])
+        else:
+            mine = mine._replace(trial_times=(*mine.trial_times, *took)[-RECENT:])
         self._tallies[record.slot.variant] = mine._replace(best=best)
 
     def fail(self, record: Record) -> None:

@@ -17,7 +17,7 @@ from spadam.sweep.store.studies import Studies
 
 def running(searches: Iterable[Search]) -> list[Attempt]:
     """All attempts of ``searches`` that run."""
-    records = (record for one in searches for record in (*one.trials, *one.repeats, *one.superseded))
+    records = (record for one in searches for record in (*one.records, *one.superseded))
     return [attempt for record in records for attempt in record.attempts if attempt.state == "running"]
 
 

@@ -47,9 +47,9 @@ def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
 
     inherit(task.config, task.earlier, task.out)
     slot = task.slot
-    # A search trial fits the probe's regression only when it is searched for.
+    # What is judged by the objective alone fits the probe's regression only when it is searched for.
     asked = (task.config.task.metrics[metric] for metric in task.objective.asked)
-    refit = True if slot.phase == "search" and any(metric.refit for metric in asked) else None
+    refit = True if slot.phase != "repeat" and any(metric.refit for metric in asked) else None
     result = run(
         task.config,
         task.out,

@@ -7,12 +7,17 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from spadam.sweep.definition.space import Axis, Value
 from spadam.sweep.definition.spec import SEEDS_APART, SearchSpec, Sweep, Variant
 
-Phase = Literal["search", "repeat"]
+Phase = Literal["search", "choose", "repeat"]
+"""Trials are searched, the best of them trained again to choose one of them, and that one is repeated."""
+
+Turn: TypeAlias = tuple[int, int, int, int]
+
+_ORDER: dict[Phase, int] = {"search": 0, "choose": 1, "repeat": 2}
 
 STARTUP = 10
 """So many first trials of every study are drawn at random, before a sampler learns (Optuna's default for TPE)."""
@@ -29,14 +34,14 @@ class Slot(NamedTuple):
     seed: int
     """What the training is seeded with."""
     point: str = ""
-    """Of a repeat: the hash of the parameters that it repeats."""
+    """Of what trains a trial's parameters again: their hash."""
 
     @property
     def id(self) -> str:
-        """Names the slot within its variant for ever. A repeat of other parameters is another slot."""
+        """Names the slot within its variant for ever. With other parameters trained again it is another slot."""
         if self.phase == "search":
             return f"search-{self.study}/{self.number}"
-        return f"repeat-{self.study}/{self.point}/{self.seed}"
+        return f"{self.phase}-{self.study}/{self.point}/{self.seed}"
 
     @property
     def label(self) -> str:
@@ -65,13 +70,22 @@ def repeat_seeds(sweep: Sweep, study: int) -> list[int]:
     return list(range(first, first + sweep.spec.repeat.seeds))
 
 
-def turn(phase: Phase, number: int, study: int, variant: int) -> tuple[bool, int, int, int]:
+def choosing_seeds(sweep: Sweep, study: int) -> list[int]:
+    """Seeds by which a study chooses its setting: no search and no repeat has them, and every variant the same.
+
+    They lie beyond those of the repeats of all the studies that there may be.
+    """
+    first = sweep.seed + SEEDS_APART * (SEEDS_APART + study + 1)
+    return list(range(first, first + (0 if sweep.spec.chooses is None else sweep.spec.chooses.seeds)))
+
+
+def turn(phase: Phase, number: int, study: int, variant: int) -> Turn:
     """Where a slot stands among all of its sweep; ``variant`` is the place of its variant in the file.
 
-    Searches come before repeats, and lower numbers first; of equal numbers those of the first study, and there each
-    variant in its turn. So all are equally far, whenever a sweep is stopped.
+    Searches come first, then what settings are chosen by, then repeats; and lower numbers first; of equal numbers those
+    of the first study, and there each variant in its turn. So all are equally far, whenever a sweep is stopped.
     """
-    return phase == "repeat", number, study, variant
+    return _ORDER[phase], number, study, variant
 
 
 def digest(params: Mapping[str, Value]) -> str:

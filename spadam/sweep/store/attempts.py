@@ -160,8 +160,9 @@ class Reader(Protocol):
 
 
 def study_names(sweep: str, variant: str, studies: int) -> list[str]:
-    """The studies that hold the attempts of ``variant``: those of its searches, then that of all repeats."""
-    return [f"{sweep}/{variant}/{name}" for name in (*(f"search-{number}" for number in range(studies)), "repeat")]
+    """The studies that hold the attempts of ``variant``: those of its searches, then one of each phase after them."""
+    searches = (f"search-{number}" for number in range(studies))
+    return [f"{sweep}/{variant}/{name}" for name in (*searches, "choose", "repeat")]
 
 
 def gather(variant: str, attempts: Iterable[Attempt]) -> dict[str, Record]:
@@ -175,5 +176,5 @@ def gather(variant: str, attempts: Iterable[Attempt]) -> dict[str, Record]:
 def _slot_of(variant: str, attempt: Attempt) -> Slot:
     attributes = attempt.attributes
     point = attributes.get("point", "")
-    phase: Phase = "repeat" if point else "search"
+    phase: Phase = "search" if not point else "choose" if attributes["slot"].startswith("choose-") else "repeat"
     return Slot(variant, phase, attributes["study"], attributes["number"], attributes["seed"], point)

@@ -1,10 +1,10 @@
 """A sweep in Optuna's storage: studies, attempts, results.
 
-A study named `<sweep>` has no trials but what the sweep was created from; `<sweep>/<variant>/search-<s>` and
-`<sweep>/<variant>/repeat` have the attempts: a trial each, made when it begins, with its slot as a user attribute. A
-failed attempt stays as FAIL, and another one is made. The lowest-numbered attempt that is not FAIL owns its slot, so
-duplicates do no harm. Which slots there are says the plan; a sweep that was begun with a queue has WAITING trials of
-slots that nobody has begun, and these are taken first.
+A study named `<sweep>` has no trials but what the sweep was created from; `<sweep>/<variant>/search-<s>`,
+`<sweep>/<variant>/choose` and `<sweep>/<variant>/repeat` have the attempts: a trial each, made when it begins, with its
+slot as a user attribute. A failed attempt stays as FAIL, and another one is made. The lowest-numbered attempt that is
+not FAIL owns its slot, so duplicates do no harm. Which slots there are says the plan; a sweep that was begun with a
+queue has WAITING trials of slots that nobody has begun, and these are taken first.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Studies:
         return [attempt_of(trial) for mine in trials for trial in mine]
 
     def _study_of(self, slot: Slot) -> str:
-        return f"{self.sweep}/{slot.variant}/" + (f"search-{slot.study}" if slot.phase == "search" else "repeat")
+        return f"{self.sweep}/{slot.variant}/" + (f"search-{slot.study}" if slot.phase == "search" else slot.phase)
 
     def _attempts(self, name: str) -> list[Attempt]:
         """The attempts in a study, by number; none where there is no such study."""

@@ -125,7 +125,7 @@ def test_a_front_has_no_best_and_says_what_one_may_ask_for(bench: Bench) -> None
     outcome = ran(bench, FRONT)
     with pytest.raises(InputError, match="a front has no best") as caught:
         outcome.best("adam")
-    (first, *_) = outcome.searches[0].chosen.values()
+    (first, *_) = outcome.searches[0].points.values()
     assert f"adam/{first.slot.label} (" in caught.value.remedy
     config = outcome.best(f"adam/{first.slot.label}")
     assert config.optimizer.lr == outcome.trials()[first.slot.number]["params"]["optimizer.lr"]

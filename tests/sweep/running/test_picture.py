@@ -38,6 +38,13 @@ SWEEPS = [
         "objective": {"at": {sparse.L0: [20, 40]}},
         "base": sparse.BASE,
     },
+    {"search": {"trials": 5, "studies": 2}, "repeat": {"seeds": 2, "choose": {"top": 3, "seeds": 2}}},
+    {
+        "search": {"sampler": "tpe", "trials": 12, "lag": 2},
+        "repeat": {"seeds": 1, "choose": {"top": 2, "seeds": 2}},
+        "objective": {"at": {sparse.L0: [20, 40]}},
+        "base": sparse.BASE,
+    },
 ]
 FRONT = {"pareto": ["val/fvu", sparse.L0]}
 
@@ -66,8 +73,10 @@ def naive_next(bench: Bench) -> tuple[str, str] | None:
                 told = None if result is None else record.objective
                 seen = () if result is None else judge(sweep.spec.objective).curve(result.evaluations)
                 history[record.slot.number] = Seen(params, told, "complete", seen)
-        for record in (*search.trials, *(search.repeats if search.complete else ())):
-            free = record.slot.phase == "repeat" or record.started
+        may_repeat = search.complete and all(record.state == "accepted" for record in search.choosings)
+        again = search.choosings if search.complete else ()
+        for record in (*search.trials, *again, *(search.repeats if may_repeat else ())):
+            free = record.slot.phase != "search" or record.started
             ready = free or is_ready(sweep.spec.search, variant, record.slot, history)
             if record.state in ("planned", "waiting") and ready:
                 slot = record.slot

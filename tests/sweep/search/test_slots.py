@@ -1,14 +1,15 @@
 import itertools
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from spadam.spec import InputError
-from spadam.sweep.definition.spec import Sweep
+from spadam.sweep.definition.spec import MOST_CHOOSING, SEEDS_APART, Sweep
 from spadam.sweep.search.propose import Seen, propose
-from spadam.sweep.search.slots import digest, enumerate_point, repeat_seeds, search_slots
+from spadam.sweep.search.slots import choosing_seeds, digest, enumerate_point, repeat_seeds, search_slots
 from support.sweep_bench import Bench
 
 GRID = {
@@ -44,6 +45,27 @@ def test_search_studies_and_repeats_have_seeds_of_their_own(bench: Bench) -> Non
     assert repeats[0] == {10_005, 10_006, 10_007, 10_008}
     for one, other in itertools.combinations([searches[0], *repeats], 2):
         assert not one & other
+
+
+def test_no_two_phases_or_studies_share_a_seed_however_many_there_are(bench: Bench) -> None:
+    most = {"search": {"studies": SEEDS_APART, "trials": 1}, "repeat": {"seeds": SEEDS_APART}}
+    bench.write({"base": {"seed": 5}, "repeat": {"choose": {"top": 2, "seeds": MOST_CHOOSING}}})
+    sweep = bench.load()
+    search = sweep.spec.search.model_copy(update=most["search"])
+    repeat = sweep.spec.repeat.model_copy(update=most["repeat"])
+    whole = replace(sweep, trials=1, spec=sweep.spec.model_copy(update={"search": search, "repeat": repeat}))
+    searches = [slot.seed for slot in search_slots(whole, "adam")]
+    assert len(searches) == len(set(searches)) == SEEDS_APART
+    studies = (0, 1, 2, 4999, 9998, 9999)
+    repeats = [seed for study in studies for seed in repeat_seeds(whole, study)]
+    choosings = [seed for study in studies for seed in choosing_seeds(whole, study)]
+    assert len(choosings) == len(studies) * MOST_CHOOSING
+    assert max(searches) < min(repeats) <= max(repeats) < min(choosings)
+    for seeds in (repeats, choosings):
+        assert len(seeds) == len(set(seeds))
+    # Between these every study's lie in a span of their own.
+    assert all(repeat_seeds(whole, n + 1)[0] > repeat_seeds(whole, n)[0] + SEEDS_APART - 1 for n in range(30))
+    assert all(choosing_seeds(whole, n + 1)[0] > choosing_seeds(whole, n)[-1] for n in range(SEEDS_APART - 1))
 
 
 def test_enumerated_points_are_the_same_for_every_variant(bench: Bench) -> None:
