@@ -8,6 +8,7 @@ import pytest
 
 import spadam
 from spadam.report import write
+from spadam.spec import InputError
 from spadam.sweep.outcome.outcome import Outcome
 from support.sweep_bench import Bench
 from support.sweep_claims import trainer
@@ -206,3 +207,30 @@ def test_old_sweeps_have_comparisons_and_no_claims(bench: Bench) -> None:
     outcome = ran(bench)
     assert "claims" not in outcome.attributes
     assert answers(outcome) == []
+
+
+def test_with_claims_settings_are_chosen_by_fresh_seeds(bench: Bench) -> None:
+    assert len(ran(bench, CLAIM).choosings()) == 2 * 3 * 3
+    (verdict,) = bench.outcome().verdicts()["claims"]
+    assert verdict["n"] == 8
+
+
+def test_unless_the_file_says_otherwise(bench: Bench) -> None:
+    write_spec(bench, CLAIM)
+    bench.write({"search": SEARCH, "repeat": {"seeds": 6, "choose": None}, "claims": [CLAIM]}, space=AXES)
+    assert bench.run(trainer({})) == 0
+    assert bench.outcome().choosings() == []
+
+
+def test_claims_that_come_later_choose_nothing_anew_unasked(bench: Bench) -> None:
+    ran(bench)
+    write_spec(bench, CLAIM)
+    for look in (bench.run, bench.outcome):
+        with pytest.raises(InputError) as caught:
+            look()
+        assert caught.value.argument == "repeat.choose"
+        assert "write `choose: null` under repeat to keep its settings" in caught.value.remedy
+    bench.write({"search": SEARCH, "repeat": {"seeds": 8, "choose": None}, "claims": [CLAIM]}, space=AXES)
+    assert [claim["post_hoc"] for claim in bench.outcome().verdicts()["claims"]] == [True]
+    assert bench.run(trainer({})) == 0
+    assert bench.outcome().choosings() == []
