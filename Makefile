@@ -1,6 +1,7 @@
 # Two commands: `make demo` shows what spadam does, `make test` runs every check. Both make .venv first if it is not there.
 # `make test-chaos` kills, stops and damages small sweeps for some minutes, `make chaos-long` as long as KILLS kills take.
 # `make test-nodes` trains on real Ray clusters for two minutes.
+# `make calibrate` counts how often verdicts are wrong, in simulated and in real sweeps, for most of an hour.
 # `make image` builds the image of docker/, `make image-cpu` one without CUDA; `make lock` resolves anew what they install,
 # `make audit` looks up what of that is known to be weak.
 # `make test-docker` runs a sweep in containers, and as root installs and starts an engine where none answers.
@@ -33,7 +34,7 @@ BUILD = docker build --file docker/Dockerfile --tag $(IMAGE) \
 LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --constraints constraints.txt --python-version 3.11 \
 	--python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock'
 
-.PHONY: demo test test-chaos test-nodes test-docker chaos-long image image-cpu lock audit site docs clean
+.PHONY: demo test test-chaos test-nodes test-docker chaos-long calibrate image image-cpu lock audit site docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/spadam sweep run sweeps/quickstart.yaml
@@ -58,6 +59,9 @@ test-docker: $(INSTALLED)
 chaos-long: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py
 	SPADAM_CHAOS_KILLS=$(KILLS) $(BIN)/pytest $(CHAOS) --junitxml=chaos.xml
+
+calibrate: $(INSTALLED)
+	$(BIN)/python benchmarks/calibrate.py --times 1000 --real 30
 
 image:
 	$(BUILD) .
