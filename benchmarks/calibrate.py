@@ -43,7 +43,6 @@ NO_MARGIN = 1e-9
 COPIES: dict[str, dict[str, Any]] = {
     "variants, 6 studies of 2 repeats, no margin": {"margin": NO_MARGIN, "studies": 6, "seeds": 2},
     "variants, 10 studies of 1 repeat, no margin": {"margin": NO_MARGIN, "studies": 10, "seeds": 1},
-    "variants, 20 studies of 1 repeat, no margin": {"margin": NO_MARGIN, "studies": 20, "seeds": 1},
     "variants, 6 studies of 2 repeats, margin 1 %": {"margin": 0.01, "studies": 6, "seeds": 2},
     "one search, 6 seeds, no margin": {"margin": NO_MARGIN, "studies": 1, "seeds": 6},
     "one search, 10 seeds, no margin": {"margin": NO_MARGIN, "studies": 1, "seeds": 10},

@@ -54,9 +54,10 @@ def draw(size: Size) -> list[Tensor]:
     return [torch.rand(size.batch, size.features, generator=random) for _ in range(count)]
 
 
-def build(size: Size, selection: str = "auto") -> SparseAutoencoder:
+def build(size: Size, selection: str = "auto", pre_bias: str = "mean") -> SparseAutoencoder:
     """Our model, tied, in training mode, with the weights with which every side begins."""
-    spec = {"latents": size.latents, "rule": {"name": "top_k", "k": size.k}, "selection": selection}
+    rule = {"name": "top_k", "k": size.k}
+    spec = {"latents": size.latents, "rule": rule, "selection": selection, "pre_bias": pre_bias}
     model: SparseAutoencoder = AutoencoderSpec.model_validate(spec).build(size.features, seeded("weights", 0))
     return model.train()
 
@@ -90,9 +91,11 @@ class Step(ABC):
 class Ours(Step):
     """Forward, backward and :class:`LazyAdam`: the whole step, without a probe."""
 
-    def __init__(self, size: Size, batches: list[Tensor], selection: str = "auto", lr: float = LR) -> None:
+    def __init__(
+        self, size: Size, batches: list[Tensor], selection: str = "auto", lr: float = LR, pre_bias: str = "mean"
+    ) -> None:
         super().__init__(batches)
-        self.model = build(size, selection)
+        self.model = build(size, selection, pre_bias)
         self.module = AutoencoderModule(self.model, LazyAdamSpec())
         self.optimizer: LazyAdam = LazyAdam(self.model.parameters(), lr=lr)
 
