@@ -1,14 +1,16 @@
-"""The weights of a run's folder, read back."""
+"""The weights of a run's folder: written, and read back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from spadam.data.plain_file import check_file, kind_of
+from spadam.files import replacing
 from spadam.spec import InputError
 
 FILE = "model.safetensors"
@@ -43,3 +45,16 @@ def load_weights(model: nn.Module, tensors: dict[str, Tensor], folder: Path) -> 
             rule = f"by its config.yaml {name} has the size {sizes[0]}, and in {FILE} {sizes[1]}"
             raise InputError("folder", str(folder), rule, "put the two files of one training there")
     model.load_state_dict(tensors)
+
+
+def save_weights(model: nn.Module, out: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write the weights of ``model`` to ``out``/model.safetensors, whole or not at all, with ``notes`` as metadata.
+
+    Raises OSError when they cannot be written.
+    """
+    tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    with replacing(out / FILE) as temporary:
+        try:
+            save_file(tensors, temporary, metadata=dict(notes) if notes else None)
+        except SafetensorError as error:  # what it makes of an OSError
+            raise OSError(f"{out / FILE}: {error}") from error

@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import pytorch_lightning as pl
-import safetensors
-import safetensors.torch
 import torch
 
 from spadam import kernels
@@ -25,8 +23,9 @@ from spadam.data import Batches, Dataset
 from spadam.diagnostics import inputs
 from spadam.diagnostics.warned import Warned
 from spadam.faults import reach
-from spadam.files import LOCK, hold, replacing, strict_json, write_atomic
+from spadam.files import LOCK, hold, strict_json, write_atomic
 from spadam.kernels.arithmetic import arithmetic
+from spadam.models.weights import save_weights
 from spadam.spec import dump
 from spadam.tasks.task import build_task
 from spadam.tracking import Identity, open_run
@@ -286,16 +285,3 @@ class _Training:
             before=rows(ledger.path),
         )
         return Recorder(ledger, tracker)
-
-
-def save_weights(model: torch.nn.Module, out: Path, notes: Mapping[str, str] | None = None) -> None:
-    """Write the weights of ``model`` to ``out``/model.safetensors, whole or not at all, with ``notes`` as metadata.
-
-    Raises OSError when they cannot be written.
-    """
-    tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    with replacing(out / "model.safetensors") as temporary:
-        try:
-            safetensors.torch.save_file(tensors, temporary, metadata=dict(notes) if notes else None)
-        except safetensors.SafetensorError as error:  # what it makes of an OSError
-            raise OSError(f"{out / 'model.safetensors'}: {error}") from error

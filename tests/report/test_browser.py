@@ -74,8 +74,9 @@ def test_it_is_drawn_whole_and_silently(browser: Browser, page: Path, width: int
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
     assert look.tab.evaluate("document.documentElement.scrollWidth") <= width
-    cards = look.tab.locator(".scroll:has(.cards)")
-    assert cards.evaluate("element => element.scrollWidth <= element.clientWidth")
+    tables = look.tab.locator(".scroll:has(.cards)").all()
+    assert len(tables) == 2
+    assert all(table.evaluate("element => element.scrollWidth <= element.clientWidth") for table in tables)
     for fold in look.tab.locator("summary").all():
         fold.click()
     assert look.tab.evaluate("document.documentElement.scrollWidth") <= width

@@ -17,12 +17,13 @@ from spadam.data import Batches
 from spadam.diagnostics.metrics import METRICS
 from spadam.models.autoencoder import SparseAutoencoder
 from spadam.models.probe import LinearProbe
+from spadam.models.weights import save_weights
 from spadam.optim import LazyAdam
 from spadam.spec import InputError, dump
 from spadam.training import checkpoint_files, ledger
 from spadam.training.progress import Progress
 from spadam.training.result import RunResult
-from spadam.training.run import run, save_weights
+from spadam.training.run import run
 from support import short_training
 from support.short_training import BASE, STEPS, Stop, config, rows, same, stop_at, timeless, weights
 
@@ -253,7 +254,7 @@ def test_weights_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
         path.write_bytes(b"half")
         raise SafetensorError("I/O error: No space left on device")
 
-    monkeypatch.setattr("safetensors.torch.save_file", half)
+    monkeypatch.setattr("spadam.models.weights.save_file", half)
     with pytest.raises(OSError, match="No space left"):
         save_weights(model, tmp_path)
     assert weights(tmp_path) == before
