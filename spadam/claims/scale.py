@@ -33,13 +33,21 @@ class Scale(NamedTuple):
     def amount(self, effect: float) -> str:
         """A difference in words, without its direction.
 
-        >>> Scale(True).amount(-0.0202), Scale(False, True).amount(0.0123), Scale(False).amount(-3.25)
-        ('2 %', '1.23 points', '3.25')
+        >>> Scale(True).amount(-0.0202), Scale(False, True).amount(0.01), Scale(False).amount(-3.25)
+        ('2 %', '1 point', '3.25')
         """
+        if self.is_factor(effect):
+            return f"a factor of {math.exp(effect):.3g}"
         if self.ratio:
-            factor = math.exp(effect)
-            return f"a factor of {factor:.3g}" if abs(effect) > _FACTOR else f"{_per_cent(abs(factor - 1))} %"
-        return f"{number(abs(effect) * 100, 3)} points" if self.share else number(abs(effect), 3)
+            return f"{_per_cent(abs(math.expm1(effect)))} %"
+        if not self.share:
+            return number(abs(effect), 3)
+        points = number(abs(effect) * 100, 3)
+        return f"{points} point" if points == "1" else f"{points} points"
+
+    def is_factor(self, effect: float) -> bool:
+        """Whether a difference is so large a ratio that it is told as a factor."""
+        return self.ratio and abs(effect) > _FACTOR
 
     def signed(self, effect: float, beside: float | None = None) -> str:
         """A difference with its sign, for tables; an end of an interval in the form of the mean that it stands
@@ -50,7 +58,7 @@ class Scale(NamedTuple):
         """
         if math.isinf(effect):
             return "∞" if effect > 0 else "-∞"
-        if self.ratio and abs(effect if beside is None else beside) > _FACTOR:
+        if self.is_factor(effect if beside is None else beside):
             return f"×{math.exp(effect):.3g}"
         sign = "-" if effect < 0 else "+"
         if self.ratio:

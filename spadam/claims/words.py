@@ -83,10 +83,9 @@ def _difference(verdict: Verdict) -> str:
     (first, second), metric, effect = verdict.claim.variants, verdict.claim.metric, verdict.effect or 0.0
     if effect == 0:
         return f"{first} and {second} have the same {metric} on average"
-    amount, more = verdict.scale.amount(effect), "more" if effect > 0 else "less"
-    if amount.startswith("a factor"):
-        return f"{first} has {metric} by {amount} of {second}'s"
-    return f"{first} has {amount} {more} {metric} than {second}"
+    if verdict.scale.is_factor(effect):
+        return f"{metric} of {first} is {number(math.exp(effect), 3)} times that of {second}"
+    return f"{first} has {verdict.scale.amount(effect)} {'more' if effect > 0 else 'less'} {metric} than {second}"
 
 
 def _ends(verdict: Verdict, say: Callable[[float], str]) -> str:

@@ -15,7 +15,7 @@ def test_a_supported_claim() -> None:
 
 
 def test_a_factor_is_told_as_one() -> None:
-    assert sentence(judge([case("worse", 5.0)])[0]).startswith("a has test/fvu by a factor of 4.9")
+    assert sentence(judge([case("worse", 5.0)])[0]).startswith("test/fvu of a is 4.9")
 
 
 def test_points_of_accuracy() -> None:
