@@ -9,6 +9,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
+SAELENS := tests/formats/saelens.txt
 
 # Some tests want the real Fashion-MNIST files, some a browser; Debian has them as dataset-fashion-mnist and chromium.
 FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
@@ -92,8 +93,10 @@ docs: $(INSTALLED)
 clean:
 	rm -rf .venv site chaos.xml .mypy_cache .pytest_cache .ruff_cache
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt $(SAELENS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spadam needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,site]'
+	rm -rf .venv/saelens
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/saelens --requirement $(SAELENS)
 	touch $@

@@ -41,9 +41,9 @@ def write(
     target = out or outcome.folder or Path()
     target.mkdir(parents=True, exist_ok=True)
     write_csv(target / CSV, outcome.rows, columns(outcome.sweep))
-    write_atomic(target / VERDICTS, strict_json(outcome.verdicts(), indent=1) + "\n")
     path = target / "report.html"
     write_atomic(path, page(outcome))
+    write_atomic(target / VERDICTS, strict_json(outcome.verdicts(), indent=1) + "\n")
     if export is not None:
         put(files, export)
     return path

@@ -103,7 +103,9 @@ def dense(model: SparseAutoencoder, x: Tensor) -> dict[str, Tensor]:
 
 def ask_saelens(root: Path) -> None:
     program = [sys.executable, "-m", "support.saelens_codes", str(root)]
-    path = os.pathsep.join((str(ROOT), str(SUPPORT)))
+    apart = Path(sys.prefix) / "saelens"
+    assert apart.is_dir(), f"`make test` installs SAELens into {apart}"
+    path = os.pathsep.join((str(ROOT), str(SUPPORT), str(apart)))
     done = subprocess.run(program, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
