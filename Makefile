@@ -9,7 +9,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
-SAELENS := tests/formats/saelens.txt
+SAELENS := .venv/saelens/installed
 
 # Some tests want the real Fashion-MNIST files, some a browser; Debian has them as dataset-fashion-mnist and chromium.
 FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
@@ -40,7 +40,7 @@ LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --constrain
 demo: $(INSTALLED)
 	$(BIN)/spadam sweep run sweeps/quickstart.yaml
 
-test: $(INSTALLED)
+test: $(INSTALLED) $(SAELENS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tests/support/compile_loops.py & compiling=$$!; $(BIN)/mypy && wait $$compiling
@@ -93,10 +93,13 @@ docs: $(INSTALLED)
 clean:
 	rm -rf .venv site chaos.xml .mypy_cache .pytest_cache .ruff_cache
 
-$(INSTALLED): pyproject.toml constraints.txt $(SAELENS)
+$(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spadam needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,site]'
-	rm -rf .venv/saelens
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/saelens --requirement $(SAELENS)
+	touch $@
+
+$(SAELENS): tests/formats/saelens.txt $(INSTALLED)
+	rm -rf $(dir $@)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(dir $@) --requirement $<
 	touch $@
