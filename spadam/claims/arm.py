@@ -21,8 +21,8 @@ class Arm(NamedTuple):
     one has no value; :data:`DIVERGED` where it diverged."""
     planned: int = 0
     """So many trainings there should be."""
-    at_start: float | None = None
-    """The worst value that its diverged trainings had at step 0, where that was measured."""
+    starts: tuple[float, ...] = ()
+    """What its diverged trainings had at step 0, where that was measured."""
     alone: str | None = None
     """What its trainings are where every step touches every row, as text that equals another's where they are one
     algorithm; None where some step did not."""
@@ -64,6 +64,5 @@ def worst_of(arms: Sequence[Arm], larger_is_better: bool) -> float | None:
 
     So a variant gains nothing by diverging from where it was bad already.
     """
-    known = [value for arm in arms for value in arm.finite()]
-    known += [arm.at_start for arm in arms if arm.at_start is not None]
+    known = [value for arm in arms for value in (*arm.finite(), *arm.starts)]
     return (min if larger_is_better else max)(known) if known else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from spadam.claims.arm import Arm
@@ -27,6 +28,12 @@ class Comparison(NamedTuple):
     same: str = ""
     """Why there is no difference to speak of, in words: the same bits, or one algorithm here."""
 
+    def name(self, several: bool) -> str:
+        """What its row is called, where a variant has ``several`` studies."""
+        if not several:
+            return self.first
+        return f"{self.first} ({'all studies' if self.study is None else f'study {self.study}'})"
+
     def as_json(self) -> dict[str, Any]:
         """Plain values, as verdicts.json has them."""
         found = self.difference
@@ -42,6 +49,18 @@ class Comparison(NamedTuple):
             "n": 0 if found is None else found.n,
             "same": self.same,
         }
+
+
+Row = dict[str, "Comparison"]
+"""Comparisons of one variant and study, by metric."""
+
+
+def in_rows(found: Iterable[Comparison]) -> list[Row]:
+    """``found`` as a table: a row for every variant and study, in their order."""
+    rows: dict[tuple[str, int | None], Row] = {}
+    for one in found:
+        rows.setdefault((one.first, one.study), {})[one.metric] = one
+    return list(rows.values())
 
 
 def compare(

@@ -14,6 +14,7 @@ units, has its p-value multiplied by the number of looks. Intervals have the lev
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,8 +51,8 @@ def judge(cases: Sequence[Case], alpha: float = ALPHA) -> list[Verdict]:
     """The verdicts on ``cases``, in their order."""
     found = [_known(case) or _test(case) for case in cases]
     tests = [one for one in found if isinstance(one, _Test)]
-    steps = dict(zip(map(id, tests), holm([min(1.0, one.p * one.case.looks) for one in tests], alpha), strict=True))
-    return [_decide(one, steps[id(one)]) if isinstance(one, _Test) else one for one in found]
+    steps = iter(holm([min(1.0, one.p * one.case.looks) for one in tests], alpha))
+    return [_decide(one, next(steps)) if isinstance(one, _Test) else one for one in found]
 
 
 def differences(arms: Sequence[Arm], scale: Scale, larger_is_better: bool) -> dict[int, float]:
@@ -178,7 +179,7 @@ def _decide(test: _Test, step: Step) -> Verdict:
     if len(test.differences) < fewest and test.answer == "supported":
         what = count(len(test.differences), test.case.claim.unit)
         reason = f"{what} cannot give a sign-flip p below {alpha:.2g}, however large the difference; {fewest} can"
-    needed = units_needed(test.distance, _deviation(test.differences), two_sided) if shown.n > 1 else None
+    needed = units_needed(test.distance, statistics.stdev(test.differences), two_sided) if shown.n > 1 else None
     needed = None if needed is None else max(needed, fewest)
     verdict = _verdict(test.case, "inconclusive", None, shown, test.p, alpha)
     return verdict._replace(needed=needed, reason=reason)
@@ -193,11 +194,6 @@ def _clear(test: _Test, shown: Interval) -> bool:
     turn, sign = _turn(case)
     above, below = shown.low > turn, shown.high < turn
     return (above if sign > 0 else below) if test.answer == "supported" else (below if sign > 0 else above)
-
-
-def _deviation(found: Sequence[float]) -> float:
-    mean = math.fsum(found) / len(found)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (len(found) - 1))
 
 
 def _plain(case: Case, answer: Answer, holds: bool | None, reason: str, found: Sequence[float] = ()) -> Verdict:

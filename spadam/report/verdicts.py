@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spadam.claims.comparison import Comparison
+from spadam.claims.comparison import Comparison, in_rows
 from spadam.claims.judging import ALPHA
 from spadam.claims.verdict import Verdict
 from spadam.claims.words import ANSWERS, asked, difference, sentence
@@ -11,7 +11,7 @@ from spadam.report.section import Section, swatch
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import count
 
-ANCHOR = "verdicts"
+_ANCHOR = "verdicts"
 
 _KINDS = {True: "yes", False: "no", None: "open"}
 
@@ -25,8 +25,8 @@ def verdicts(outcome: Outcome) -> Section:
         why = "There is nothing to compare: " + (
             "a front has no one setting to speak of." if outcome.is_front else "no two variants have repeats yet."
         )
-        return Section(ANCHOR, title, paragraph(why, "gap"), gap=why)
-    return Section(ANCHOR, title, join(parts))
+        return Section(_ANCHOR, title, paragraph(why, "gap"), gap=why)
+    return Section(_ANCHOR, title, join(parts))
 
 
 def _claims(answers: list[Verdict]) -> Html:
@@ -56,9 +56,6 @@ def _differences(outcome: Outcome, found: list[Comparison]) -> Html:
     if not found:
         return Html()
     metrics = list(dict.fromkeys(one.metric for one in found))
-    rows: dict[tuple[str, int | None], dict[str, Comparison]] = {}
-    for one in found:
-        rows.setdefault((one.first, one.study), {})[one.metric] = one
     several = outcome.sweep.spec.search.studies > 1
     reading = (
         f"What every variant has less {outcome.sweep.reference}, seed by seed, with 95 % intervals that stand each for "
@@ -67,9 +64,9 @@ def _differences(outcome: Outcome, found: list[Comparison]) -> Html:
     if several:
         reading += " Of all studies together the unit is a study: only these rows speak of variants, not of settings."
     body = []
-    for (variant, study), mine in rows.items():
-        which = "" if not several else " (all studies)" if study is None else f" (study {study})"
-        name = join([swatch(outcome.number_of(variant)), f"{variant}{which}"])
+    for mine in in_rows(found):
+        first = next(iter(mine.values()))
+        name = join([swatch(outcome.number_of(first.first)), first.name(several)])
         body.append((name, *(difference(mine[metric]) if metric in mine else "–" for metric in metrics)))
     shown = table((f"less {outcome.sweep.reference}", *metrics), body, "cards")
     return join([paragraph(reading, "reading"), tag("div", shown, class_="scroll")])

@@ -31,10 +31,13 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     n = len(values)
     if n == 0:
         return None
-    mean = math.fsum(values) / n
-    if n == 1:
-        return Estimate(mean, None, n)
+    return Estimate(math.fsum(values) / n, None if n == 1 else half_width(values, LEVEL), n)
+
+
+def half_width(values: Sequence[float], level: float) -> float:
+    """Half of Student's interval for the mean of two values or more: t_{n-1, (1 + level) / 2} s / sqrt(n)."""
     from scipy.special import stdtrit  # here, because reading a sweep should not wait for it
 
+    n, mean = len(values), math.fsum(values) / len(values)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    return Estimate(mean, float(stdtrit(n - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(n), n)
+    return float(stdtrit(n - 1, (1 + level) / 2)) * deviation / math.sqrt(n)

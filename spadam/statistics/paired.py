@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
+from spadam.statistics.interval import half_width
+
 MANY = 20
 """From so many units on, the interval is BCa's."""
 
@@ -46,8 +48,10 @@ def interval(differences: Sequence[float], level: float) -> Interval:
         return Interval(mean, -math.inf, math.inf, level, n)
     if found[0] == found[-1]:  # nothing varies: neither method is defined there
         return Interval(mean, mean, mean, level, n)
-    low, high = (_student if n < MANY else _bootstrap)(found, level)
-    return Interval(mean, float(low), float(high), level, n)
+    if n < MANY:
+        half = half_width(found, level)
+        return Interval(mean, mean - half, mean + half, level, n)
+    return Interval(mean, *_bootstrap(found, level), level, n)
 
 
 def p_student(differences: Sequence[float], against: float, side: Side = "two-sided") -> float:
@@ -94,13 +98,6 @@ def fewest_units(alpha: float) -> int:
     return math.floor(1 - math.log2(alpha)) + 1
 
 
-def _student(found: Sequence[float], level: float) -> tuple[float, float]:
-    from scipy.stats import ttest_1samp
-
-    low, high = ttest_1samp(found, 0.0).confidence_interval(level)
-    return low, high
-
-
 def _bootstrap(found: Sequence[float], level: float) -> tuple[float, float]:
     import numpy as np
     from scipy.stats import bootstrap
@@ -108,7 +105,7 @@ def _bootstrap(found: Sequence[float], level: float) -> tuple[float, float]:
     mean: Callable[..., Any] = partial(np.mean)
     drawn = bootstrap((found,), mean, confidence_level=level, n_resamples=_DRAWS, rng=np.random.default_rng(0))
     low, high = drawn.confidence_interval
-    return low, high
+    return float(low), float(high)
 
 
 def _of_constant(value: float, against: float, side: Side) -> float:

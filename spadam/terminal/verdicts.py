@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from spadam.claims.comparison import Comparison
+from spadam.claims.comparison import Comparison, in_rows
 from spadam.claims.words import ANSWERS, asked, difference, sentence
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.terminal.tables import print_table
@@ -42,21 +42,12 @@ def _say(console: Console, text: Text) -> None:
 def _table(outcome: Outcome, found: list[Comparison]) -> Table:
     """A row for every variant and study, a column for every metric."""
     metrics = list(dict.fromkeys(one.metric for one in found))
-    rows: dict[tuple[str, int | None], dict[str, Comparison]] = {}
-    for one in found:
-        rows.setdefault((one.first, one.study), {})[one.metric] = one
     title = f"difference to {outcome.sweep.reference}, seed by seed (95 % interval)"
     shown = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     shown.add_column("variant", no_wrap=True)
     for metric in metrics:
         shown.add_column(metric)
-    for (variant, study), mine in rows.items():
+    for mine in in_rows(found):
         cells = [difference(mine[metric]) if metric in mine else "" for metric in metrics]
-        shown.add_row(_name(outcome, variant, study), *cells)
+        shown.add_row(next(iter(mine.values())).name(outcome.sweep.spec.search.studies > 1), *cells)
     return shown
-
-
-def _name(outcome: Outcome, variant: str, study: int | None) -> str:
-    if outcome.sweep.spec.search.studies == 1:
-        return variant
-    return f"{variant} ({'all studies' if study is None else f'study {study}'})"

@@ -191,7 +191,7 @@ def test_nothing_is_said_before_all_is_there() -> None:
 
 def test_what_diverged_counts_as_the_worst_and_is_told() -> None:
     first, second = errors(0.5)
-    lost = (arm("a", [DIVERGED, *first[1:]], at_start=3.0), arm("b", second))
+    lost = (arm("a", [DIVERGED, *first[1:]], starts=(3.0,)), arm("b", second))
     verdict = answer(Case(claim("better"), ERROR, False, lost))
     assert differences(Case(claim("better"), ERROR, False, lost))[10_000] == pytest.approx(math.log(3.0 / second[0]))
     assert verdict.answer == "inconclusive"
@@ -202,7 +202,7 @@ def test_what_diverged_counts_as_the_worst_and_is_told() -> None:
 
 def test_what_diverged_never_counts_as_better_than_the_worst_that_ended() -> None:
     first, second = errors(1.0)
-    one = Case(claim("better"), ERROR, False, (arm("a", [DIVERGED, *first[1:]], at_start=1e-9), arm("b", second)))
+    one = Case(claim("better"), ERROR, False, (arm("a", [DIVERGED, *first[1:]], starts=(1e-9,)), arm("b", second)))
     assert differences(one)[10_000] == pytest.approx(math.log(max(*first[1:], *second) / second[0]))
     accurate = Case(claim("better"), ACCURACY, True, (arm("a", [DIVERGED, 0.8]), arm("b", [0.9, 0.7])))
     assert differences(accurate)[10_000] == pytest.approx(0.7 - 0.9)

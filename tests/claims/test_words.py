@@ -49,7 +49,7 @@ def test_identical() -> None:
 
 def test_what_must_be_known_beside_it() -> None:
     first, second = errors(0.985, spread=0.03)
-    lost = (arm("a", [float("inf"), *first[1:]], at_start=0.2), arm("b", second))
+    lost = (arm("a", [float("inf"), *first[1:]], starts=(0.2,)), arm("b", second))
     verdict = judge([Case(claim("better"), ERROR, False, lost, looks=2, post_hoc=True)])[0]
     said = sentence(verdict)
     assert "seeds would settle it four times in five, if spread and mean stay" in said

@@ -90,6 +90,13 @@ def value_of(record: Record, metric: str) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
+def start_of(record: Record, metric: str) -> float | None:
+    """The value of ``metric`` that an accepted training had before its first step; None where it was not measured."""
+    rows = [] if record.result is None else record.result.evaluations
+    value = rows[0].get(metric) if rows and rows[0].get("step") == 0 else None
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
 def recall(reader: Reader, name: str, stored: Stored | None = None) -> tuple[Sweep, list[Search], dict[str, Any]]:
     """The sweep called ``name`` as its storage alone knows it, how far it is, and what it was created from.
 

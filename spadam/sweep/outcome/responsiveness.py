@@ -17,7 +17,7 @@ from spadam.sweep.definition.claims import metric_of
 from spadam.sweep.definition.relative_axes import EPS, LR
 from spadam.sweep.definition.space import Value
 from spadam.sweep.definition.spec import Sweep, Variant
-from spadam.sweep.outcome.progress import Search, value_of
+from spadam.sweep.outcome.progress import Search, start_of, value_of
 from spadam.sweep.outcome.response import Around, Knob, Response, through
 from spadam.sweep.store.attempts import Record
 from spadam.text import count
@@ -92,7 +92,7 @@ def _observations(
         assert params is not None, "accepted"
         assert value is not None
         at = {axis: _level(given, logarithmic[axis]) for axis, given in params.items()}
-        yield Observation(at, record.slot.seed, value, _start(record, metric), record.status == "diverged")
+        yield Observation(at, record.slot.seed, value, start_of(record, metric), record.status == "diverged")
 
 
 def _response(variant: Variant, metric: str, found: Design) -> Response:
@@ -186,12 +186,5 @@ def _worst(records: Iterable[Record], metric: str) -> float | None:
     """What a training that diverged stands for: the largest of the values that there are, and at step 0 of such."""
     values = []
     for record in records:
-        values.append(_start(record, metric) if record.status == "diverged" else value_of(record, metric))
+        values.append(start_of(record, metric) if record.status == "diverged" else value_of(record, metric))
     return max((value for value in values if value is not None), default=None)
-
-
-def _start(record: Record, metric: str) -> float | None:
-    """What it had before its first step."""
-    rows = [] if record.result is None else record.result.evaluations
-    value = rows[0].get(metric) if rows and rows[0].get("step") == 0 else None
-    return float(value) if value is not None and math.isfinite(value) else None

@@ -19,6 +19,11 @@ _ALL_TOUCHED, _FEW = "all_rows_touched", "few_intermittent_rows"
 """What trainings warn of."""
 
 
+def ended(searches: Iterable[Search]) -> list[Record]:
+    """The repeats of ``searches`` that are accepted."""
+    return [record for search in searches for record in search.repeats if record.state == "accepted"]
+
+
 def every_row_touched(repeats: Sequence[Record]) -> bool:
     """Whether every step of every training touched every row; of none it is not known."""
     return bool(repeats) and all(_warned(record, _ALL_TOUCHED) for record in repeats)
@@ -40,8 +45,7 @@ def whole(sweep: Sweep, searches: Sequence[Search]) -> dict[str, Any]:
     variant = sweep.variants[searches[0].variant]
     config = variant.corners[0]
     space = {axis.name: axis.range.model_dump(mode="json") for axis in variant.axes}
-    optimizer = {**config.optimizer.when_all_touched()}
-    return {**config.facts(), "seed": 0, "optimizer": optimizer, "space": space}
+    return {**config.facts(), "seed": 0, "optimizer": {**config.optimizer.when_all_touched()}, "space": space}
 
 
 def as_text(found: dict[str, Any] | None) -> str | None:
@@ -51,18 +55,21 @@ def as_text(found: dict[str, Any] | None) -> str | None:
 
 def caveats(sweep: Sweep, first: Sequence[Search], second: Sequence[Search]) -> Iterator[str]:
     """What keeps two variants from differing by much, in words, where it is not that they are the same."""
-    records = [record for search in (*first, *second) for record in search.repeats if record.state == "accepted"]
-    one, other = (
-        setting(sweep, searches[0]) if len(searches) == 1 else whole(sweep, searches) for searches in (first, second)
-    )
-    touched = _mean(records, "sparsity/rows_touched")
-    if one is not None and other is not None and touched is not None and touched >= NEARLY:
+    records = ended((*first, *second))
+    all_touched, touched = every_row_touched(records), _mean(records, "sparsity/rows_touched")
+    if touched is not None and touched >= NEARLY:
+        one, other = (
+            setting(sweep, searches[0]) if len(searches) == 1 else whole(sweep, searches)
+            for searches in (first, second)
+        )
+        assert one is not None, "what is repeated was found"
+        assert other is not None, "what is repeated was found"
         where = f"a step touches {share(touched)} of the rows, and where it touches all"
-        if one == other and not every_row_touched(records):
+        if one == other and not all_touched:
             yield f"{where} they are one algorithm"
         elif one != other and _but_for_epsilon(one) == _but_for_epsilon(other):
             yield f"{where} only the place of epsilon differs"
-    if any(_warned(record, _FEW) for record in records) and not every_row_touched(records):
+    if any(_warned(record, _FEW) for record in records) and not all_touched:
         shown = share(_mean(records, "sparsity/rows_intermittent"))
         yield f"{shown} of the rows are touched now and then, and only these can tell the two apart"
 

@@ -14,7 +14,7 @@ from spadam.diagnostics.metric import Metric
 from spadam.sweep.definition.claims import metric_of, scale_of
 from spadam.sweep.definition.columns import columns, is_of_repeats
 from spadam.sweep.definition.spec import Sweep
-from spadam.sweep.outcome.arms import setting_arm, variant_arm
+from spadam.sweep.outcome.arms import blocked, setting_arm, variant_arm
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.outcome.sameness import caveats
 
@@ -107,10 +107,13 @@ def _compare(sweep: Sweep, searches: Sequence[Search], metric: Metric, variant: 
 def _case(sweep: Sweep, searches: Sequence[Search], claim: ClaimSpec, known: Known) -> Case:
     metric = metric_of(sweep, claim.metric)
     mine = {name: _of(searches, [name]) for name in claim.variants}
-    if claim.about == "settings":
-        arms = tuple(setting_arm(sweep, found[0], metric) for found in mine.values())
-    else:
-        arms = tuple(variant_arm(sweep, found, metric) for found in mine.values())
+    of_settings = claim.about == "settings"
+    arms = tuple(
+        (setting_arm(sweep, found[0], metric) if of_settings else variant_arm(sweep, found, metric))._replace(
+            blocked=blocked(sweep, found)
+        )
+        for found in mine.values()
+    )
     look = _look([search for found in mine.values() for search in found])
     looks = known.looks.index(look) if look in known.looks else len(known.looks)
     beside = tuple(caveats(sweep, *mine.values())) if len(mine) == 2 else ()
@@ -129,9 +132,8 @@ def _larger_is_better(sweep: Sweep, metric: Metric) -> bool:
 def _look(searches: Sequence[Search]) -> str | None:
     """Names the trainings that ``searches`` are judged by; None while some are missing."""
     repeats = [record for search in searches for record in search.repeats]
-    if not repeats or any(not search.complete for search in searches):
-        return None
-    if any(record.state != "accepted" for record in repeats):
+    whole = all(search.complete for search in searches) and all(record.state == "accepted" for record in repeats)
+    if not (repeats and whole):
         return None
     text = ",".join(f"{record.slot.variant}/{record.slot.id}" for record in repeats)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

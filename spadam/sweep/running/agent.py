@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -254,11 +254,7 @@ def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], means: Mea
     Raises :class:`InputError` when the file has changed in what determines results, or the data has.
     """
     there = studies.attributes()
-    if sweep.spec.claims:  # before there are results, where they were there in time
-        found = remembered(sweep, survey(sweep, studies), there)
-        claims = {CLAIMS: {**there.get(CLAIMS, {}), **{key: known.plain() for key, known in found.items()}}}
-    else:
-        claims = {}
+    claims = _new_claims(sweep, studies, there)  # before there are results, where they were there in time
     if "plan" not in there:  # it is written last
         place = _resolve(means)
         plan: dict[str, Any] = {"facts": facts(sweep), **place._asdict()}
@@ -275,6 +271,15 @@ def _open(sweep: Sweep, studies: Studies, data: dict[str, list[str]], means: Mea
     plan = {**there["plan"], "facts": facts(sweep)}
     studies.describe({"spec": sweep.document.data, "plan": plan, "data": {**there["data"], **data}, **claims})
     return Place(plan["accelerator"], plan["kernels"])
+
+
+def _new_claims(sweep: Sweep, studies: Studies, there: Mapping[str, Any]) -> dict[str, Any]:
+    """What to store of the claims, if some are not known yet: only then the storage is read for it."""
+    known = there.get(CLAIMS, {})
+    if all(claim.key in known for claim in sweep.spec.claims):
+        return {}
+    found = remembered(sweep, survey(sweep, studies) if "plan" in there else (), there)
+    return {CLAIMS: {**known, **{key: each.plain() for key, each in found.items()}}}
 
 
 def _resolve(means: Means) -> Place:
