@@ -93,8 +93,9 @@ class _Test(NamedTuple):
 def _known(case: Case) -> Verdict | None:
     """The verdict that needs no test; None where one is needed."""
     claim, arms = case.claim, case.arms
-    made = sum(arm.trainings for arm in arms)
-    if made < (planned := sum(arm.planned for arm in arms)):
+    mine = {arm.name: arm for arm in arms}.values()  # with two metrics of a variant its trainings are both sides'
+    made = sum(arm.trainings for arm in mine)
+    if made < (planned := sum(arm.planned for arm in mine)):
         return _plain(case, "inconclusive", None, f"{made} of {planned} trainings so far")
     found = _found(case)
     if len(arms) == 2 and (same := sameness(*arms)) is not None:
@@ -102,8 +103,9 @@ def _known(case: Case) -> Verdict | None:
     if blocked := "; ".join(dict.fromkeys(f"{arm.name}: {arm.blocked}" for arm in arms if arm.blocked)):
         return _plain(case, "inconclusive", None, blocked, found)
     if not found:
-        which = "none of its trainings has" if len(arms) == 1 else "no two of their trainings have"
-        return _plain(case, "inconclusive", None, f"{which} a {claim.metric} that can be compared")
+        which = "none of its trainings has" if len(mine) == 1 else "no two of their trainings have"
+        what = " and ".join(dict.fromkeys(metric for _, metric in claim.sides))
+        return _plain(case, "inconclusive", None, f"{which} a {what} that can be compared")
     if claim.kind == "equivalent" and any(arm.diverged for arm in arms):
         tested = _test(case)
         if tested.answer == "supported":

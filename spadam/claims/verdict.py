@@ -57,6 +57,7 @@ class Verdict(NamedTuple):
             "says": claim.says,
             "variants": list(claim.variants),
             "metric": claim.metric,
+            "against": claim.against,
             "kind": claim.kind,
             "about": claim.about,
             "margin": claim.margin,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from spadam.claims.comparison import Comparison
+from spadam.claims.spec import ClaimSpec
 from spadam.claims.verdict import Answer, Verdict
 from spadam.text import count, number, share
 
@@ -37,15 +38,18 @@ def asked(verdict: Verdict) -> str:
     first, second = claim.variants[0], claim.variants[-1]
     if claim.bound is not None:
         what = f"{claim.metric} of {first}"
-        if len(claim.variants) == 2:
-            what += f" over that of {second}" if scale.ratio else f" minus that of {second}"
+        if len(claim.sides) == 2:
+            what += f" {'over' if scale.ratio else 'minus'} {_other(claim)}"
         return f"{what} {claim.kind.replace('_', ' ')} {number(claim.bound)}"
     margin = scale.amount(scale.beyond(claim.margin or 0.0))
+    mine, other, of = first, second, f" in {claim.metric}"
+    if claim.against is not None:
+        mine, other, of = f"{claim.metric} of {first}", _other(claim), ""
     return {
-        "better": f"{first} better than {second} in {claim.metric} by more than {margin}",
-        "worse": f"{first} worse than {second} in {claim.metric} by more than {margin}",
-        "different": f"{first} and {second} differ in {claim.metric} by more than {margin}",
-        "equivalent": f"{first} and {second} differ in {claim.metric} by less than {margin}",
+        "better": f"{mine} better than {other}{of} by more than {margin}",
+        "worse": f"{mine} worse than {other}{of} by more than {margin}",
+        "different": f"{mine} and {other} differ{of} by more than {margin}",
+        "equivalent": f"{mine} and {other} differ{of} by less than {margin}",
     }[claim.kind]
 
 
@@ -69,8 +73,10 @@ def _measured(verdict: Verdict) -> str:
     if verdict.effect is None:
         return verdict.reason or "nothing was measured"
     if verdict.answer == "identical":
+        if claim.against is not None:
+            return f"{claim.metric} of {claim.variants[0]} and {_other(claim)} are the same to the last bit ({of})"
         return f"{claim.variants[0]} and {claim.variants[1]} have the same {claim.metric} to the last bit ({of})"
-    if len(claim.variants) == 1:
+    if len(claim.sides) == 1:
         said = f"{claim.variants[0]} has a mean {claim.metric} of {number(verdict.effect)}"
         interval = _ends(verdict, lambda end: number(end))
     else:
@@ -80,12 +86,32 @@ def _measured(verdict: Verdict) -> str:
 
 
 def _difference(verdict: Verdict) -> str:
-    (first, second), metric, effect = verdict.claim.variants, verdict.claim.metric, verdict.effect or 0.0
+    ((first, metric), (second, _)), effect = verdict.claim.sides, verdict.effect or 0.0
+    if verdict.claim.against is not None:
+        mine, other = f"{metric} of {first}", _other(verdict.claim)
+        if effect == 0:
+            return f"{mine} and {other} are the same on average"
+        if verdict.scale.is_factor(effect):
+            return f"{mine} is {number(math.exp(effect), 3)} times {other}"
+        return f"{mine} is {verdict.scale.amount(effect)} {'more' if effect > 0 else 'less'} than {other}"
     if effect == 0:
         return f"{first} and {second} have the same {metric} on average"
     if verdict.scale.is_factor(effect):
         return f"{metric} of {first} is {number(math.exp(effect), 3)} times that of {second}"
     return f"{first} has {verdict.scale.amount(effect)} {'more' if effect > 0 else 'less'} {metric} than {second}"
+
+
+def _other(claim: ClaimSpec) -> str:
+    """What the first is held against, after it was named.
+
+    >>> given = {"says": "so", "metric": "test/fvu", "kind": "better", "margin": 0.01}
+    >>> _other(ClaimSpec(**given, variants=("a", "b"))), _other(ClaimSpec(**given, variants=("a",), against="val/fvu"))
+    ('that of b', 'its val/fvu')
+    """
+    (first, _), (second, metric) = claim.sides
+    if second == first:
+        return f"its {metric}"
+    return f"that of {second}" if claim.against is None else f"{metric} of {second}"
 
 
 def _ends(verdict: Verdict, say: Callable[[float], str]) -> str:

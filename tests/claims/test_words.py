@@ -1,5 +1,7 @@
 """Verdicts in words: whatever was measured, they say who, by how much, how sure, and of how many."""
 
+from typing import Any
+
 import pytest
 
 from spadam.claims.comparison import compare
@@ -62,6 +64,31 @@ def test_what_is_missing() -> None:
     first, second = errors(0.9)
     waiting = (arm("a", first)._replace(planned=12), arm("b", second))
     assert sentence(judge([Case(claim("better"), ERROR, False, waiting)])[0]) == "20 of 22 trainings so far"
+
+
+AGAINST: dict[str, Any] = {"variants": ("a",), "against": "train/fvu"}
+"""What its training samples have, beside what its test samples have."""
+
+
+def test_two_metrics_of_one_variant() -> None:
+    mine, other = errors(1.1)
+    arms = (arm("a", mine)._replace(planned=10), arm("a", other)._replace(planned=10))
+    verdict = judge([Case(claim("worse", **AGAINST), ERROR, False, arms)])[0]
+    assert sentence(verdict).startswith("test/fvu of a is 9.9 % more than its train/fvu (95 % interval")
+    assert asked(verdict) == "test/fvu of a worse than its train/fvu by more than 1 %"
+    assert sentence(judge([Case(claim("worse", **AGAINST), ERROR, False, (arm("a", mine),) * 2)])[0]) == (
+        "test/fvu of a and its train/fvu are the same to the last bit (10 seeds)"
+    )
+    waiting = tuple(each._replace(planned=12) for each in arms)
+    assert sentence(judge([Case(claim("worse", **AGAINST), ERROR, False, waiting)])[0]) == "10 of 12 trainings so far"
+
+
+def test_two_metrics_of_two_variants() -> None:
+    verdict = judge([Case(claim("at_most", bound=3.0, against="train/fvu"), ERROR, False, case("better", 4.0).arms)])[0]
+    assert sentence(verdict).startswith("test/fvu of a is 3.9")
+    assert " times train/fvu of b (95 % interval" in sentence(verdict)
+    assert asked(verdict) == "test/fvu of a over train/fvu of b at most 3"
+    assert verdict.answer == "refuted"
 
 
 @pytest.mark.parametrize(

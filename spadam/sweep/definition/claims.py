@@ -61,23 +61,32 @@ def _faults(sweep: Sweep, claim: ClaimSpec) -> Iterator[Fault]:
 
 
 def _of_metric(sweep: Sweep, claim: ClaimSpec, variants: list[str]) -> Iterator[Fault]:
-    for name in variants:
+    scales = []
+    for name, measured in claim.sides:
+        if name not in variants:
+            continue
+        key = "metric" if measured == claim.metric else "against"
         try:
-            metric = lookup(claim.metric, "", sweep.variants[name].corners[0].task.metrics)
+            metric = lookup(measured, "", sweep.variants[name].corners[0].task.metrics)
         except InputError as error:
-            yield Fault("metric", claim.metric, error.rule, error.remedy)
+            yield Fault(key, measured, error.rule, error.remedy)
             return
         if metric.array:
-            yield Fault("metric", claim.metric, "a claim is about one number", "choose another metric")
+            yield Fault(key, measured, "a claim is about one number", "choose another metric")
             return
         config = sweep.variants[name].corners[0]
         if (why := why_never(metric, config, Available.by(config.data))) is not None:
-            yield Fault("metric", claim.metric, f"variant {name} {why[0]}", f"{why[1]}, or choose another metric")
+            yield Fault(key, measured, f"variant {name} {why[0]}", f"{why[1]}, or choose another metric")
             return
-        if metric.error and len(claim.variants) == 2 and (claim.bound or 1.0) <= 0:
+        if metric.error and len(claim.sides) == 2 and (claim.bound or 1.0) <= 0:
             rule = "two errors are compared by their ratio, which is above 0"
             yield Fault("bound", claim.bound, rule, "write the ratio, such as 0.7")
             return
+        scales.append((metric.error, metric.unit))
+    if len(set(scales)) == 2:
+        (_, mine), (_, other) = scales
+        rule = f"it is measured in {other}, and {claim.metric} in {mine}, so that nothing says how far they lie apart"
+        yield Fault("against", claim.against, rule, "name a metric of the same unit")
 
 
 def _of_units(sweep: Sweep, claim: ClaimSpec) -> Iterator[Fault]:

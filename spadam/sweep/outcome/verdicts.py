@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from spadam.claims.arm import Arm
 from spadam.claims.comparison import Comparison, compare
 from spadam.claims.judging import Case, judge
 from spadam.claims.spec import ClaimSpec
@@ -107,17 +108,20 @@ def _compare(sweep: Sweep, searches: Sequence[Search], metric: Metric, variant: 
 def _case(sweep: Sweep, searches: Sequence[Search], claim: ClaimSpec, known: Known) -> Case:
     metric = metric_of(sweep, claim.metric)
     mine = {name: _of(searches, [name]) for name in claim.variants}
-    of_settings = claim.about == "settings"
-    arms = tuple(
-        (setting_arm(sweep, found[0], metric) if of_settings else variant_arm(sweep, found, metric))._replace(
-            blocked=blocked(sweep, found)
-        )
-        for found in mine.values()
-    )
+    arms = tuple(_arm(sweep, mine[name], metric_of(sweep, measured), claim) for name, measured in claim.sides)
     look = _look([search for found in mine.values() for search in found])
     looks = known.looks.index(look) if look in known.looks else len(known.looks)
     beside = tuple(caveats(sweep, *mine.values())) if len(mine) == 2 else ()
     return Case(claim, scale_of(metric), _larger_is_better(sweep, metric), arms, looks + 1, known.post_hoc, beside)
+
+
+def _arm(sweep: Sweep, searches: Sequence[Search], metric: Metric, claim: ClaimSpec) -> Arm:
+    found = (
+        setting_arm(sweep, searches[0], metric) if claim.about == "settings" else variant_arm(sweep, searches, metric)
+    )
+    # Two metrics of one algorithm are not the same thing.
+    alone = found.alone if claim.against is None else None
+    return found._replace(blocked=blocked(sweep, searches), alone=alone)
 
 
 def _of(searches: Iterable[Search], variants: Iterable[str]) -> list[Search]:

@@ -63,6 +63,16 @@ def test_nothing_is_said_while_trainings_are_missing(bench: Bench) -> None:
     assert bench.outcome().attributes["claims"].popitem()[1] == {"post_hoc": False, "looks": []}
 
 
+def test_two_metrics_of_one_variant(bench: Bench) -> None:
+    claim = {**CLAIM, "variants": ["lazy"], "against": "val/fvu", "kind": "equivalent", "margin": 0.5}
+    outcome = ran(bench, claim)
+    (found,) = outcome.verdicts()["claims"]
+    rows = [row["metrics"] for row in outcome.repeats() if row["variant"] == "lazy"]
+    logs = [math.log(row["test/fvu"] / row["val/fvu"]) for row in rows]
+    assert (found["against"], found["n"]) == ("val/fvu", 8)
+    assert found["effect"] == pytest.approx(sum(logs) / len(logs))
+
+
 def test_more_seeds_after_a_verdict_are_another_look(bench: Bench) -> None:
     for seeds, looks in ((6, 1), (6, 1), (8, 2), (10, 3)):
         outcome = ran(bench, CLAIM, seeds=seeds)
