@@ -21,7 +21,7 @@ class BareLoop:
         self.task = build_task(config, dataset)
         self.module = TaskModule(self.task, config.optimizer).train()
         self.optimizer = config.optimizer.build(self.task.model.parameters())
-        self.batches = Batches(dataset, dataset.train, config.data.batch_size, config.seed)
+        self.batches = Batches.of(config.data, dataset, config.seed)
 
     @torch.enable_grad()
     def epoch(self) -> float:

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from spadam.data.dataset import Batch, Dataset
 from spadam.data.order import Blocks, block_rows
+from spadam.data.source import BaseDatasetSpec, Composition
 from spadam.data.splits import count_batches, seeded
+from spadam.spec import InputError
 
 
 class Batches:
@@ -20,8 +22,10 @@ class Batches:
 
     ``dataset`` is where the samples are; ``rows_N`` the indices to go through (``dataset.train``); ``batch_size`` B;
     ``seed`` what the order depends on, together with the epoch and nothing else (neither device nor what was drawn
-    before). A set in files that is larger than 256 MiB is shuffled by blocks (:mod:`spadam.data.order`). Every batch is
-    a :data:`~spadam.data.dataset.Batch`: ``(x_BD, y_B)``, or ``x_BD`` alone without labels.
+    before). A set in files that is larger than 256 MiB is shuffled by blocks (:mod:`spadam.data.order`). With
+    ``composed="by_class"`` the shuffled samples are sorted by class before they are cut into batches, and the batches
+    are shuffled: each holds samples of one class, at a border of two. Every batch is a
+    :data:`~spadam.data.dataset.Batch`: ``(x_BD, y_B)``, or ``x_BD`` alone without labels.
 
     ``state_dict()`` is ``{"epoch", "position"}``: the epoch under way and how many of its batches were handed out.
     What an iterator goes through is decided when its first batch is taken:
@@ -34,16 +38,24 @@ class Batches:
     state of a checkpoint that was saved within an epoch, but not of one that was saved at its end. It takes one batch
     at a time and saves after a step, so that a checkpoint holds just what was trained on.
 
-    Serves one iterator at a time. Raises :class:`InputError` when not even one batch can be made.
+    Serves one iterator at a time. Raises :class:`InputError` when not even one batch can be made, or none by class.
     """
 
-    def __init__(self, dataset: Dataset, rows_N: Tensor, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, dataset: Dataset, rows_N: Tensor, batch_size: int, seed: int, composed: Composition = "shuffled"
+    ) -> None:
         self.dataset, self.rows_N, self.batch_size, self.seed = dataset, rows_N, batch_size, seed
         self.epoch = self.position = 0
         self._length = count_batches(len(rows_N), batch_size)
         self._begun = False
         block = block_rows(dataset.samples)
         self._blocks = None if block is None else Blocks(dataset.samples, rows_N, block, seed)
+        self._classes_N = _classes(dataset, rows_N, in_blocks=block is not None) if composed == "by_class" else None
+
+    @classmethod
+    def of(cls, spec: BaseDatasetSpec, dataset: Dataset, seed: int) -> Batches:
+        """The training batches of ``dataset`` that ``spec`` asks for."""
+        return cls(dataset, dataset.train, spec.batch_size, seed, composed=spec.batches)
 
     def __len__(self) -> int:
         """Batches in a whole epoch."""
@@ -73,8 +85,21 @@ class Batches:
         if self._blocks is not None:
             return torch.cat(list(self._blocks.windows(epoch)))
         shuffle_N = torch.randperm(len(self.rows_N), generator=seeded("batches", self.seed, epoch))
+        if self._classes_N is not None:
+            shuffle_N = self._by_class(shuffle_N, self._classes_N, epoch)
         order_N = self.rows_N.index_select(0, shuffle_N.to(self.rows_N.device))
         return order_N.to(self.dataset.x.device)  # once an epoch, so that no batch waits for a copy
+
+    def _by_class(self, shuffle_N: Tensor, classes_N: Tensor, epoch: int) -> Tensor:
+        """``shuffle_N`` sorted by class, cut into batches, and these shuffled; what is left over comes last.
+
+        Which class is sorted last, and so loses samples, is drawn too.
+        """
+        cut, drawn = len(self) * self.batch_size, seeded("batches by class", self.seed, epoch)
+        place_C = torch.randperm(int(classes_N.max()) + 1, generator=drawn)
+        sorted_N = shuffle_N[place_C[classes_N[shuffle_N]].argsort(stable=True)]
+        batches = torch.randperm(len(self), generator=drawn)
+        return torch.cat([sorted_N[:cut].view(-1, self.batch_size)[batches].flatten(), sorted_N[cut:]])
 
     def _rows(self, epoch: int, position: int) -> Iterator[Tensor]:
         """The indices of each batch of ``epoch`` from that at ``position`` on, (B,)."""
@@ -103,3 +128,11 @@ class Batches:
                 "the state was saved with another set or batch size"
             )
         self.epoch, self.position, self._begun = epoch, position, False
+
+
+def _classes(dataset: Dataset, rows_N: Tensor, in_blocks: bool) -> Tensor:
+    """The classes of ``rows_N``, (N,), on the CPU."""
+    if dataset.y is None or in_blocks:
+        rule = "samples without labels have no classes" if dataset.y is None else "so large a set is read in blocks"
+        raise InputError("data.batches", "by_class", rule, "set data.batches: shuffled")
+    return dataset.y.index_select(0, rows_N.to(dataset.y.device)).cpu()

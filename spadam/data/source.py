@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from spadam.data.dataset import Dataset
     from spadam.data.samples import Samples
 
+Composition = Literal["shuffled", "by_class"]
+"""What training batches are made of."""
+
 
 class BaseDatasetSpec(Spec, ABC):
     """A set of samples, and how to split and batch it.
@@ -41,6 +44,9 @@ class BaseDatasetSpec(Spec, ABC):
     """Folder of the set's files; a leading ~ is the home folder."""
     batch_size: int = Field(default=128, gt=0)
     """Samples of a training batch."""
+    batches: Composition = "shuffled"
+    """What a training batch is made of: samples of all classes, or `by_class` of one each (at the border of two classes
+    of both), the batches shuffled. Then a row is touched by many samples of a batch, or by none."""
     train_size: int | None = Field(default=None, gt=0)
     """Training samples; null: all that validation and test leave."""
     validation_size: int | None = Field(default=None, ge=0)
@@ -60,6 +66,13 @@ class BaseDatasetSpec(Spec, ABC):
     """Which tensor of the groups' .safetensors file; null: the only one."""
     exclude: ExcludeSpec | None = None
     """Samples that are in no split; null: none are."""
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> BaseDatasetSpec:
+        if self.batches == "by_class" and not self.labelled:
+            rule = "samples without labels have no classes"
+            raise InputError("data.batches", self.batches, rule, "set data.batches: shuffled, or give labels")
+        return self
 
     @model_validator(mode="after")
     def _check_groups(self) -> BaseDatasetSpec:
@@ -150,7 +163,7 @@ class BaseDatasetSpec(Spec, ABC):
         return at_home(self.root, "data.root")
 
 
-_SPLITTING = ("batch_size", "train_size", "validation_size", "split_seed", "scale")
+_SPLITTING = ("batch_size", "batches", "train_size", "validation_size", "split_seed", "scale")
 """Fields that do not change what is read."""
 
 

@@ -29,6 +29,7 @@ _THEN = (
     _Then(("model", "rule", "k_inference_factor"), 1.0, owner=None),
     _Then(("model", "rule", "l1_warmup_steps"), 0, owner=None),
     _Then(("data", "scale"), "none", owner=None),
+    _Then(("data", "batches"), "shuffled", owner=None),
     _Then(("trainer", "evaluate_every"), "epoch", owner=None),
     _Then(("trainer", "silent_after"), 100_000, owner=None),
     *(_Then(("data", key), None, owner=None) for key in ("groups", "groups_key", "exclude")),

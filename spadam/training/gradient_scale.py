@@ -38,7 +38,7 @@ def gradient_rms(config: RunConfig) -> float:
     with arithmetic(config.trainer.threads):
         task = build_task(config.model_copy(update={"probe": None}), dataset)
         module = TaskModule(task, config.optimizer).train()
-        batches = Batches(dataset, dataset.train, config.data.batch_size, config.seed)
+        batches = Batches.of(config.data, dataset, config.seed)
         epochs = itertools.chain.from_iterable(itertools.repeat(batches))  # each pass is the next epoch
         squares, elements = 0.0, 0
         for number, batch in enumerate(itertools.islice(epochs, BATCHES)):

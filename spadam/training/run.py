@@ -113,7 +113,7 @@ class _Training:
         self.task = build_task(config, dataset)
         if out is not None:
             check_room(self.task.model, out)
-        self.batches = Batches(self.dataset, self.dataset.train, config.data.batch_size, config.seed)
+        self.batches = Batches.of(config.data, self.dataset, config.seed)
         self.limits = Limits(config.trainer, len(self.batches))
         self.module = TaskModule(self.task, config.optimizer, self.limits.total_steps)
         self.resumption = Resumption(None, None, [])

@@ -4,10 +4,11 @@ import itertools
 import pytest
 import torch
 
+from spadam.config import RunConfig
 from spadam.data import Batches, Dataset
 from spadam.data.dataset import Samples
 from spadam.data.splits import Splits
-from spadam.spec import InputError
+from spadam.spec import Document, InputError, validate
 
 NONE = torch.empty(0, dtype=torch.int64)
 
@@ -55,6 +56,40 @@ def test_only_the_given_rows_are_used():
     data = dataset()
     rows = torch.tensor([5, 17, 2, 99, 40])
     assert sorted(flat(ids(Batches(data, rows, 1, seed=0)))) == sorted(rows.tolist())
+
+
+def by_class(n, classes, size, seed=0):
+    """Batches of samples of which number i is of the class i modulo ``classes``."""
+    numbers = torch.arange(n)
+    x = numbers.float().repeat(2, 1).T.contiguous()
+    data = Dataset(Samples(x, numbers % classes, classes), Splits(numbers, NONE, NONE))
+    return Batches(data, data.train, size, seed, composed="by_class")
+
+
+def test_by_class_a_batch_has_one_class_or_at_a_border_two():
+    batches = by_class(n=100, classes=4, size=8)
+    for epoch in range(3):
+        found = [batch[1].unique().tolist() for batch in batches]
+        assert len(found) == len(batches) == 12
+        assert sum(len(classes) == 1 for classes in found) >= 9
+        assert max(map(len, found)) == 2
+        assert sorted(batches.order(epoch).tolist()) == list(range(100))
+
+
+def test_by_class_neither_classes_nor_their_samples_come_in_order():
+    batches = by_class(n=1000, classes=10, size=10)
+    first, second = (batches.order(epoch) for epoch in (0, 1))
+    assert not torch.equal(first, second)
+    assert torch.equal(first, by_class(n=1000, classes=10, size=10).order(0))
+    places = [first.view(100, 10)[:, 0] % 10 == label for label in range(10)]
+    assert all(place.nonzero().flatten().diff().max() > 1 for place in places)  # batches of a class lie apart
+    assert {int(by_class(95, 10, 10, seed).order(0)[-1]) % 10 for seed in range(40)} == set(range(10))  # what is left
+
+
+def test_by_class_wants_classes():
+    data = dataset(labels=False)
+    with pytest.raises(InputError, match="samples without labels have no classes"):
+        Batches(data, data.train, 8, 0, composed="by_class")
 
 
 def test_a_batch_as_large_as_the_split():
@@ -166,3 +201,10 @@ def test_leaving_an_epoch_early_begins_the_next():
 def test_a_state_of_another_set_is_refused(state):
     with pytest.raises(ValueError, match="position <= 12"):
         make().load_state_dict(state)
+
+
+def test_by_class_is_refused_where_a_file_asks_for_it_without_classes():
+    given = {"name": "synthetic", "classes": None, "batches": "by_class"}
+    with pytest.raises(InputError, match=r"data\.batches = 'by_class'.*have no classes") as caught:
+        validate(RunConfig, Document({"data": given, "optimizer": {"name": "adam"}}, {}, "x.yaml"))
+    assert "set data.batches: shuffled" in caught.value.remedy

@@ -42,6 +42,7 @@ def test_member_has_the_common_fields_and_defaults(member):
     assert defaults == {
         "root": "data",
         "batch_size": 128,
+        "batches": "shuffled",
         "train_size": None,
         "validation_size": None,
         "split_seed": 0,
