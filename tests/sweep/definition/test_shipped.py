@@ -1,6 +1,7 @@
-"""Every sweep in sweeps/: it loads, both ends of its ranges are trainable, and it runs from its file to its page."""
+"""Every sweep of sweeps/: it loads, both ends of its ranges are trainable, and it runs from its file to its page."""
 
 import gzip
+import itertools
 import struct
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from spadam.sweep.running.task import train as train_task
 from support.paths import ROOT
 from support.sweep_bench import Bench
 
-SHIPPED = sorted((ROOT / "sweeps").glob("*.yaml"))
+SHIPPED = sorted((ROOT / "sweeps").rglob("*.yaml"))
 SHAPES = {"train-images-idx3": (240, 28, 28), "train-labels-idx1": (240,), "t10k-images-idx3": (60, 28, 28)}
 
 
@@ -52,10 +53,11 @@ def activations(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shrink(path: Path, images: Path, activations: Path) -> dict[str, Any]:
-    """The sweep in ``path``, of which only the sizes are changed."""
+    """The sweep in ``path``, smaller, and otherwise as it is."""
     given = load(path).data
     all_of_it = {"batch_size": 32, "train_size": None, "validation_size": None}
-    data = {} if given["base"]["data"]["name"] == "digits" else {"root": str(images), **all_of_it}
+    own = given["base"]["data"]["name"] in ("digits", "synthetic")
+    data = {"batch_size": 32} if own else {"root": str(images), **all_of_it}
     if given["base"]["data"]["name"] == "array":
         data = {"root": str(activations), "file": "acts-*.safetensors", "test_size": None, **all_of_it}
     small = {
@@ -64,8 +66,14 @@ def shrink(path: Path, images: Path, activations: Path) -> dict[str, Any]:
         "trainer": {"epochs": None, "steps": 3, "evaluate_every": "epoch"},
     }
     seeds = 2 if given.get("claims") else 1
-    search = {} if given["search"]["sampler"] == "grid" else {"trials": 2, "studies": 1}
-    return merge(given, {"base": small, "search": search, "repeat": {"seeds": seeds}})
+    search = {} if given["search"]["sampler"] == "grid" else {"trials": 2}
+    space = {key: {"points": 2} for key, axis in given.get("space", {}).items() if "points" in axis}
+    few = {"search": {**search, "studies": 1}, "space": space, "repeat": {"seeds": seeds}}
+    if path.parent.name == "findings":  # the first two of as many as eighteen, and what is claimed of them
+        given["variants"] = dict(itertools.islice(given["variants"].items(), 2))
+        given["claims"] = [one for one in given.get("claims", []) if set(one["variants"]) <= set(given["variants"])]
+        given["compare"] = {}
+    return merge(given, {"base": small, **few})
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
