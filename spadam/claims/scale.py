@@ -37,7 +37,7 @@ class Scale(NamedTuple):
         ('2 %', '1 point', '3.25')
         """
         if self.is_factor(effect):
-            return f"a factor of {math.exp(effect):.3g}"
+            return f"a factor of {number(math.exp(effect), 3)}"
         if self.ratio:
             return f"{_per_cent(abs(math.expm1(effect)))} %"
         if not self.share:
@@ -59,7 +59,7 @@ class Scale(NamedTuple):
         if math.isinf(effect):
             return "∞" if effect > 0 else "-∞"
         if self.is_factor(effect if beside is None else beside):
-            return f"×{math.exp(effect):.3g}"
+            return f"×{number(math.exp(effect), 3)}"
         sign = "-" if effect < 0 else "+"
         if self.ratio:
             return f"{sign}{_per_cent(abs(math.expm1(effect)))} %"

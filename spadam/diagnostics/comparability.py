@@ -9,10 +9,10 @@ from typing import Any
 
 from spadam.diagnostics.warned import Warned
 from spadam.optim import OPTIMIZERS
+from spadam.text import number
 
 FEW = 0.05
 """Below this share of intermittent rows a comparison rests on very few of them."""
-
 
 ALIKE = (0.95, 1.05)
 """L0 in evaluation over L0 in training, within which the model is judged by what it was trained for."""
@@ -43,8 +43,8 @@ def warn_of_codes(l0_train: float, l0_eval: float) -> list[Warned]:
     if not (l0_eval < low * l0_train or l0_eval > high * l0_train):
         return []
     text = (
-        f"a sample has {l0_eval:.3g} latents on in evaluation and had {l0_train:.3g} in training: the code that is "
-        "judged is not the code that was trained"
+        f"a sample has {number(l0_eval, 3)} latents on in evaluation and had {number(l0_train, 3)} in training: the "
+        "code that is judged is not the code that was trained"
     )
     return [Warned("l0_differs", text, {"l0_train": l0_train, "l0_eval": l0_eval})]
 

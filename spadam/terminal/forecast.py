@@ -20,7 +20,7 @@ from spadam.sweep.forecast.forecast import Forecast, Space
 from spadam.sweep.forecast.lr_pilot import Centre, snippet
 from spadam.sweep.forecast.sizes import absolute_axes
 from spadam.terminal.tables import print_table
-from spadam.text import byte_size, count, duration, share
+from spadam.text import byte_size, count, duration, number, share
 from spadam.training.progress import Progress
 
 _POINTS_SHOWN = 4
@@ -143,12 +143,12 @@ def _sizes(found: Forecast) -> Iterator[str]:
     sized = [(sight.variant, sight.sizes) for sight in found.sights if sight.sizes is not None]
     if gradients := [sizes.gradient for _, sizes in sized if sizes.gradient is not None]:
         low, high = min(gradients), max(gradients)
-        spread = f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}, a factor of {high / low:.3g}"
+        spread = f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}, a factor of {number(high / low, 3)}"
         yield f"[dim]gradient rms: over touched rows, before the first step; {spread}[/]"
     for scaling, square in dict.fromkeys((sizes.scaling, sizes.square) for _, sizes in sized):
         names = dict.fromkeys(name for name, sizes in sized if (sizes.scaling, sizes.square) == (scaling, square))
         axes = list(dict.fromkeys(axis for name in names for axis in absolute_axes(found.sweep, name)))
-        yield f"[bold]Scale[/]: data.scale: {scaling}, mean |x|² = {square:.3g}{_assumed(axes, scaling)}"
+        yield f"[bold]Scale[/]: data.scale: {scaling}, mean |x|² = {number(square, 3)}{_assumed(axes, scaling)}"
 
 
 def _assumed(axes: Sequence[str], scaling: str) -> str:
@@ -175,8 +175,8 @@ def _show_space(console: Console, found: Forecast, space: Space) -> None:
     table.add_row("from", *(_value(values[0]) for values in ends))
     table.add_row("to", *(_value(values[1]) for values in ends))
     points = space.points[0]
-    for number, point in enumerate(points[:_POINTS_SHOWN]):
-        table.add_row(f"trial {number}", *(_value(point[axis.name]) for axis in space.axes))
+    for trial, point in enumerate(points[:_POINTS_SHOWN]):
+        table.add_row(f"trial {trial}", *(_value(point[axis.name]) for axis in space.axes))
     print_table(console, table)
     more = []
     if len(points) > _POINTS_SHOWN:

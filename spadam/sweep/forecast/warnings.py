@@ -14,6 +14,7 @@ from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.forecast.costs import Sight
 from spadam.sweep.forecast.rehearsal import Rehearsal
 from spadam.sweep.forecast.sizes import absolute_axes
+from spadam.text import number
 
 
 def find_warnings(sweep: Sweep, sights: Sequence[Sight]) -> list[Warned]:
@@ -93,7 +94,7 @@ def _elsewhere(sweep: Sweep, sights: Sequence[Sight]) -> Iterator[Warned]:
             if not 1 / _FAR < square / CENTRE_SQUARE < _FAR:
                 text = (
                     f"its steps are proportional to the gradient, and the declared centre of optimizer.lr was measured "
-                    f"with mean |x|² = {CENTRE_SQUARE:g}, which is {square:.3g} here: measure it with --pilot"
+                    f"with mean |x|² = {CENTRE_SQUARE:g}, which is {number(square, 3)} here: measure it with --pilot"
                 )
                 yield Warned("centre_of_another_scale", text, {"mean_square": square}, (sight.variant,))
 
