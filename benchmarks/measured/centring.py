@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from measured.section import Section, Setting, Table, codes, configure, scratch, train
-from spadam.data import SyntheticSpec
+from measured.section import Section, Setting, Table, codes, configure, scratch, tokens, train
 
 STEPS = 100
 EPOCH = 429
@@ -22,7 +21,7 @@ def measure(setting: Setting) -> list[Table]:
 
 def _moved(setting: Setting) -> Table:
     """The same samples about four places."""
-    x = SyntheticSpec(samples=20_000, features=64, atoms=512, active=8, noise=0.05).load().x.numpy()
+    what, x = tokens(setting)
     x = x - x.mean(0)
     direction = np.random.default_rng(0).normal(size=x.shape[1])
     direction *= np.sqrt(np.square(x).sum(1).mean()) / np.linalg.norm(direction)
@@ -36,7 +35,7 @@ def _moved(setting: Setting) -> Table:
             first, of = result.evaluations[0], result.metrics
             row = [first["sparsity/dead"], of["sparsity/rows_touched"], of["val/fvu"], of["sparsity/l0_eval"]]
             found.append([f"{of['data/gamma']:.2g}", f"{when}: {pre_bias}", *row, codes(result)])
-    says = f"Synthetic samples, 64 features, plus a constant; adam at lr 3e-3, 512 latents, k 16, {STEPS} steps."
+    says = f"{what}, plus a constant; adam at lr 3e-3, 512 latents, k 16, {STEPS} steps."
     return Table(says, ["data/gamma", "pre_bias", "dead at step 0", *_SHOWN, "val/fvu", "L0", "warnings"], found)
 
 

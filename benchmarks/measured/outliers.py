@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from measured.section import Section, Setting, Table, codes, configure, scratch, train
-from spadam.data import SyntheticSpec
+from measured.section import Section, Setting, Table, codes, configure, scratch, tokens, train
 from spadam.models.autoencoder import SparseAutoencoder
 
 STEPS = 400
@@ -18,7 +17,7 @@ EVERY, TIMES = 64, 30
 
 
 def measure(setting: Setting) -> list[Table]:
-    x, long = _tokens()
+    what, x, long = _tokens(setting)
     folder = scratch()
     np.save(folder / "x.npy", x)
     np.save(folder / "long.npy", long)
@@ -38,7 +37,7 @@ def measure(setting: Setting) -> list[Table]:
         row = [of["val/fvu"], of.get("val/fvu_median_sample"), _fvu(model, x[validation[~long[validation]]])]
         found.append([when, which, *row, codes(result)])
     says = (
-        f"Synthetic tokens, 64 features, of which one in {EVERY} is {TIMES} times as long as the mean and lies in one "
+        f"{what}, of which one in {EVERY} is {TIMES} times as long as the mean and lies in one "
         f"direction; adam at lr 3e-3, 512 latents, k 16, {STEPS} steps. The last number of each row is of the same "
         "model on validation tokens that are not long."
     )
@@ -46,13 +45,13 @@ def measure(setting: Setting) -> list[Table]:
     return [Table(says, headings, found)]
 
 
-def _tokens() -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    x = SyntheticSpec(samples=20_000, features=64, atoms=512, active=8, noise=0.05).load().x.numpy().copy()
+def _tokens(setting: Setting) -> tuple[str, NDArray[np.float32], NDArray[np.bool_]]:
+    what, x = tokens(setting)
     long = np.arange(len(x)) % EVERY == 0
     direction = np.random.default_rng(0).normal(size=x.shape[1])
     direction *= TIMES * np.linalg.norm(x, axis=1).mean() / np.linalg.norm(direction)
     x[long] = direction + x[long]
-    return x.astype(np.float32), long
+    return what, x.astype(np.float32), long
 
 
 def _fvu(folder: Path, x_ND: NDArray[np.float32]) -> float:

@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spadam.config import RunConfig
+from spadam.data import ArraySpec, SyntheticSpec
+from spadam.data.exclude import ExcludeSpec
 from spadam.spec import Document, merge, validate
 from spadam.training.result import RunResult
 from spadam.training.run import run
@@ -19,9 +24,26 @@ class Setting(NamedTuple):
     fashion: Path
     """A folder with the files of Fashion-MNIST."""
     quick: bool
+    activations: Path | None = None
+    """A folder that `spadam activations` wrote; without one tokens are synthetic."""
 
     def steps(self, number: int) -> int:
         return max(1, number // 10) if self.quick else number
+
+
+TOKENS = 20_000
+
+
+def tokens(setting: Setting) -> tuple[str, NDArray[np.float32]]:
+    """What samples are of a section that adds something to them, in words, and the samples, (N, D)."""
+    if setting.activations is None:
+        x = SyntheticSpec(samples=TOKENS, features=64, atoms=512, active=8, noise=0.05).load().x.numpy()
+        return "Synthetic samples, 64 features", x.copy()
+    special = ExcludeSpec(mask="special.npy")
+    spec = ArraySpec(root=str(setting.activations), file="acts-*.safetensors", exclude=special, test_size=0)
+    data = spec.load()
+    x = data.take(data.train[:TOKENS]).numpy()
+    return f"{len(x):,} tokens of {setting.activations.name}, {x.shape[1]} features", x
 
 
 class Table(NamedTuple):
