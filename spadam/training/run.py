@@ -31,6 +31,7 @@ from spadam.tasks.task import build_task
 from spadam.tracking import Identity, open_run
 from spadam.training import checkpoint_files
 from spadam.training.checkpoint import AtomicCheckpointIO, LatestCheckpoint
+from spadam.training.commit import commit
 from spadam.training.curve import Pruning
 from spadam.training.device import device_for
 from spadam.training.ledger import Ledger, Mark, Recorder, rows
@@ -107,7 +108,7 @@ class _Training:
     ) -> None:
         self.config, self.out, self.device = config, out, device
         self.may_test = phase not in ("search", "choose")
-        self.started = datetime.now(UTC)
+        self.started, self.commit = datetime.now(UTC), commit()
         self.loaded = dataset  # hashed once for all trainings that share it; the copy on a device would be hashed anew
         self.dataset = dataset.to(device)
         self.task = build_task(config, dataset)
@@ -220,6 +221,7 @@ class _Training:
     def _provenance(self) -> dict[str, Any]:
         return {
             "versions": versions(),
+            **({} if self.commit is None else {"commit": self.commit}),
             "python": platform.python_version(),
             "platform": platform.platform(),
             "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
