@@ -62,6 +62,11 @@ class Metric(NamedTuple):
         return (0.0, 1.0) if self.unit == "share" else (-math.inf, math.inf)
 
     @property
+    def is_time(self) -> bool:
+        """Whether it is a time, which the machine decides and not the configuration."""
+        return self.unit in ("ms", "s")
+
+    @property
     def prunable(self) -> bool:
         """Whether every evaluation measures it, so that a trial can be cut short by it."""
         return self.searchable and not (self.final or self.refit)

@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterable
 from importlib.resources import files
 
-from spadam.report.appendix import appendix
+from spadam.report.again import again
 from spadam.report.figures import figures_of
 from spadam.report.heading import head
 from spadam.report.markup import Html, join, tag
+from spadam.report.provenance import provenance
 from spadam.report.section import Section
+from spadam.report.settings import settings
 from spadam.report.verdicts import verdicts
 from spadam.sweep.outcome.outcome import Outcome
 
@@ -22,7 +24,7 @@ def page(outcome: Outcome) -> str:
     """The whole page as HTML. The same outcome gives the same text."""
     from plotly.offline import get_plotlyjs  # here, because only a page needs it
 
-    sections = [verdicts(outcome), *(draw(outcome) for draw in figures_of(outcome)), appendix(outcome)]
+    sections = [draw(outcome) for draw in (verdicts, *figures_of(outcome), settings, provenance, again)]
     contents = tag("nav", tag("ul", *(_link(section) for section in sections)), aria_label="Contents")
     body = tag(
         "body",

@@ -73,6 +73,11 @@ def heading(head: Head) -> Html:
     return tag("h3", mark, tag("span", head.text), tag("small", head.aside) if head.aside else "")
 
 
+def code(text: str) -> Html:
+    """Text as it is to be typed, or stands in a file."""
+    return tag("pre", tag("code", text))
+
+
 def draw(
     anchor: str,
     title: str,

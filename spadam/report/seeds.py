@@ -6,16 +6,19 @@ import difflib
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from spadam.diagnostics.metric import Metric
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.store.attempts import Record
 from spadam.training.curve import curve
+from spadam.training.result import RunResult
 
 Point = tuple[int, float | None]
 """A step, and the value that was measured there; None where there was none, or none that is finite."""
+
+_P = TypeVar("_P", bound=tuple[float, float | None])
 
 MOST = 200
 """Points of a line; what is longer is thinned out, for a page holds many lines."""
@@ -62,14 +65,17 @@ def nearest(outcome: Outcome, records: Iterable[Record]) -> str | None:
 
 def seeds(records: Iterable[Record], metric: str) -> list[Seed]:
     """The curves of ``metric``; trainings in which it has no value at all are left out."""
-    found = []
-    for record in records:
-        if (result := record.result) is not None:
-            steps = [int(row["step"]) for row in result.evaluations]
-            points = list(zip(steps, curve(result.evaluations, metric), strict=True))
-            if any(value is not None for _, value in points):
-                found.append(Seed(record, points, result.status == "diverged"))
-    return found
+    known = [(record, result) for record in records if (result := record.result) is not None]
+    return [seed for record, result in known if (seed := seed_of(record, result, metric)) is not None]
+
+
+def seed_of(record: Record, result: RunResult, metric: str) -> Seed | None:
+    """The curve of ``metric`` in the ``result`` of ``record``; None where it has no value at all."""
+    steps = [int(row["step"]) for row in result.evaluations]
+    points = list(zip(steps, curve(result.evaluations, metric), strict=True))
+    if all(value is None for _, value in points):
+        return None
+    return Seed(record, points, result.status == "diverged")
 
 
 def median(found: Sequence[Seed], minimize: bool) -> list[Point]:
@@ -89,7 +95,7 @@ def median(found: Sequence[Seed], minimize: bool) -> list[Point]:
     return drawn
 
 
-def thinned(points: Sequence[Point], most: int = MOST) -> list[Point]:
+def thinned(points: Sequence[_P], most: int = MOST) -> list[_P]:
     """At most about ``most`` of ``points``: of each run of neighbours the lowest and the highest, and both ends.
 
     So a spike stays, where every n-th point would lose it; a break stays too.

@@ -24,6 +24,10 @@ QUIET = (
 )
 
 
+PLOTS = 13 + 7 + 2
+"""Of the page: the figures of trials and settings, those of the diagnostics, and of the cost."""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -66,7 +70,7 @@ def test_it_is_drawn_whole_and_silently(browser: Browser, page: Path, width: int
     look = Look(browser, page, width, scheme)
     look.scroll()
     plots = look.tab.locator(".plot")
-    assert plots.count() == 13
+    assert plots.count() == PLOTS
     for plot in plots.all():
         assert plot.locator(".scatterlayer .trace").count() > 0
         box = plot.bounding_box()
@@ -103,9 +107,9 @@ def test_figures_follow_the_night_and_the_paper(browser: Browser, page: Path) ->
 
 def test_on_paper_every_figure_is_drawn_though_nobody_scrolled(browser: Browser, page: Path, tmp_path: Path) -> None:
     look = Look(browser, page, 360)
-    assert look.tab.locator(".plot svg.main-svg").count() < 13
+    assert look.tab.locator(".plot:has(svg.main-svg)").count() < PLOTS
     look.tab.pdf(path=tmp_path / "page.pdf", format="A4")
-    assert look.tab.locator(".plot:has(svg.main-svg)").count() == 13
+    assert look.tab.locator(".plot:has(svg.main-svg)").count() == PLOTS
     assert look.said == []
 
 
@@ -132,7 +136,7 @@ def test_no_sheet_is_half_empty(browser: Browser, ended: Desk, tmp_path: Path, f
     with pdfium.PdfDocument(tmp_path / "page.pdf") as document:
         sheets = [sheet.render(scale=0.5, grayscale=True).to_numpy().squeeze() for sheet in document]
     inked = [np.flatnonzero((sheet < 200).any(axis=1)).max() / len(sheet) for sheet in sheets]
-    assert len(sheets) <= 5
+    assert len(sheets) <= 6
     assert min(inked[:-1]) > 0.6, inked
     for sheet in sheets:  # nothing is cut off at the right: the margin of 14 mm is white
         assert (sheet[:, -14:] > 200).all()

@@ -28,7 +28,7 @@ from spadam.report.section import Ramp, Section
 from spadam.spec import InputError
 from support.report_bench import Desk
 
-NAMES = ("best-so-far", "codes", "comparison", "curves", "density", "landscape", "response")
+NAMES = ("cost", "diagnostics", "best-so-far", "codes", "comparison", "curves", "density", "landscape", "response")
 NASTY = "50% of {a_b} & $x^2$ ~ #1 \\ ± ↓ é 😀 | <b> *c* [d] `e`\n"
 
 

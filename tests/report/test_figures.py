@@ -37,7 +37,7 @@ def named(value: Any) -> set[str]:
 
 def test_plotly_knows_every_word_of_every_panel(ended: Desk) -> None:
     found = [panel for draw in FIGURES for panel in draw(ended.outcome()).panels.values()]
-    assert len(found) == 13
+    assert len(found) == 16
     for panel in found:
         text = re.sub(r"var\(--[a-z0-9]+\)", "#123456", json.dumps({"data": panel.data, "layout": panel.layout}))
         go.Figure(json.loads(text))  # raises where a name or a value is not plotly's

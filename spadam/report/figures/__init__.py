@@ -5,8 +5,10 @@ from collections.abc import Callable
 from spadam.report.figures.best_so_far import best_so_far
 from spadam.report.figures.codes import codes
 from spadam.report.figures.comparison import comparison
+from spadam.report.figures.cost import cost
 from spadam.report.figures.curves import curves
 from spadam.report.figures.density import density
+from spadam.report.figures.diagnostics import diagnostics
 from spadam.report.figures.front import front
 from spadam.report.figures.landscape import landscape
 from spadam.report.figures.pictures import pictures
@@ -17,18 +19,29 @@ from spadam.sweep.outcome.outcome import Outcome
 
 FIGURES: tuple[Callable[[Outcome], Section], ...] = (
     comparison,
-    curves,
     response,
     responsiveness,
     landscape,
-    best_so_far,
     codes,
     density,
+    diagnostics,
+    curves,
+    best_so_far,
+    cost,
     pictures,
 )
 """Those of a sweep that compares one metric, in the order of the page."""
 
-FRONTS: tuple[Callable[[Outcome], Section], ...] = (comparison, front, curves, codes, density, pictures)
+FRONTS: tuple[Callable[[Outcome], Section], ...] = (
+    comparison,
+    codes,
+    density,
+    diagnostics,
+    front,
+    curves,
+    cost,
+    pictures,
+)
 """Those of a sweep that compares several: a front has no best so far, and one trial is as good as another."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spadam.report.axis import Scale
+from spadam.report.differences import differences
 from spadam.report.drawing import Panel, colour, dots, line, rowed, symbol
 from spadam.report.markup import Html, join, paragraph, table, tag
 from spadam.report.section import Section, draw, gap, swatch
@@ -18,7 +19,7 @@ _ANCHOR, _TITLE = "comparison", "Tuned comparison"
 
 
 def comparison(outcome: Outcome) -> Section:
-    """A table with a line for every study, or trial on its front, a figure of the seeds behind it, and the notes."""
+    """A table with a line for every study, or trial on its front, that of differences, the seeds behind, and notes."""
     if not any(study.value is not None for study in outcome.summaries):
         reason = f"No trial has a finite {' and '.join(outcome.metrics)} yet, so there is nothing to compare."
         section = gap(_ANCHOR, _TITLE, reason)
@@ -28,7 +29,7 @@ def comparison(outcome: Outcome) -> Section:
     ]
     head = ("variant", "metric", "training", "seed", "value")
     drawn = draw(_ANCHOR, _TITLE, _reading(outcome), panels, head, _numbers(outcome), wide=True)
-    return drawn._replace(html=join([_table(outcome), drawn.html, _notes(outcome)]))
+    return drawn._replace(html=join([_table(outcome), drawn.html, differences(outcome), _notes(outcome)]))
 
 
 def _reading(outcome: Outcome) -> str:

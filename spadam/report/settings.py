@@ -1,13 +1,13 @@
-"""The end of a page: every setting and version, and the commands that make it again."""
+"""All settings of a sweep: its file, what is searched, and the best configurations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
 from spadam.report.markup import Html, fold, join, paragraph, table, tag
-from spadam.report.section import Section
+from spadam.report.section import Section, code
 from spadam.spec import dump
 from spadam.sweep.definition.space import Range
 from spadam.sweep.outcome.outcome import Outcome
@@ -15,33 +15,26 @@ from spadam.sweep.outcome.table import CSV
 from spadam.sweep.store.attempts import Record
 from spadam.text import number
 
+_MOST_LINKS = 200
 
-def appendix(outcome: Outcome) -> Section:
-    """The sweep's file, its ranges, the best configurations, and where the trainings ran with what."""
-    name = outcome.sweep.name
+
+def settings(outcome: Outcome) -> Section:
+    """The sweep's file, its ranges, the best configurations, and where the best runs lie."""
     link = tag("a", CSV, href=CSV)
-    commands = f"spadam sweep run {name}.yaml\nspadam report runs/{name}"
     parts = [
-        tag("p", "Every training with every metric stands in ", link, ", beside this page."),
-        paragraph(f"With the sweep's file below as {name}.yaml, these commands make everything again:"),
-        _code(commands),
-        fold("The sweep's file", _code(dump(dict(outcome.attributes["spec"])))),
+        tag("p", "Every training with every setting that was searched and every metric stands in ", link, "."),
+        fold("The sweep's file", code(dump(dict(outcome.attributes["spec"])))),
         fold("What is searched", table(("variant", "key", "range"), _ranges(outcome))),
         *(
             fold(
                 f"The configuration of {title}" if outcome.is_front else f"The best configuration of {title}",
-                _code(dump(config)),
+                code(dump(config)),
             )
             for title, config in _best(outcome)
         ),
         *_kept(outcome),
-        fold("Versions and machines", table(("what", "value", "trainings"), _provenance(outcome))),
     ]
-    return Section("settings", "Settings and versions", join(parts))
-
-
-def _code(text: str) -> Html:
-    return tag("pre", tag("code", text))
+    return Section("settings", "All settings", join(parts))
 
 
 def _ranges(outcome: Outcome) -> Iterable[tuple[str, ...]]:
@@ -79,8 +72,10 @@ def _kept(outcome: Outcome) -> Iterable[Html]:
         for record in (*([one.record] if one.record else []), *one.repeats)
         if record.result is not None
     ]
-    links = [tag("li", f"{name}: ", tag("a", place, href=quote(f"./{place}/"))) for name, place in runs]
+    links = [tag("li", f"{name}: ", tag("a", place, href=quote(f"./{place}/"))) for name, place in runs[:_MOST_LINKS]]
     said = "Folders beside this page: an attempt in each, with its rows, weights and settings. "
+    if len(runs) > _MOST_LINKS:
+        said += f"These are the first {_MOST_LINKS} of {len(runs)}. "
     if any(search.best and _tracked(search.best) for search in outcome.searches):
         said += f"W&B's files are in it too: `wandb leet {runs[0][1]}/attempt-0/wandb/latest-run` shows such a run."
     if links:
@@ -89,22 +84,3 @@ def _kept(outcome: Outcome) -> Iterable[Html]:
 
 def _tracked(record: Record) -> bool:
     return record.result is not None and record.result.config["tracking"]["mode"] != "disabled"
-
-
-def _provenance(outcome: Outcome) -> Iterable[tuple[str, str, str]]:
-    """Every version, device and hash, with how many trainings had it; more than one value is worth a look."""
-    counts: dict[tuple[str, str], int] = {}
-    for result in outcome.results:
-        for key, value in _leaves(result.provenance):
-            if key not in ("started", "seconds"):
-                counts[key, value] = counts.get((key, value), 0) + 1
-    for (key, value), count in sorted(counts.items()):
-        yield key, value, str(count)
-
-
-def _leaves(provenance: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    for key, value in provenance.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value)
-        else:
-            yield key, str(value)
