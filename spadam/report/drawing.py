@@ -14,6 +14,8 @@ COLOURS = 8
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star")
 SEQUENCE = tuple(f"var(--s{n})" for n in range(7))
 """From the best value to the worst."""
+MOST_BEHIND = COLOURS
+"""Of so many variants at most, each panel shows the others behind its own: of more it would be a thicket."""
 SQUARE = 0
 """In place of a height: as high as wide."""
 _ROW_PIXELS, _FRAME_PIXELS = 46, 56

@@ -28,13 +28,17 @@ _VOID = ("img", "link", "meta")
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str]], class_: str = "numbers") -> Html:
-    """A table whose first column names the row; every cell knows its heading, for pages too narrow for columns."""
+    """A table whose first column names the row.
+
+    A cell of ``cards`` knows its heading, for pages too narrow for columns; in large tables that would be most of it.
+    """
+    cards = "cards" in class_.split()
     heading = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in head)))
     rows = [
         tag(
             "tr",
             tag("th", row[0], scope="row"),
-            *(tag("td", cell, data_label=name) for name, cell in zip(head[1:], row[1:], strict=True)),
+            *(tag("td", cell, data_label=cards and name) for name, cell in zip(head[1:], row[1:], strict=True)),
         )
         for row in body
     ]

@@ -2,7 +2,17 @@
 // variable, so page.css alone decides what it is.
 "use strict";
 (() => {
-  const panels = JSON.parse(document.getElementById("panels").textContent);
+  const unpack = (id) => {
+    const { textContent, dataset } = document.getElementById(id);
+    const packed = Uint8Array.from(atob(textContent), (letter) => letter.charCodeAt(0));
+    return new TextDecoder().decode(inflate(packed, Number(dataset.size)));
+  };
+  // As a script of the page, Plotly's code runs at once.
+  const script = document.createElement("script");
+  script.textContent = unpack("plotly");
+  document.head.append(script);
+
+  const panels = JSON.parse(unpack("panels"));
   const root = document.documentElement;
   const config = { responsive: true, displayModeBar: false, scrollZoom: false, doubleClick: false };
 

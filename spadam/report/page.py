@@ -10,6 +10,7 @@ from spadam.report.again import again
 from spadam.report.figures import figures_of
 from spadam.report.heading import head
 from spadam.report.markup import Html, join, tag
+from spadam.report.packed import packed, plotly
 from spadam.report.provenance import provenance
 from spadam.report.section import Section
 from spadam.report.settings import settings
@@ -22,16 +23,15 @@ _POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; s
 
 def page(outcome: Outcome) -> str:
     """The whole page as HTML. The same outcome gives the same text."""
-    from plotly.offline import get_plotlyjs  # here, because only a page needs it
-
     sections = [draw(outcome) for draw in (verdicts, *figures_of(outcome), settings, provenance, again)]
     contents = tag("nav", tag("ul", *(_link(section) for section in sections)), aria_label="Contents")
     body = tag(
         "body",
         tag("div", head(outcome), contents, tag("main", *map(_section, sections)), class_="page"),
         tag("noscript", tag("p", "The figures need JavaScript; the tables below each of them do not.")),
-        tag("script", _data(sections), type="application/json", id="panels"),
-        _script(get_plotlyjs()),
+        packed(_panels(sections), "panels"),
+        plotly(),
+        _script(_asset("inflate.js")),
         _script(_asset("page.js")),
     )
     return "<!doctype html>\n" + tag("html", _head(outcome), body, lang="en") + "\n"
@@ -59,13 +59,12 @@ def _section(section: Section) -> Html:
     return tag("section", title, section.html, id=section.anchor, aria_labelledby=f"{section.anchor}-title")
 
 
-def _data(sections: Iterable[Section]) -> Html:
-    """What plotly draws, as JSON that cannot end its script element whatever texts it holds."""
+def _panels(sections: Iterable[Section]) -> bytes:
+    """What plotly draws, as JSON."""
     panels = {
         id_: {"data": panel.data, "layout": panel.layout} for part in sections for id_, panel in part.panels.items()
     }
-    text = json.dumps(panels, allow_nan=False, separators=(",", ":"))
-    return Html(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+    return json.dumps(panels, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _script(text: str) -> Html:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from spadam.report.drawing import COLOURS, SQUARE, Head, Panel, symbol
 from spadam.report.markup import Html, fold, join, paragraph, table, tag
+
+_T = TypeVar("_T")
 
 
 class Image(NamedTuple):
@@ -62,6 +64,10 @@ class Section(NamedTuple):
     """Why there is no figure, where there should be one."""
 
 
+MOST_ROWS = 1_200
+"""Rows of a table of numbers; of more, as many are shown evenly over it, for a page is to stay small."""
+
+
 def swatch(variant: int) -> Html:
     """The colour and marker of a variant, for text."""
     return tag("span", GLYPHS[symbol(variant)], class_=f"swatch v{variant % COLOURS}", aria_hidden="true")
@@ -111,7 +117,7 @@ def draw(
         _legend(legend),
         tag("div", *plots, class_="panels wide" if wide else "panels"),
         *(paragraph(text, "gap") for text in missing),
-        fold("The numbers of this figure", table(head, numbers)),
+        fold("The numbers of this figure", *_table(head, list(numbers))),
     )
     return Section(anchor, title, figure, dict(zip(ids, panels, strict=True)), legend=legend)
 
@@ -119,6 +125,20 @@ def draw(
 def gap(anchor: str, title: str, reason: str) -> Section:
     """In place of a figure that cannot be drawn: why."""
     return Section(anchor, title, paragraph(reason, "gap"), gap=reason)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[Html]:
+    if len(rows) > MOST_ROWS:
+        many, rows = len(rows), evenly(rows, MOST_ROWS)
+        yield paragraph(f"{len(rows)} of {many} rows, evenly over them: more would make the page large.", "gap")
+    yield table(head, rows)
+
+
+def evenly(found: Sequence[_T], most: int) -> list[_T]:
+    """``found``, or of more than ``most`` so many of them, at even distances, the first and the last among them."""
+    if len(found) <= most:
+        return list(found)
+    return [found[round(n * (len(found) - 1) / max(1, most - 1))] for n in range(most)]
 
 
 def _size(height: int) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spadam.report.axis import Scale
+from spadam.report.section import evenly
 from spadam.sweep.definition.relative_axes import key_of
 from spadam.sweep.definition.spec import Variant
 from spadam.sweep.outcome.outcome import Outcome
@@ -14,6 +15,12 @@ from spadam.sweep.store.attempts import Record
 from spadam.text import number
 
 LR, EPS = "optimizer.lr", "optimizer.eps"
+
+
+MOST_MARKS = 1_200
+"""Trials that a figure draws, of all variants together: a page is to stay small."""
+_FEWEST = 8
+"""So many of a variant it draws whatever their number."""
 
 
 class Trial(NamedTuple):
@@ -103,6 +110,29 @@ def ranked(found: Sequence[Trial], minimize: bool) -> list[Trial]:
     """The trials that have a value, the best first, of equal ones the earlier."""
     finite = [trial for trial in found if trial.value is not None]
     return sorted(finite, key=lambda trial: (trial.value or 0.0) * (1 if minimize else -1))
+
+
+def marked(found: Mapping[str, Sequence[Trial]], minimize: bool) -> tuple[dict[str, list[Trial]], str]:
+    """The trials of each variant that a figure draws, and a sentence on it where these are not all.
+
+    They are the best ones, as many as half of those that there is room for, and others evenly over the search.
+    """
+    room = max(_FEWEST, MOST_MARKS // max(1, len(found)))
+    shown = {name: _marked(mine, room, minimize) for name, mine in found.items()}
+    if all(len(shown[name]) == len(mine) for name, mine in found.items()):
+        return shown, ""
+    return shown, (
+        f" Of the {sum(map(len, found.values()))} trials at most {room} of each variant are drawn: the best "
+        f"{room // 2}, and others evenly over its search; trials.csv has all."
+    )
+
+
+def _marked(mine: Sequence[Trial], room: int, minimize: bool) -> list[Trial]:
+    if len(mine) <= room:
+        return list(mine)
+    best = {id(trial) for trial in ranked(mine, minimize)[: room // 2]}
+    others = {id(trial) for trial in evenly([t for t in mine if id(t) not in best], room - len(best))}
+    return [trial for trial in mine if id(trial) in best | others]
 
 
 def count_missing(found: Sequence[Trial]) -> str:

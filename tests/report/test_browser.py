@@ -1,5 +1,8 @@
 """The page in a real browser: by day and by night, on a desk, a phone and paper. It loads and reports nothing."""
 
+import base64
+import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,3 +170,24 @@ def test_without_javascript_the_numbers_are_there(browser: Browser, page: Path) 
     tab.locator("#response summary").click()
     assert tab.locator("#response tbody tr").first.is_visible()
     assert "search-0" in tab.locator("#response tbody").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("level", "strategy"), [(0, zlib.Z_DEFAULT_STRATEGY), (9, zlib.Z_FIXED), (6, zlib.Z_RLE), (9, 0)]
+)
+def test_the_browser_unpacks_whatever_zlib_has_deflated(
+    browser: Browser, page: Path, level: int, strategy: int
+) -> None:
+    """Blocks that are stored, of the fixed code and of codes of their own; matches of all lengths and distances."""
+    draw = random.Random(0)
+    content = bytearray(draw.randbytes(70_000))
+    for _ in range(300):
+        start, long = draw.randrange(len(content) - 300), draw.randrange(3, 300)
+        content += content[start : start + long] + bytes(draw.randrange(200))
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15, strategy=strategy)
+    packed = base64.b64encode(packer.compress(bytes(content)) + packer.flush()).decode()
+    script = (
+        "([packed, size]) => { const found = inflate(Uint8Array.from(atob(packed), c => c.charCodeAt(0)), size);"
+        " return Array.from(found, byte => byte.toString(16).padStart(2, '0')).join('') }"
+    )
+    assert bytes.fromhex(Look(browser, page, 360).tab.evaluate(script, [packed, len(content)])) == content

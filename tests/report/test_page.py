@@ -12,7 +12,8 @@ import scipy.stats
 from spadam.diagnostics.warned import Warned
 from spadam.report.drawing import Head, Panel
 from spadam.report.markup import Html
-from spadam.report.page import _data
+from spadam.report.packed import packed, unpacked
+from spadam.report.page import _panels
 from spadam.report.section import Section
 from spadam.sweep.outcome.table import rows
 from spadam.sweep.running.task import Task
@@ -73,7 +74,7 @@ def test_every_number_behind_the_figures_is_that_of_results(ended: Desk) -> None
 
 
 def test_the_figures_draw_the_numbers_of_results(ended: Desk) -> None:
-    panels = json.loads(re.findall(r'id="panels">(.*?)</script>', ended.page().markup)[0])
+    panels = ended.page().panels()
     drawn = panels["comparison-0"]["data"]
     for variant in VARIANTS:
         best = min(rows_of(ended, variant=variant, phase="search", status="complete"), key=lambda row: row["value"])
@@ -124,10 +125,8 @@ def test_what_a_person_wrote_is_text(desk: Desk) -> None:
     assert desk.run(lambda task, progress: train(task, progress)._replace(warnings=[warned])) == 0
     page = desk.page()
     assert page.names("img") == []
-    assert all(
-        text in ("text/html", None, "application/json") for text in (s.get("type") for s in page.names("script"))
-    )
-    assert len(page.names("script")) == 2  # and plotly's, which the reader leaves out
+    assert {script.get("type") for script in page.names("script")} == {None, "text/plain"}
+    assert len(page.names("script")) == 4
     assert not any(key.startswith("on") for _, attributes in page.elements for key in attributes)
     assert f"{evil} in a training (" in page.texts["comparison"]
     assert evil.replace("\u2028", "\\L") in page.texts["settings"]  # as YAML writes a line separator
@@ -135,9 +134,10 @@ def test_what_a_person_wrote_is_text(desk: Desk) -> None:
 
 def test_no_text_of_a_panel_ends_its_script() -> None:
     evil = "</script><!--&amp;"
-    said = _data([Section("a", "", Html(), {"a-0": Panel([{"hovertext": [evil]}], {}, 1, "", Head(""))})])
-    assert not set("<>&") & set(said)
-    assert json.loads(said)["a-0"]["data"][0]["hovertext"] == [evil]
+    said = _panels([Section("a", "", Html(), {"a-0": Panel([{"hovertext": [evil]}], {}, 1, "", Head(""))})])
+    shown = re.fullmatch(r"<script [^>]*>([^<>&]*)</script>", packed(said, "panels"))
+    assert shown is not None
+    assert json.loads(unpacked(shown[1]))["a-0"]["data"][0]["hovertext"] == [evil]
 
 
 def test_every_figure_has_its_numbers_and_a_text_in_its_place(ended: Desk) -> None:

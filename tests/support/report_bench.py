@@ -1,5 +1,6 @@
 """Sweeps whose trainings take no time, the page made of them, and a reader of that page."""
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spadam.report import write
+from spadam.report.packed import unpacked
 from spadam.sweep.outcome.finding import in_folder
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.running.task import Task
@@ -83,7 +85,7 @@ class Page(HTMLParser):
         """The text of every section; of what stands before them under the empty name."""
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self._section, self._inside = "", ""
-        self.feed(re.sub(r"<script>/\*.*?</script>", "", self.markup, count=1, flags=re.DOTALL))  # plotly's own
+        self.feed(self.markup)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
@@ -113,6 +115,12 @@ class Page(HTMLParser):
         """The rows of a table, each by its headings."""
         head, *body = self.tables[section][number]
         return [dict(zip(head, row, strict=True)) for row in body]
+
+    def panels(self) -> dict[str, Any]:
+        """What plotly draws, by the elements that it is drawn into."""
+        (text,) = re.findall(r'id="panels"[^>]*>([^<]*)</script>', self.markup)
+        found: dict[str, Any] = json.loads(unpacked(text))
+        return found
 
     def names(self, tag: str) -> list[dict[str, str | None]]:
         """The attributes of every such element."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from spadam.report.axis import Scale, upright
 from spadam.report.drawing import Head, Panel, colour, crosses, dots, layout, line, symbol
-from spadam.report.section import Chip, Section, draw, gap
+from spadam.report.section import Chip, Section, draw, evenly, gap
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.store.attempts import Record
@@ -17,6 +17,9 @@ _ANCHOR, _TITLE = "best-so-far", "Best so far"
 _HEIGHT = 330
 _FEW = 12
 """So few trials are counted one by one; the axis of more finds round numbers that are whole by itself."""
+
+_MOST_LOST = 40
+"""Crosses of a study; of more, so many evenly over them."""
 
 _DASHES = ("solid", "dash", "dot")
 """Of the first study of a variant, the second, and all others."""
@@ -107,12 +110,15 @@ def _line(outcome: Outcome, search: Search, trials: Sequence[_Trial], height: Sc
     known = [(n, y) for n, (trial, y) in enumerate(zip(trials, at, strict=True), 1) if trial.best is not None]
     better = [(n, trial) for n, trial in enumerate(trials, 1) if trial.better]
     told = [f"{name} {t.record.slot.label}\n{number(t.value)}, the best of {n} trials" for n, t in better]
+    turns = [(n, y) for (n, y), (_, before) in zip(known, [(0, None), *known], strict=False) if y != before]
+    drawn = list(dict.fromkeys([*turns, *known[-1:]]))  # a line of steps needs its corners alone
     lost = [(n, trial, y) for n, (trial, y) in enumerate(zip(trials, at, strict=True), 1) if trial.value is None]
+    lost = evenly(lost, _MOST_LOST)
     why = [f"{name} {t.record.slot.label}\n{outcome.outside(t.record) or _why(t)}" for _, t, _ in lost]
     return [
         line(
-            [n for n, _ in known],
-            [y for _, y in known],
+            [n for n, _ in drawn],
+            [y for _, y in drawn],
             color=colour(variant),
             width=2,
             shape="hv",

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 from spadam.report.axis import Scale
 from spadam.report.drawing import SQUARE, Head, Panel, colour, dots, layout, line, symbol, words
-from spadam.report.section import Chip, Section, draw, gap
+from spadam.report.section import Chip, Section, draw, evenly, gap
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import number
 
 _ANCHOR, _TITLE = "codes", "Training code against evaluation code"
 _SPLITS = {"train": "training samples", "test": "test samples"}
+_MOST_MARKS = 600
+"""Trainings that a panel draws, of all variants together."""
 _FACTORS = (2, 5, 10, 20, 50, 100, 1000)
 
 
@@ -84,6 +86,7 @@ def _panel(found: list[_Point], what: str, outcome: Outcome, scale: Scale) -> Pa
             notes.append(_note(f"×{factor}", scale, factor))
     for name in dict.fromkeys(point.variant for point in found):
         mine, number_ = [point for point in found if point.variant == name], outcome.number_of(name)
+        mine = evenly(mine, max(1, _MOST_MARKS // len(outcome.sweep.variants)))
         said = [f"{p.name} {p.training}\n{number(p.trained)} as trained, {number(p.judged)} as judged" for p in mine]
         marker = {"size": 11, "opacity": 0.8, "color": colour(number_), "symbol": symbol(number_)}
         data.append(dots([p.trained for p in mine], [p.judged for p in mine], said, **marker))

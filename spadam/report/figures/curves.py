@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from spadam.report.axis import Scale, upright
-from spadam.report.drawing import Head, Panel, colour, crosses, dots, layout, line, symbol
-from spadam.report.section import Section, draw, gap
-from spadam.report.seeds import Point, Seed, median, nearest, seeds, thinned, trainings
+from spadam.report.drawing import MOST_BEHIND, Head, Panel, colour, crosses, dots, layout, line, symbol
+from spadam.report.section import MOST_ROWS, Section, draw, gap
+from spadam.report.seeds import MOST, Point, Seed, median, nearest, seeds, thinned, trainings
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import count, number
 
@@ -16,6 +16,11 @@ _ANCHOR, _TITLE = "curves", "Learning curves"
 _HEIGHT = 250
 _MARKED = 12
 """Points of a median that have a mark, evenly over its length: enough to tell lines apart, and to point at."""
+
+_POINTS, _SHORTEST = 24_000, 8
+"""Points of all lines of the figure, and at least of one."""
+_FEWEST = 6
+"""Steps of a variant in the table, at least."""
 
 _HEAD = ("variant", "step", "median", "lowest", "highest", "seeds")
 
@@ -32,10 +37,13 @@ def curves(outcome: Outcome) -> Section:
     medians = {name: median(mine, outcome.minimize) for name, mine in found.items()}
     height = _height(found, outcome.minimize)
     side = Scale(0.0, 1.02 * max(seed.end[0] for mine in found.values() for seed in mine) or 1.0, False)
-    panels = [_panel(outcome, name, found, medians, metric, side, height) for name in found]
+    many = sum(len(mine) + min(len(found), MOST_BEHIND) for mine in found.values())
+    drawing = _Drawing(found, medians, side, height, max(_SHORTEST, min(MOST, _POINTS // many)))
+    panels = [_panel(outcome, name, metric, drawing) for name in found]
     absent = [name for name in outcome.sweep.variants if name not in found]
     missing = [f"Not drawn, for want of a curve: {', '.join(absent)}."] if absent else []
-    body = [row for name, mine in found.items() for row in _numbers(name, mine, medians[name])]
+    steps = max(_FEWEST, MOST_ROWS // len(found))
+    body = [row for name, mine in found.items() for row in _numbers(name, mine, medians[name], steps)]
     reading = _reading(outcome, metric, found, height)
     return draw(_ANCHOR, _TITLE, reading, panels, _HEAD, body, missing=missing)
 
@@ -58,10 +66,11 @@ def _reading(outcome: Outcome, metric: str, found: Mapping[str, Sequence[Seed]],
         reading += f" Before training it was {ends}, beyond the axis."
     if any(seed.record.slot.phase == "repeat" for seed in everything):
         reading += (
-            " A thin line is a repeat of the variant's best setting with a fresh seed, the thick one their median; "
-            "thin grey lines are the medians of the other variants. A line that still falls at its end was trained "
-            "too briefly to be judged."
+            " A thin line is a repeat of the variant's best setting with a fresh seed, the thick one their median. A "
+            "line that still falls at its end was trained too briefly to be judged."
         ).replace("falls", "falls" if outcome.minimize else "rises")
+    if 1 < len(found) <= MOST_BEHIND:
+        reading += " Thin grey lines are the medians of the other variants."
     if alone := [name for name, mine in found.items() if mine[0].record.slot.phase == "search"]:
         who = "All are" if len(alone) == len(found) else f"{', '.join(alone)}:"
         reading += f" {who} the best trial of the search, for no repeat is complete yet."
@@ -72,20 +81,25 @@ def _reading(outcome: Outcome, metric: str, found: Mapping[str, Sequence[Seed]],
     return reading
 
 
-def _panel(
-    outcome: Outcome,
-    name: str,
-    found: Mapping[str, Sequence[Seed]],
-    medians: Mapping[str, list[Point]],
-    metric: str,
-    side: Scale,
-    height: Scale,
-) -> Panel:
+class _Drawing(NamedTuple):
+    """What all panels share."""
+
+    found: Mapping[str, Sequence[Seed]]
+    medians: Mapping[str, list[Point]]
+    side: Scale
+    height: Scale
+    points: int
+    """So many a line has at most."""
+
+
+def _panel(outcome: Outcome, name: str, metric: str, drawing: _Drawing) -> Panel:
+    found, medians, side, height, points = drawing
     variant, mine = outcome.number_of(name), found[name]
-    data = [_path(medians[other], color="var(--ghost)", width=1.5) for other in found if other != name]
+    others = [other for other in found if other != name] if len(found) <= MOST_BEHIND else []
+    data = [_path(medians[other], points, color="var(--ghost)", width=1.5) for other in others]
     if len(mine) > 1:
-        data += [_path(seed.points, color=colour(variant), width=1) for seed in mine]
-    data.append(_path(medians[name], color=colour(variant), width=2.5))
+        data += [_path(seed.points, points, color=colour(variant), width=1) for seed in mine]
+    data.append(_path(medians[name], points, color=colour(variant), width=2.5))
     data.append(_marks(name, medians[name], variant, height))
     lost = [seed for seed in mine if seed.lost]
     told = [f"{name} {seed.record.slot.label}\ndiverged after step {seed.end[0]}" for seed in lost]
@@ -95,8 +109,8 @@ def _panel(
     return Panel(data, layout(side.axis("step"), height.axis(metric)), _HEIGHT, label, Head(name, said, variant))
 
 
-def _path(points: Sequence[Point], **style: Any) -> dict[str, Any]:
-    drawn = thinned(points)
+def _path(points: Sequence[Point], most: int, **style: Any) -> dict[str, Any]:
+    drawn = thinned(points, most)
     return line([step for step, _ in drawn], [value for _, value in drawn], **style)
 
 
@@ -119,11 +133,11 @@ def _said(mine: Sequence[Seed], middle: Sequence[Point]) -> str:
     return f"{who}, {ends}" + (f"; {lost} diverged" if lost else "")
 
 
-def _numbers(name: str, mine: Sequence[Seed], middle: Sequence[Point]) -> list[tuple[str, ...]]:
-    """Step by step, as thin as the lines are, what all of ``mine`` had."""
+def _numbers(name: str, mine: Sequence[Seed], middle: Sequence[Point], most: int) -> list[tuple[str, ...]]:
+    """At about ``most`` steps, what all of ``mine`` had."""
     known, values = dict(middle), [dict(seed.points) for seed in mine]
     rows = []
-    for step, _ in thinned(middle or mine[0].points):
+    for step, _ in thinned(middle or mine[0].points, min(MOST, most)):
         here = [value for seed in values if (value := seed.get(step)) is not None]
         lowest, highest = (min(here), max(here)) if here else (None, None)
         told = (number(value, 5) for value in (known.get(step), lowest, highest))

@@ -7,8 +7,9 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from spadam.report.axis import Scale
-from spadam.report.drawing import Head, Panel, colour, dots, layout, line, symbol
-from spadam.report.section import Chip, Section, draw, gap
+from spadam.report.drawing import MOST_BEHIND, Head, Panel, colour, dots, layout, line, symbol
+from spadam.report.section import Chip, Section, draw, evenly, gap
+from spadam.report.trials import MOST_MARKS
 from spadam.statistics.interval import Estimate, estimate
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.setting import Setting
@@ -17,6 +18,8 @@ from spadam.text import count, number
 
 _ANCHOR, _TITLE = "front", "Fronts"
 _HEIGHT = 280
+_FEWEST = 8
+"""Trials beside the front that a panel draws whatever their number."""
 
 _Place = tuple[float, float]
 """Across and upwards."""
@@ -50,8 +53,10 @@ def _reading(outcome: Outcome, drawn: Mapping[str, Sequence[Record]]) -> str:
     reading = (
         f"Every mark is a trial, by {' and '.join(ways)}. The full marks are the front: no other trial of the variant "
         "is as good in all of them and better in one. Whatever lies on the bad side of the line is beaten by one of "
-        "them. Thin grey lines are the other variants' fronts."
+        "them."
     )
+    if 1 < len(drawn) <= MOST_BEHIND:
+        reading += " Thin grey lines are the other variants' fronts."
     if any(setting.repeats for setting in outcome.settings):
         reading += " A cross of two bars is the mean of the repeats of a trial, with its 95 % intervals."
     if outcome.judge.bands:
@@ -65,8 +70,10 @@ def _panel(outcome: Outcome, pair: _Pair, name: str, drawn: Mapping[str, Sequenc
     side, height = (_scale(outcome, drawn, metric) for metric in pair)
     variant, members = outcome.number_of(name), drawn[name]
     style = {"color": colour(variant), "symbol": symbol(variant)}
-    data = [_steps(outcome, pair, drawn[other], color="var(--ghost)", width=1.5) for other in drawn if other != name]
+    behind = [other for other in drawn if other != name] if len(drawn) <= MOST_BEHIND else []
+    data = [_steps(outcome, pair, drawn[other], color="var(--ghost)", width=1.5) for other in behind]
     others = [record for record in _trials(outcome, name) if record not in members]
+    others = evenly(others, max(_FEWEST, MOST_MARKS // len(drawn)))
     data.append(_marks(outcome, pair, others, (side, height), size=7, opacity=0.3, **style))
     data.append(_steps(outcome, pair, members, color=colour(variant), width=2))
     data.append(_marks(outcome, pair, members, (side, height), size=9, **style))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from spadam.report.axis import Scale, quantile
 from spadam.report.drawing import SEQUENCE, Head, Panel, crosses, dots, layout, ring
 from spadam.report.section import Ramp, Section, draw, gap
-from spadam.report.trials import Trial, count_missing, ranked, scale_of, searched, trials, unseen, without
+from spadam.report.trials import Trial, count_missing, marked, ranked, scale_of, searched, trials, unseen, without
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import number
 
@@ -31,7 +31,8 @@ def landscape(outcome: Outcome) -> Section:
     scales = {
         key: scale_of(outcome, key, [t.at[key] for mine in found.values() for t in mine if key in t.at]) for key in keys
     }
-    panels = [_panel(outcome, name, pairs[name], found[name], scales, colours) for name in pairs]
+    shown, left_out = marked(found, outcome.minimize)
+    panels = [_panel(outcome, name, pairs[name], (found[name], shown[name]), scales, colours) for name in pairs]
     what = " and ".join(dict.fromkeys(f"{outcome.short(x)} and {outcome.short(y)}" for x, y in pairs.values()))
     edge = "; one at an edge of the map says that the range was too small"
     if outcome.judge.bands:
@@ -42,13 +43,14 @@ def landscape(outcome: Outcome) -> Section:
     )
     if beside := unseen(outcome, pairs):
         reading += f" The trials differ in {beside} too, which the map does not show."
+    reading += left_out
     absent = [without(outcome, name, keys) for name in outcome.sweep.variants if name not in pairs]
     missing = [f"Not on a map, for want of a second searched number: {', '.join(absent)}."] if absent else []
     head = ("variant", "training", "across", "upwards", outcome.metric)
     body = [
         (name, t.record.slot.label, *(f"{outcome.short(k)} {number(t.at[k])}" for k in pairs[name]), number(t.value, 6))
         for name in pairs
-        for t in found[name]
+        for t in shown[name]
     ]
     return draw(_ANCHOR, _TITLE, reading, panels, head, body, missing=missing, legend=_legend(outcome, colours))
 
@@ -63,12 +65,13 @@ def _panel(
     outcome: Outcome,
     name: str,
     pair: tuple[str, str],
-    found: Sequence[Trial],
+    trials_: tuple[Sequence[Trial], Sequence[Trial]],
     scales: dict[str, Scale],
     colours: Scale,
 ) -> Panel:
-    across, upwards = pair
-    drawn = ranked(found, outcome.minimize)[::-1]  # the better ones above the others
+    """``trials_`` are all of the variant, and those that are drawn."""
+    (found, shown), (across, upwards) = trials_, pair
+    drawn = ranked(shown, outcome.minimize)[::-1]  # the better ones above the others
     shades = [_shade(trial.value or 0.0, colours, outcome.minimize) for trial in drawn]
     marker = {
         "size": 13,
@@ -79,7 +82,7 @@ def _panel(
         "line": {"width": 1, "color": "var(--edge)"},
     }
     data = [dots([t.at[across] for t in drawn], [t.at[upwards] for t in drawn], [t.said for t in drawn], **marker)]
-    lost = [trial for trial in found if trial.value is None]
+    lost = [trial for trial in shown if trial.value is None]
     data.append(crosses([t.at[across] for t in lost], [t.at[upwards] for t in lost], [t.said for t in lost]))
     said = "no value yet"
     if drawn:

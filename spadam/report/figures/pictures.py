@@ -6,6 +6,7 @@ Shapes: L rows, D features.
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ from spadam.sweep.store.attempts import Record
 from spadam.text import number
 
 _ANCHOR, _TITLE = "pictures", "What the best models have learnt"
-_MOST = 64
+_MOST, _ALL, _FEWEST = 64, 512, 9
+"""Rows in a picture at most, rows of all variants together, and in a picture at least: pictures make a page large."""
 _SHAPES = {"digits": (8, 8), "mnist": (28, 28), "fashion_mnist": (28, 28)}
 """Known without reading the images."""
 
@@ -38,8 +40,9 @@ def pictures(outcome: Outcome) -> Section:
     if outcome.folder is None:
         return gap(_ANCHOR, _TITLE, "Made from the storage alone: the folders with the weights are not at hand.")
     drawn, missing = [], []
+    most = max(_FEWEST, min(_MOST, math.isqrt(_ALL // len(outcome.sweep.variants)) ** 2))  # in a square
     for name in outcome.sweep.variants:
-        picture = _of_variant(outcome, name, outcome.folder)
+        picture = _of_variant(outcome, name, outcome.folder, most)
         if picture is None:
             missing.append(name)
         else:
@@ -47,7 +50,7 @@ def pictures(outcome: Outcome) -> Section:
     if not drawn:
         return gap(_ANCHOR, _TITLE, _why_none(outcome))
     reading = (
-        f"Decoder rows, the {_MOST} that training moved furthest from their random start, the furthest first: blue is "
+        f"Decoder rows, the {most} that training moved furthest from their random start, the furthest first: blue is "
         "negative, white zero, red positive, each row by its own largest value. What looks like noise has moved little."
     )
     parts = [tag("figcaption", paragraph(reading, "reading")), tag("div", *map(_html, drawn), class_="panels")]
@@ -66,12 +69,12 @@ def _why_none(outcome: Outcome) -> str:
     return "No model of images is there: no weights were found, or the data are no images."
 
 
-def _of_variant(outcome: Outcome, name: str, folder: Path) -> Image | None:
+def _of_variant(outcome: Outcome, name: str, folder: Path, most: int) -> Image | None:
     for record in _candidates(outcome, name):
         shape = _image_shape(record)
         rows_LD = None if shape is None else _rows(record, folder / record.slot.folder)
         if rows_LD is not None and shape is not None and rows_LD.shape[1] == shape[0] * shape[1]:
-            return _picture(outcome, name, record, rows_LD, shape)
+            return _picture(outcome, name, record, rows_LD[:most], shape)
     return None
 
 
@@ -88,8 +91,8 @@ def _picture(
 ) -> Image:
     dead = outcome.value(record, "sparsity/dead")
     said = record.slot.label + ("" if dead is None else f", {number(100 * dead, 3)} % of its latents dead")
-    label = f"{min(_MOST, len(rows_LD))} decoder rows of {name}, {said}"
-    return Image(decoder_picture(rows_LD, shape, _MOST), label, Head(name, said, outcome.number_of(name)))
+    label = f"{len(rows_LD)} decoder rows of {name}, {said}"
+    return Image(decoder_picture(rows_LD, shape), label, Head(name, said, outcome.number_of(name)))
 
 
 def _html(image: Image) -> Html:

@@ -14,9 +14,22 @@ from math import inf
 from typing import Any
 
 from spadam.report.axis import Scale, upright
-from spadam.report.drawing import Head, Panel, colour, crosses, dots, layout, line, ring, symbol
+from spadam.report.drawing import MOST_BEHIND, Head, Panel, colour, crosses, dots, layout, line, ring, symbol
 from spadam.report.section import Section, draw, gap
-from spadam.report.trials import EPS, Trial, count_missing, has, ranked, scale_of, searched, trials, unseen, without
+from spadam.report.seeds import thinned
+from spadam.report.trials import (
+    EPS,
+    Trial,
+    count_missing,
+    has,
+    marked,
+    ranked,
+    scale_of,
+    searched,
+    trials,
+    unseen,
+    without,
+)
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.text import number
 
@@ -26,6 +39,8 @@ _ENOUGH = 20
 """Trials with a value; a variant with fewer has no line."""
 _FEWEST, _MOST, _PART = 5, 25, 10
 """A point of a line is the best of so many neighbours: a tenth of the trials, within these bounds."""
+_POINTS, _SHORTEST = 1_200, 24
+"""Points of the lines of all variants together, and at least of one."""
 _REACH = 1 / 6
 """Neighbours lie within this share of the axis; where too few do, the line is broken."""
 
@@ -45,14 +60,19 @@ def response(outcome: Outcome) -> Section:
     sides = {key: _side(outcome, key, keys, found) for key in dict.fromkeys(keys.values())}
     height = upright(values, outcome.minimize)
     grid = outcome.sweep.spec.search.sampler == "grid"
-    lines = {name: _best_nearby(found[name], key, sides[key], outcome.minimize, grid) for name, key in keys.items()}
-    panels = [_panel(outcome, name, keys, found[name], lines, sides[keys[name]], height) for name in keys]
+    best = {name: _best_nearby(found[name], key, sides[key], outcome.minimize, grid) for name, key in keys.items()}
+    lines = {name: thinned(drawn, max(_SHORTEST, _POINTS // len(keys))) for name, drawn in best.items()}
+    shown, left_out = marked(found, outcome.minimize)
+    panels = [
+        _panel(outcome, name, keys, (found[name], shown[name]), lines, sides[keys[name]], height) for name in keys
+    ]
     absent = [without(outcome, name, []) for name in outcome.sweep.variants if name not in keys]
     missing = [f"Not drawn: {', '.join(absent)}."] if absent else []
     columns = tuple(dict.fromkeys(key for mine in found.values() for trial in mine for key in trial.at))
+    reading = _reading(outcome, keys, found, lines) + left_out
     head = ("variant", "training", *columns, "status", outcome.metric)
-    body = [_numbers(name, trial, columns) for name in keys for trial in found[name]]
-    return draw(_ANCHOR, title, _reading(outcome, keys, found, lines), panels, head, body, missing=missing)
+    body = [_numbers(name, trial, columns) for name in keys for trial in shown[name]]
+    return draw(_ANCHOR, title, reading, panels, head, body, missing=missing)
 
 
 def _reading(
@@ -67,9 +87,11 @@ def _reading(
         reading += f" Marks side by side differ in {beside} too, so a step between two of them says little."
     if any(lines.values()):
         reading += (
-            " The line is the best of each trial and its neighbours on the axis, broken where these are far apart; "
-            "thin grey lines are the other variants. A flat line is an optimizer that does not mind."
+            " The line is the best of each trial and its neighbours on the axis, broken where these are far apart. "
+            "A flat line is an optimizer that does not mind."
         )
+        if 1 < len(keys) <= MOST_BEHIND:
+            reading += " Thin grey lines are the other variants."
     if bare := [name for name in keys if not lines[name]]:
         who = "No variant has a line" if len(bare) == len(keys) else f"{', '.join(bare)}: no line"
         reading += f" {who}, for that takes {_ENOUGH} trials with a value."
@@ -128,22 +150,23 @@ def _panel(
     outcome: Outcome,
     name: str,
     keys: Mapping[str, str],
-    found: Sequence[Trial],
+    trials_: tuple[Sequence[Trial], Sequence[Trial]],
     lines: Mapping[str, _Line],
     side: Scale,
     height: Scale,
 ) -> Panel:
-    key, variant = keys[name], outcome.number_of(name)
-    others = [other for other in keys if other != name and keys[other] == key]
+    """``trials_`` are all of the variant, and those that are drawn."""
+    (found, shown), key, variant = trials_, keys[name], outcome.number_of(name)
+    others = [other for other in keys if other != name and keys[other] == key] if len(keys) <= MOST_BEHIND else []
     data = [_path(lines[other], height, color="var(--ghost)", width=1.5) for other in others if lines[other]]
     if lines[name]:
         data.append(_path(lines[name], height, color=colour(variant), width=2.5))
-    inside = [(trial, trial.value) for trial in found if trial.value is not None]
+    inside = [(trial, trial.value) for trial in shown if trial.value is not None]
     drawn = [trial for trial, _ in inside]
     marker = {"color": colour(variant), "symbol": symbol(variant), "size": 8, "opacity": _opacities(outcome, drawn)}
     heights = [height.clip(value) for _, value in inside]
     data.append(dots([trial.at[key] for trial in drawn], heights, [trial.said for trial in drawn], **marker))
-    lost = [trial for trial in found if trial.value is None]
+    lost = [trial for trial in shown if trial.value is None]
     edge = height.at(0.97 if outcome.minimize else 0.03)
     data.append(crosses([t.at[key] for t in lost], [edge] * len(lost), [t.said for t in lost]))
     aside = "no value yet"

@@ -11,7 +11,7 @@ from spadam.report.axis import Scale, upright
 from spadam.report.drawing import Head, Panel, colour, crosses, dots, layout, line, symbol
 from spadam.report.markup import Html, join, paragraph, table, tag
 from spadam.report.responses import HOW, place, rows
-from spadam.report.section import Chip, Section, draw, gap
+from spadam.report.section import Chip, Section, draw, evenly, gap
 from spadam.statistics.interval import ENOUGH
 from spadam.sweep.definition.relative_axes import EPS, LR
 from spadam.sweep.outcome.outcome import Outcome
@@ -20,6 +20,8 @@ from spadam.text import count, number
 
 _ANCHOR, _TITLE = "responsiveness", "Responsiveness"
 _HEIGHT = 280
+_MOST_LINES = 9
+"""Lines of a variant; of more levels of the second axis, so many evenly over them."""
 
 
 class _Line(NamedTuple):
@@ -113,7 +115,8 @@ def _lines(found: Response) -> list[_Line]:
     number = found.design.axes.index(second)
     many = len(found.design.levels[number])
     levels = [tuple(n if axis == number else level for axis, level in enumerate(best)) for n in range(many)]
-    return [_Line(found, at, round(0.25 + 0.75 * n / (many - 1), 2)) for n, at in enumerate(levels)]
+    drawn = [_Line(found, at, round(0.25 + 0.75 * n / (many - 1), 2)) for n, at in enumerate(levels)]
+    return evenly(drawn, _MOST_LINES)
 
 
 def _own(outcome: Outcome, found: Response, side: Scale, height: Scale) -> Panel:
