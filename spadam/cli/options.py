@@ -26,6 +26,13 @@ def at_home(param: typer.CallbackParam, value: Path | None) -> Path | None:
     return None if value is None else spec.at_home(value, _shown(param))
 
 
+def both_at_home(param: typer.CallbackParam, value: tuple[Path, Path] | None) -> tuple[Path, Path] | None:
+    """The same of two paths."""
+    from spadam import spec
+
+    return None if value is None else (spec.at_home(value[0], _shown(param)), spec.at_home(value[1], _shown(param)))
+
+
 def must_be_there(context: typer.Context, param: typer.CallbackParam, value: Path | None) -> Path | None:
     """The same, of a folder that must be there when it is named."""
     from spadam.files import check_folder

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spadam.cli.options import SpecOrFolderIfAny, Storage, at_home, error_console, out_console
+from spadam.cli.options import SpecOrFolderIfAny, Storage, at_home, both_at_home, error_console, out_console
 from spadam.spec import InputError
 
 
@@ -31,6 +32,15 @@ def report(
             callback=at_home,
         ),
     ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="DIR DIR",
+            help="Write compare.html instead, and compare.json: what differs between the sweeps in two folders, into "
+            "the current one or --out.",
+            callback=both_at_home,
+        ),
+    ] = None,
     check: Annotated[
         bool,
         typer.Option("--check", help="Exit with 1 when a claim of the sweep is not true: a sweep as a test."),
@@ -40,6 +50,10 @@ def report(
 
     At any time, also while the sweep runs.
     """
+    if compare is not None:
+        beside = {"SPEC|FOLDER": place, "--storage": storage, "--sweep": sweep, "--export": export, "--check": check}
+        _compare(compare, out, beside)
+        return
     from spadam.report import write
     from spadam.sweep.outcome.finding import find_begun, in_folder, in_storage
     from spadam.sweep.store.environment import given_or_set
@@ -74,3 +88,20 @@ def report(
         show_verdicts(out_console, outcome)
         if any(verdict.holds is False for verdict in outcome.answers):
             raise typer.Exit(1)
+
+
+def _compare(folders: tuple[Path, Path], out: Path | None, beside: Mapping[str, object]) -> None:
+    """Write what differs between two sweeps; what was given ``beside`` has no place there."""
+    from spadam.report.pair import JSON, write_pair
+
+    for argument, value in beside.items():
+        if value not in (None, False):
+            rule = "--compare takes the folders of exactly two sweeps, and --out"
+            given = None if value is True else str(value)
+            raise InputError(argument, given, rule, f"leave {argument} out, or --compare")
+    try:
+        path = write_pair(folders, out or Path())
+    except OSError as error:
+        rule = f"the page must be written somewhere ({error.strerror})"
+        raise InputError("--out", str(out or "."), rule, "give another folder with --out") from None
+    out_console.print(f"written: {path} and {JSON}", markup=False, soft_wrap=True)

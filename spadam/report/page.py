@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 from spadam.report.again import again
@@ -24,20 +24,25 @@ _POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; s
 def page(outcome: Outcome) -> str:
     """The whole page as HTML. The same outcome gives the same text."""
     sections = [draw(outcome) for draw in (verdicts, *figures_of(outcome), settings, provenance, again)]
+    return document(f"{outcome.sweep.name} – spadam", head(outcome), sections)
+
+
+def document(title: str, top: Html, sections: Sequence[Section]) -> str:
+    """A page with a ``title``, what stands at its ``top``, links to the ``sections``, and these."""
     contents = tag("nav", tag("ul", *(_link(section) for section in sections)), aria_label="Contents")
     body = tag(
         "body",
-        tag("div", head(outcome), contents, tag("main", *map(_section, sections)), class_="page"),
+        tag("div", top, contents, tag("main", *map(_section, sections)), class_="page"),
         tag("noscript", tag("p", "The figures need JavaScript; the tables below each of them do not.")),
         packed(_panels(sections), "panels"),
         plotly(),
         _script(_asset("inflate.js")),
         _script(_asset("page.js")),
     )
-    return "<!doctype html>\n" + tag("html", _head(outcome), body, lang="en") + "\n"
+    return "<!doctype html>\n" + tag("html", _head(title), body, lang="en") + "\n"
 
 
-def _head(outcome: Outcome) -> Html:
+def _head(title: str) -> Html:
     return tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -45,7 +50,7 @@ def _head(outcome: Outcome) -> Html:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("link", rel="icon", href="data:,"),
-        tag("title", f"{outcome.sweep.name} – spadam"),
+        tag("title", title),
         tag("style", Html(_asset("page.css"))),
     )
 

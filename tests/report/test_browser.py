@@ -2,9 +2,11 @@
 
 import base64
 import random
+import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -12,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as Tab
 
+from spadam.report.pair import write_pair
 from support.report_bench import Desk
 
 pytestmark = pytest.mark.browser
@@ -131,18 +134,26 @@ def test_figures_have_the_size_of_the_paper_and_then_that_of_the_screen(browser:
     assert look.said == []
 
 
+def printed(look: Look, folder: Path, form: str) -> list[np.ndarray[Any, Any]]:
+    """The sheets of paper, in greys."""
+    look.tab.pdf(path=folder / "page.pdf", format=form)
+    with pdfium.PdfDocument(folder / "page.pdf") as document:
+        return [sheet.render(scale=0.5, grayscale=True).to_numpy().squeeze() for sheet in document]
+
+
+def is_cut_off(sheet: np.ndarray[Any, Any]) -> bool:
+    """Whether something reaches into the margin of 14 mm at the right, or ends where it begins."""
+    return bool((sheet[:, -20:] < 200).any())
+
+
 @pytest.mark.parametrize("form", ["A4", "Letter"])
 @pytest.mark.parametrize("width", [360, 1440])
 def test_no_sheet_is_half_empty(browser: Browser, ended: Desk, tmp_path: Path, form: str, width: int) -> None:
-    look = Look(browser, ended.write(tmp_path), width)
-    look.tab.pdf(path=tmp_path / "page.pdf", format=form)
-    with pdfium.PdfDocument(tmp_path / "page.pdf") as document:
-        sheets = [sheet.render(scale=0.5, grayscale=True).to_numpy().squeeze() for sheet in document]
+    sheets = printed(Look(browser, ended.write(tmp_path), width), tmp_path, form)
     inked = [np.flatnonzero((sheet < 200).any(axis=1)).max() / len(sheet) for sheet in sheets]
     assert len(sheets) <= 6
     assert min(inked[:-1]) > 0.6, inked
-    for sheet in sheets:  # nothing is cut off at the right: the margin of 14 mm is white
-        assert (sheet[:, -14:] > 200).all()
+    assert not any(map(is_cut_off, sheets))
 
 
 def test_a_keyboard_opens_the_numbers(browser: Browser, page: Path) -> None:
@@ -162,6 +173,21 @@ def test_a_pointer_is_told_the_trial_under_it(browser: Browser, page: Path) -> N
     said = look.tab.locator("#response-0 .hoverlayer .hovertext").first.text_content() or ""
     assert "adam search-" in said
     assert "val/fvu" in said
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (360, "light")])
+def test_two_sweeps_are_drawn_whole_and_silently(
+    browser: Browser, ended: Desk, tmp_path: Path, width: int, scheme: str
+) -> None:
+    shutil.copytree(ended.folder, tmp_path / "other")
+    look = Look(browser, write_pair([ended.folder, tmp_path / "other"], tmp_path), width, scheme)
+    assert not any(map(is_cut_off, printed(look, tmp_path, "A4")))
+    look.scroll()
+    assert look.tab.locator(".plot:has(svg.main-svg)").count() == 2
+    for fold in look.tab.locator("summary").all():
+        fold.click()
+    assert look.tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert look.said == []
 
 
 def test_without_javascript_the_numbers_are_there(browser: Browser, page: Path) -> None:
