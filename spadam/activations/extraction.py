@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from spadam import __version__, machine
@@ -115,7 +116,8 @@ def _write(
         rows_RD = shards.compute(transformer, windows, rows, dtype, wanted.batch_size, came)
         with partial.write(shards.name(n)) as path:
             save_file({shards.KEY: rows_RD}, path)
-    for name, values in zip(PER_TOKEN, (windows.documents_N, windows.tokens_N, windows.special_N), strict=True):
+    per_token: tuple[NDArray[Any], ...] = (windows.documents_N, windows.tokens_N, windows.special_N)
+    for name, values in zip(PER_TOKEN, per_token, strict=True):
         with partial.write(name) as path, path.open("wb") as file:
             np.save(file, values)
     files = [*map(shards.name, range(len(parts))), *PER_TOKEN]
