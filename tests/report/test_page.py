@@ -217,6 +217,12 @@ def test_after_one_training(desk: Desk) -> None:
     assert "Only repeats measure the test samples" in page.texts["codes"]
 
 
+def test_a_sweep_that_repeats_nothing(desk: Desk) -> None:
+    desk.bench.write({"repeat": {"seeds": 0}})
+    assert desk.run(train) == 0
+    assert "Nothing is repeated." in desk.page().texts["comparison"]
+
+
 def test_a_variant_that_always_diverges(desk: Desk) -> None:
     def fail(task: Task, progress: Callable[[Progress], None]) -> RunResult:
         return finish(task, None, "diverged") if task.slot.variant == "lazy" else train(task, progress)

@@ -33,7 +33,7 @@ def comparison(outcome: Outcome) -> Section:
 
 
 def _reading(outcome: Outcome) -> str:
-    repeats = "There are no repeats yet."
+    repeats = "There are no repeats yet." if outcome.sweep.spec.repeat.seeds else "Nothing is repeated."
     if any(found for study in outcome.summaries for found in study.repeats):
         repeats = "Small marks are repeats, one a seed; the large mark is their mean, the bar its 95 % interval."
         if any(found.few for study in outcome.summaries for found in study.repeats if found):
