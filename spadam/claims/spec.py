@@ -13,6 +13,9 @@ from spadam.spec import Spec, as_tuple
 Kind = Literal["better", "worse", "equivalent", "different", "at_least", "at_most"]
 About = Literal["settings", "variants"]
 
+SIDED: tuple[Kind, ...] = ("better", "worse")
+"""Kinds that need a metric of which more is good, or bad."""
+
 BOUNDED: tuple[Kind, ...] = ("at_least", "at_most")
 """Kinds that are held against a bound, where all others have a margin."""
 

@@ -51,6 +51,8 @@ class Metric(NamedTuple):
     """Only samples with targets of their own (`data.target`) have it."""
     larger_is_better: bool = False
     """Nobody wants it small."""
+    smaller_is_better: bool = False
+    """Nobody wants it large, though it is neither an error nor a time."""
     error: bool = False
     """It is an error: above 0, and two of it are compared by their ratio."""
     undefined: str = ""
@@ -65,6 +67,11 @@ class Metric(NamedTuple):
     def is_time(self) -> bool:
         """Whether it is a time, which the machine decides and not the configuration."""
         return self.unit in ("ms", "s")
+
+    @property
+    def has_good_side(self) -> bool:
+        """Whether one can say of two of it which is better."""
+        return self.error or self.is_time or self.larger_is_better or self.smaller_is_better
 
     @property
     def prunable(self) -> bool:

@@ -129,8 +129,16 @@ def _sparsity() -> list[Metric]:
             latents,
             "Latents that are selected for no sample, whatever their values.",
             "val",
+            smaller_is_better=True,
         ),
-        Metric("sparsity/dead_fired", "share", latents, "Latents that have a value above 0 in no sample.", "val"),
+        Metric(
+            "sparsity/dead_fired",
+            "share",
+            latents,
+            "Latents that have a value above 0 in no sample.",
+            "val",
+            smaller_is_better=True,
+        ),
         Metric(
             "sparsity/silent",
             "share",
@@ -139,6 +147,7 @@ def _sparsity() -> list[Metric]:
             "configuration says otherwise); touched is what the rule selected, whatever its value; missing before so "
             "many samples were seen.",
             silence=True,
+            smaller_is_better=True,
         ),
         Metric("sparsity/density_histogram", "latents", latents, histogram, "val", array=True, searchable=False),
         Metric(

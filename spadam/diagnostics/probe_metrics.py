@@ -39,7 +39,17 @@ def probe_metrics() -> list[Metric]:
             refit=True,
             larger_is_better=True,
         ),
-        Metric("probe/test_accuracy", "share", TEST, f"{fitted}.", "test", labels=True, searchable=False, refit=True),
+        Metric(
+            "probe/test_accuracy",
+            "share",
+            TEST,
+            f"{fitted}.",
+            "test",
+            labels=True,
+            searchable=False,
+            refit=True,
+            larger_is_better=True,
+        ),
         Metric(
             "probe/converged",
             "0 or 1",
@@ -67,6 +77,7 @@ def probe_metrics() -> list[Metric]:
             labels=True,
             searchable=False,
             refit=True,
+            larger_is_better=True,
         ),
         Metric(
             "probe/baseline_untrained",
@@ -76,5 +87,6 @@ def probe_metrics() -> list[Metric]:
             labels=True,
             searchable=False,
             refit=True,
+            larger_is_better=True,
         ),
     ]

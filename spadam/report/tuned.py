@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from spadam.statistics.interval import Estimate
 from spadam.sweep.definition.columns import PROBE, columns, heading, is_of_repeats
+from spadam.sweep.definition.space import SIDES
 from spadam.sweep.outcome.outcome import Outcome
 from spadam.sweep.outcome.summary import StudySummary
 from spadam.text import interval_text, number
@@ -92,7 +93,7 @@ def _found(study: StudySummary, value: float | None) -> Cell:
 def _param(study: StudySummary, axis: str) -> Cell:
     """A parameter of the best trial; marked where it lies so near a bound that a better one may lie beyond."""
     near = study.near.get(axis)
-    return Cell(number(study.params.get(axis), 3), f"near its {near} bound" if near else "", near is not None)
+    return Cell(number(study.params.get(axis), 3), f"near its {SIDES[near]} bound" if near else "", near is not None)
 
 
 def _interval(found: Estimate | None, planned: int) -> Cell:

@@ -48,6 +48,21 @@ GROUPS: dict[str, list[str]] = {
 NAMES = {f"{group}/{name}" for group, names in GROUPS.items() for name in names}
 
 
+def test_of_which_more_is_good_and_of_which_less() -> None:
+    accuracies = {name for name in METRICS if name.endswith("_accuracy") or "baseline" in name}
+    assert {name for name, metric in METRICS.items() if metric.larger_is_better} == accuracies
+    small = {name for name, metric in METRICS.items() if metric.has_good_side} - accuracies
+    assert small >= {
+        "test/fvu",
+        "train/loss_stream",
+        "sparsity/dead",
+        "sparsity/dead_fired",
+        "sparsity/silent",
+        "time/step_ms",
+    }
+    assert not small & {"sparsity/l0_eval", "sparsity/rows_touched", "optim/eps_bound", "probe/l2"}
+
+
 def test_names_are_those_of_the_design() -> None:
     assert set(METRICS) == NAMES
 

@@ -274,4 +274,4 @@ def test_several_studies_have_a_row_each(desk: Desk) -> None:
 def test_a_best_near_a_bound_is_marked(desk: Desk) -> None:
     desk.bench.write({"space": {"optimizer.lr": {"low": 1e-2, "high": 2e-2, "log": True}}})
     assert desk.run() == 0
-    assert "near its high bound" in desk.page().table("comparison")[0]["lr"]
+    assert "near its upper bound" in desk.page().table("comparison")[0]["lr"]

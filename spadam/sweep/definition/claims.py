@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spadam.claims.scale import Scale
-from spadam.claims.spec import ClaimSpec, Fault
+from spadam.claims.spec import SIDED, ClaimSpec, Fault
 from spadam.diagnostics.metric import Metric
 from spadam.diagnostics.metrics import lookup
 from spadam.spec import InputError, Mistakes
@@ -81,6 +81,10 @@ def _of_metric(sweep: Sweep, claim: ClaimSpec, variants: list[str]) -> Iterator[
         if metric.error and len(claim.sides) == 2 and (claim.bound or 1.0) <= 0:
             rule = "two errors are compared by their ratio, which is above 0"
             yield Fault("bound", claim.bound, rule, "write the ratio, such as 0.7")
+            return
+        if claim.kind in SIDED and not (metric.has_good_side or measured in sweep.spec.objective.goals):
+            rule = f"nothing says whether much or little of {measured} is good"
+            yield Fault("kind", claim.kind, rule, "write different, equivalent, at_least or at_most")
             return
         scales.append((metric.error, metric.unit))
     if len(set(scales)) == 2:

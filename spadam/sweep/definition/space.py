@@ -22,6 +22,9 @@ Value = bool | int | float | str | None
 
 Bound = Literal["low", "high"]
 
+SIDES: dict[Bound, str] = {"low": "lower", "high": "upper"}
+"""What the bounds are called in a sentence."""
+
 MOST_POINTS = 10_000
 """Of one axis of a grid."""
 

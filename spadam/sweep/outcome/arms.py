@@ -7,6 +7,7 @@ from typing import Any
 
 from spadam.claims.arm import DIVERGED, Arm
 from spadam.diagnostics.metric import Metric
+from spadam.sweep.definition.space import SIDES
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search, expected_repeats, start_of, value_of
 from spadam.sweep.outcome.range_advice import near_bounds
@@ -30,7 +31,7 @@ def variant_arm(sweep: Sweep, searches: Sequence[Search], metric: Metric) -> Arm
 def blocked(sweep: Sweep, searches: Sequence[Search]) -> str:
     """Why nothing is to be said of a variant: the search box, and not the search, may have chosen its setting."""
     found = [near_bounds(sweep, search) for search in searches]
-    near = {f"{axis} near its {bound} bound" for one in found for axis, bound in one.items()}
+    near = {f"{axis} near its {SIDES[bound]} bound" for one in found for axis, bound in one.items()}
     return f"what was chosen has {' and '.join(sorted(near))}: widen the range" if near else ""
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from spadam.diagnostics.warned import Warned
-from spadam.sweep.definition.space import Axis, Bound
+from spadam.sweep.definition.space import SIDES, Axis, Bound
 from spadam.sweep.definition.spec import Sweep
 from spadam.sweep.outcome.progress import Search
 from spadam.sweep.search.objective import Judge, judge
@@ -105,10 +105,10 @@ def _too_narrow(axes: Sequence[Axis], near: Mapping[str, Bound], which: str) -> 
     """What to do about a best near a bound; without its value, so that variants with the same range share the note."""
     for axis in axes:
         if (bound := near.get(axis.name)) is not None:
-            edge, side = (axis.range.low, "lower") if bound == "low" else (axis.range.high, "upper")
+            edge = axis.range.low if bound == "low" else axis.range.high
             yield (
-                f"the best {axis.name}{which} lies within half a decade of its {side} bound {edge:g}: a better one may "
-                "lie beyond it, so widen the range"
+                f"the best {axis.name}{which} lies within half a decade of its {SIDES[bound]} bound {edge:g}: a better "
+                "one may lie beyond it, so widen the range"
             )
 
 

@@ -46,6 +46,12 @@ def claim(**changes: Any) -> dict[str, Any]:
         ({"against": "test/fuv"}, "against", "no metric has this name", "did you mean test/fvu?"),
         ({"against": "sparsity/dead"}, "against", "in share, and test/fvu in 1", "of the same unit"),
         ({"against": "sparsity/density_histogram"}, "against", "a claim is about one number", "another metric"),
+        (
+            {"metric": "sparsity/l0_eval"},
+            "kind",
+            "whether much or little of sparsity/l0_eval is good",
+            "write different",
+        ),
         ({"about": "variants"}, "about", "independent searches, at least 6", "search.studies: 6"),
         ({"about": "sweeps"}, "about", "settings", ""),
         ({"says": ""}, "says", "1", ""),

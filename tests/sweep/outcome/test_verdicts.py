@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ import spadam
 from spadam.report import write
 from spadam.spec import InputError
 from spadam.sweep.outcome.outcome import Outcome
+from spadam.sweep.running.task import Task
+from spadam.training.progress import Progress
+from spadam.training.result import RunResult
 from support.sweep_bench import Bench
 from support.sweep_claims import trainer
 from support.sweep_quadratic import finish
@@ -71,6 +75,18 @@ def test_two_metrics_of_one_variant(bench: Bench) -> None:
     logs = [math.log(row["test/fvu"] / row["val/fvu"]) for row in rows]
     assert (found["against"], found["n"]) == ("val/fvu", 8)
     assert found["effect"] == pytest.approx(sum(logs) / len(logs))
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.1, "supported"), (0.9, "refuted")])
+def test_more_accuracy_is_better_on_test_samples_too(bench: Bench, factor: float, expected: str) -> None:
+    def train(task: Task, progress: Callable[[Progress], None]) -> RunResult:
+        accuracy = 0.8 * (factor if task.slot.variant == "lazy" else 1.0) + 0.001 * (task.slot.seed % 3)
+        return finish(task, 0.1, **{"probe/test_accuracy": accuracy})
+
+    claim = {**CLAIM, "metric": "probe/test_accuracy", "margin": 0.005}
+    bench.write({"search": {"sampler": "grid", "trials": 1}, "repeat": {"seeds": 8}, "claims": [claim]}, space={})
+    assert bench.run(train) == 0
+    assert answers(bench.outcome()) == [expected]
 
 
 def test_more_seeds_after_a_verdict_are_another_look(bench: Bench) -> None:
@@ -176,7 +192,7 @@ def test_no_verdict_on_a_variant_whose_best_lies_at_a_bound(bench: Bench) -> Non
     assert bench.run(trainer({"lazy": 0.5})) == 0
     (found,) = bench.outcome().verdicts()["claims"]
     assert found["verdict"] == "inconclusive"
-    assert "optimizer.lr near its high bound: widen the range" in found["reason"]
+    assert "optimizer.lr near its upper bound: widen the range" in found["reason"]
 
 
 def test_studies_are_the_units_of_what_is_said_of_variants(bench: Bench) -> None:
