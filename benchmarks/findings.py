@@ -103,7 +103,7 @@ def tell(outcome: Outcome) -> None:
     if found := outcome.verdicts().get("responsiveness"):
         head = ("variant", "rows touched", "best", "width", "sensitivity", "slope at the default", "best lr's val/fvu")
         print(f"\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
-    for one in found:
+    for one in found or ():
         mine = [row for row in rows if row["variant"] == one["variant"]]
         touched = [row["metrics"]["sparsity/rows_touched"] for row in mine if "sparsity/rows_touched" in row["metrics"]]
         best = [row["value"] for row in mine if row["value"] is not None and _at(row["params"], one["best"])]
