@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from spadam.statistics.paired import Interval
@@ -16,10 +17,10 @@ def welch(first: Sequence[float], second: Sequence[float], level: float) -> Inte
     """
     if not first or not second:
         raise ValueError("each sample needs a value")
-    difference, n = _mean(second) - _mean(first), len(first) + len(second)
+    difference, n = statistics.fmean(second) - statistics.fmean(first), len(first) + len(second)
     if min(len(first), len(second)) == 1:
         return Interval(difference, -math.inf, math.inf, level, n)
-    errors = [(_squared_error(values), len(values) - 1) for values in (first, second)]
+    errors = [(statistics.variance(values) / len(values), len(values) - 1) for values in (first, second)]
     error = math.fsum(each for each, _ in errors)
     if error == 0:
         return Interval(difference, difference, difference, level, n)
@@ -28,13 +29,3 @@ def welch(first: Sequence[float], second: Sequence[float], level: float) -> Inte
     freedom = error**2 / math.fsum(each**2 / free for each, free in errors)
     half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(error)
     return Interval(difference, difference - half, difference + half, level, n)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
-
-
-def _squared_error(values: Sequence[float]) -> float:
-    """The square of the standard error of the mean."""
-    mean, n = _mean(values), len(values)
-    return math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n
