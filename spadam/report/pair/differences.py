@@ -27,7 +27,7 @@ def differences(pair: Pair) -> Section:
     panels = [panel for name in drawn if (panel := _panel(pair, [o for o in found if o.metric == name])) is not None]
     head = ("variant", "metric", "sweep", "seed", "value")
     values = [
-        (_name(pair, one), one.metric, name, str(seed), number(value, 6))
+        (pair.first.name(one), one.metric, name, str(seed), number(value, 6))
         for one in found
         for name, mine in zip(pair.names, (one.first, one.second), strict=True)
         for seed, value in mine.items()
@@ -36,7 +36,7 @@ def differences(pair: Pair) -> Section:
     top = ("variant", "metric", *pair.names, "difference")
     body = [
         (
-            join([swatch(pair.first.number_of(one.variant)), _name(pair, one)]),
+            join([swatch(pair.first.number_of(one.variant)), pair.first.name(one)]),
             one.metric,
             *(interval_text(mean) for mean in one.estimates),
             one.said(),
@@ -73,10 +73,6 @@ def _reading(pair: Pair, found: Sequence[Contrast]) -> str:
     )
 
 
-def _name(pair: Pair, one: Contrast) -> str:
-    return f"{one.variant} (study {one.study})" if pair.first.sweep.spec.search.studies > 1 else one.variant
-
-
 def _lost(pair: Pair) -> list[str]:
     """How many repeats diverged, by sweep: they have no value to compare."""
     said = []
@@ -94,7 +90,7 @@ def _panel(pair: Pair, found: Sequence[Contrast]) -> Panel | None:
     data: list[dict[str, Any]] = [line([0.0, 0.0], [-0.7, len(found) - 0.5], color="var(--axis)", width=1.5)]
     rows, ends = [], [0.0]
     for row, one in enumerate(found):
-        rows.append((_name(pair, one), one.said()))
+        rows.append((pair.first.name(one), one.said()))
         apart, variant = one.difference, pair.first.number_of(one.variant)
         if apart is None:
             continue
@@ -102,7 +98,7 @@ def _panel(pair: Pair, found: Sequence[Contrast]) -> Panel | None:
         if math.isfinite(high - low):
             data.append(line([low, high], [row, row], color=colour(variant), width=3))
             ends += [low, high]
-        hover = f"{_name(pair, one)}: {one.said()}"
+        hover = f"{pair.first.name(one)}: {one.said()}"
         data.append(dots([mean], [row], [hover], size=13, color=colour(variant), symbol=symbol(variant)))
         ends.append(mean)
     metric = found[0].metric

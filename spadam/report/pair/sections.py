@@ -14,6 +14,7 @@ from spadam.report.pair.differences import differences
 from spadam.report.pair.pair import Pair
 from spadam.report.section import Section, gap, swatch
 from spadam.sweep.outcome.outcome import Outcome
+from spadam.sweep.outcome.summary import StudySummary
 from spadam.text import NOTHING, count, number
 
 
@@ -84,12 +85,12 @@ def _answer(verdict: Verdict | None) -> Html:
 def _settings(pair: Pair) -> Section:
     """The parameters that each found for every variant that both have."""
     anchor, title = "settings", "Tuned settings"
-    found = [{(s.variant, s.study): s.params for s in one.summaries if not s.label} for one in pair.outcomes]
+    theirs = {(other.variant, other.study): other for other in pair.second.summaries if not other.label}
     body = [
-        (_named(pair.first, variant, study), key, *(number(each[variant, study].get(key), 3) for each in found))
-        for variant, study in found[0]
-        if (variant, study) in found[1]
-        for key in dict.fromkeys((*found[0][variant, study], *found[1][variant, study]))
+        (_named(pair.first, mine), key, *(number(each.params.get(key), 3) for each in (mine, other)))
+        for mine in pair.first.summaries
+        if not mine.label and (other := theirs.get((mine.variant, mine.study))) is not None
+        for key in dict.fromkeys((*mine.params, *other.params))
     ]
     if not body:
         return gap(anchor, title, "No variant that both have has a tuned setting.")
@@ -98,9 +99,8 @@ def _settings(pair: Pair) -> Section:
     return Section(anchor, title, join([paragraph(reading, "reading"), shown]))
 
 
-def _named(outcome: Outcome, variant: str, study: int) -> Html:
-    several = outcome.sweep.spec.search.studies > 1
-    return join([swatch(outcome.number_of(variant)), f"{variant} (study {study})" if several else variant])
+def _named(outcome: Outcome, study: StudySummary) -> Html:
+    return join([swatch(outcome.number_of(study.variant)), outcome.name(study)])
 
 
 def _asked(pair: Pair) -> Section:

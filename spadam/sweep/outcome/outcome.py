@@ -20,7 +20,7 @@ from spadam.sweep.outcome.progress import Search, value_of
 from spadam.sweep.outcome.responsiveness import Responses, responses
 from spadam.sweep.outcome.setting import Setting
 from spadam.sweep.outcome.status import status
-from spadam.sweep.outcome.summary import StudySummary, summarise
+from spadam.sweep.outcome.summary import OfStudy, StudySummary, summarise
 from spadam.sweep.outcome.table import best_config, rows
 from spadam.sweep.outcome.verdicts import comparisons, verdicts
 from spadam.sweep.search.front import Standing, front
@@ -231,7 +231,7 @@ class Outcome:
         """The last part of a searched ``key`` where that says which one it is."""
         return short(key, self.axes)
 
-    def name(self, study: Search | StudySummary) -> str:
+    def name(self, study: OfStudy) -> str:
         """What a study is called: its variant, and its number where there are several."""
         return study.variant + (f" (study {study.study})" if self.sweep.spec.search.studies > 1 else "")
 

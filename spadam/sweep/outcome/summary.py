@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from spadam.statistics.interval import Estimate, estimate
 from spadam.sweep.definition.columns import PROBE, columns
@@ -25,6 +25,16 @@ class Column(NamedTuple):
     """Over the repeats, or of the trial while there are none."""
     repeats: Estimate | None
     """With its interval."""
+
+
+class OfStudy(Protocol):
+    """Whatever is of one study of one variant."""
+
+    @property
+    def variant(self) -> str: ...  # noqa: D102
+
+    @property
+    def study(self) -> int: ...  # noqa: D102
 
 
 class StudySummary(NamedTuple):
