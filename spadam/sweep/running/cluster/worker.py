@@ -99,6 +99,7 @@ class Worker:
         """
         if credentials is not None:
             credentials.take()
+        from spadam.sweep.running import preload  # noqa: F401
         from spadam.training import run  # noqa: F401  # here, because it takes seconds
         from spadam.training.home import cache
 
