@@ -1,4 +1,5 @@
-# Two commands: `make demo` shows what spadam does, `make test` runs every check. Both make .venv first if it is not there.
+# Two commands: `make demo` shows what spadam does, `make test` checks it. Both make .venv first if it is not there.
+# `make test-slow` runs the tests that `make test` leaves out, because they start, stop and kill whole programs for minutes.
 # `make test-chaos` kills, stops and damages small sweeps for some minutes, `make chaos-long` as long as KILLS kills take.
 # `make test-nodes` trains on real Ray clusters for two minutes.
 # `make calibrate` counts how often verdicts are wrong, in simulated and in real sweeps, for most of an hour.
@@ -16,11 +17,11 @@ FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
 CHROMIUM ?= $(shell command -v chromium)
 export SPADAM_FASHION_MNIST := $(FASHION_MNIST)
 # Three tests at once keep two cores busy, for many wait for a process or a browser; threads that wait must not spin.
-test test-chaos test-nodes chaos-long: export OMP_WAIT_POLICY := PASSIVE
+test test-slow test-chaos test-nodes chaos-long: export OMP_WAIT_POLICY := PASSIVE
 # The tests start some hundred processes: none is to compile every module again, as in images where this is set.
-test test-chaos test-nodes chaos-long: export PYTHONDONTWRITEBYTECODE :=
-LEFT_OUT := $(strip $(if $(wildcard $(FASHION_MNIST)),,fashion) $(if $(CHROMIUM),,browser))
-space := $(subst ,, )
+test test-slow test-chaos test-nodes chaos-long: export PYTHONDONTWRITEBYTECODE :=
+LEFT_OUT := $(if $(wildcard $(FASHION_MNIST)),, and not fashion)$(if $(CHROMIUM),, and not browser)
+PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 
 KILLS ?= 500
 # Most of their time these sweeps wait for what was killed to begin again: four at once keep two cores busy.
@@ -35,16 +36,20 @@ BUILD = docker build --file docker/Dockerfile --tag $(IMAGE) \
 LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --constraints constraints.txt --python-version 3.11 \
 	--python-platform x86_64-manylinux_2_28 --custom-compile-command 'make lock'
 
-.PHONY: demo test test-chaos test-nodes test-docker chaos-long calibrate image image-cpu lock audit site docs clean
+.PHONY: demo test test-slow test-chaos test-nodes test-docker chaos-long calibrate image image-cpu lock audit site docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/spadam sweep run sweeps/quickstart.yaml
 
-test: $(INSTALLED) $(SAELENS)
+test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tests/support/compile_loops.py & compiling=$$!; $(BIN)/mypy && wait $$compiling
-	$(BIN)/pytest -n 3 --dist worksteal $(if $(LEFT_OUT),-m "not ($(subst $(space), or ,$(LEFT_OUT)))")
+	$(PYTEST) -m "not slow$(LEFT_OUT)"
+
+test-slow: $(INSTALLED) $(SAELENS)
+	$(BIN)/python tests/support/compile_loops.py
+	$(PYTEST) -m "slow$(LEFT_OUT)"
 
 test-chaos: $(INSTALLED)
 	$(BIN)/python tests/support/compile_loops.py

@@ -94,6 +94,7 @@ def test_what_a_sweep_is_run_with_by_default_is_the_same_everywhere() -> None:
     assert {name: door[name].default for name in pairs} == {name: getattr(means, of) for name, of in pairs.items()}
 
 
+@pytest.mark.slow
 def test_a_script_runs_a_sweep_with_workers_as_it_stands(tmp_path: Path) -> None:
     """Without a guard around the call: workers do not run the script again."""
     changes = {"search": {**SPEC["search"], "trials": 1}, "repeat": {"seeds": 0}}

@@ -137,6 +137,7 @@ def test_a_lost_shard_and_a_damaged_summary_are_told(call: Call, text: Path, tin
     assert (code, "activations.json must be what this command has written, and is not" in said) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_an_interruption_leaves_nothing_that_looks_whole(
     call: Call, tiny: Path, tmp_path: Path, number: int, code: int

@@ -51,6 +51,7 @@ def here(desk: Desk) -> Path:
     return here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["option", "environment"])
 @pytest.mark.parametrize(
     "words",

@@ -66,6 +66,7 @@ class Command:
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.15, 0.6, 1.5, 2.5, 4.0])
 def test_a_sweep_at_any_moment(seconds: float, tmp_path: Path) -> None:
     """Also while everything is being imported, where what is raised gets lost."""
@@ -75,6 +76,7 @@ def test_a_sweep_at_any_moment(seconds: float, tmp_path: Path) -> None:
     assert command.end(signal.SIGINT) == (130, f"{HERE}\n")
 
 
+@pytest.mark.slow
 def test_a_sweep_that_trains_in_its_own_process(tmp_path: Path) -> None:
     """Lightning hears SIGTERM too, and must not make an error of it."""
     (tmp_path / "sweep.yaml").write_text(dump(ENDLESS))
@@ -84,6 +86,7 @@ def test_a_sweep_that_trains_in_its_own_process(tmp_path: Path) -> None:
     assert (tmp_path / "runs/lr-eps/trials.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_a_training(number: int, code: int, tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(dump({**ENDLESS["base"], "optimizer": {"name": "adam"}}))
@@ -92,6 +95,7 @@ def test_a_training(number: int, code: int, tmp_path: Path) -> None:
     assert command.end(number) == (code, f"{CHECKPOINT}\n")
 
 
+@pytest.mark.slow
 def test_a_plan_leaves_no_folder_behind(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(dump(SPEC))
     command = Command(tmp_path, "sweep", "plan", "sweep.yaml")

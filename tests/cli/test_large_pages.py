@@ -37,6 +37,7 @@ def told(**more: str) -> dict[str, list[str]]:
     return {first: rest for first, *rest in lines}
 
 
+@pytest.mark.slow
 def test_the_command_line_asks_for_large_pages() -> None:
     """The mapping that holds a large tensor carries Linux's mark for it, where it knows such a thing."""
     found = told()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat import NotebookNode
 
 from support.paths import ROOT
@@ -25,6 +26,7 @@ def test_it_is_committed_without_outputs() -> None:
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 
+@pytest.mark.slow
 def test_it_runs(tmp_path: Path) -> None:
     """In a kernel of its own, as Jupyter runs it."""
     shutil.copy(NOTEBOOK, tmp_path)

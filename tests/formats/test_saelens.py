@@ -104,12 +104,13 @@ def dense(model: SparseAutoencoder, x: Tensor) -> dict[str, Tensor]:
 def ask_saelens(root: Path) -> None:
     program = [sys.executable, "-m", "support.saelens_codes", str(root)]
     apart = Path(sys.prefix) / "saelens"
-    assert apart.is_dir(), f"`make test` installs SAELens into {apart}"
+    assert apart.is_dir(), f"`make test-slow` installs SAELens into {apart}"
     path = os.pathsep.join((str(ROOT), str(SUPPORT), str(apart)))
     done = subprocess.run(program, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_saelens_has_the_same_codes(tmp_path: Path) -> None:
     """One test of all: importing SAELens takes longer than everything else."""
     x, ours = samples(), {}

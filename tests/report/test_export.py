@@ -195,6 +195,7 @@ def test_without_a_browser_that_works_figures_are_refused_before_anything_is_wri
     assert ended.bench.files() == before
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_command_writes_every_figure_and_the_table(digits: Desk, tmp_path: Path) -> None:
     made = []

@@ -148,6 +148,7 @@ def write_sweep(base: dict[str, Any], bench: Bench, changes: dict[str, Any] | No
     bench.write(text=dump(merge(whole, changes or {})))
 
 
+@pytest.mark.slow
 def test_it_is_swept_by_worker_processes_and_has_a_page(base: dict[str, Any], bench: Bench) -> None:
     from spadam.sweep.running.task import train
 

@@ -95,6 +95,7 @@ def test_without_an_agent_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         settle(TrackingSpec(mode="online", agent=True))
 
 
+@pytest.mark.slow
 def test_an_agent_of_wandb_trains_its_runs_and_hears_of_them(desk: Desk, server: WandbServer) -> None:
     here = desk.root / "here"
     written(here, SWEEP)

@@ -161,6 +161,7 @@ def test_without_the_variable_the_file_s_mode_holds(monkeypatch: pytest.MonkeyPa
     assert environment.override(TrackingSpec(mode=mode)) == (TrackingSpec(mode=mode), None)
 
 
+@pytest.mark.slow
 def test_a_training_heeds_the_environment_s_mode_and_says_so(desk: Desk) -> None:
     config = "{data: {name: digits}, model: {latents: 8, rule: {name: top_k, k: 2}}, optimizer: {name: adam}, "
     config += "probe: null, trainer: {epochs: null, steps: 2}}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.wandb_desk import KEY, Desk
 from support.wandb_rows import STEP, logged, run_of, shown
 from support.wandb_server import WandbServer
@@ -25,6 +27,7 @@ claims:
 """
 
 
+@pytest.mark.slow
 def test_every_training_of_a_sweep_is_a_run_with_all_its_rows(desk: Desk, server: WandbServer) -> None:
     (desk.root / "here" / "sweep.yaml").write_text(SWEEP)
     quick = {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY, "WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "0.2"}

@@ -28,6 +28,7 @@ tracking: {mode: offline, project: sparse}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["spadam", "wandb"])
 def test_an_offline_run_needs_no_account_and_is_uploaded_whole(desk: Desk, server: WandbServer, way: str) -> None:
     (desk.root / "here" / "run.yaml").write_text(CONFIG)

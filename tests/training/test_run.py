@@ -229,6 +229,7 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_leaves_the_handler(tmp_path: Path) -
     assert same(run(config(), tmp_path / "out"), run(config()))
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_nothing(finished: tuple[Path, RunResult], tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = subprocess.run([sys.executable, short_training.__file__, str(out)], check=False)

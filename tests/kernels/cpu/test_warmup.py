@@ -41,11 +41,13 @@ print([name for name in after if after[name] != before.get(name)])
 """
 
 
+@pytest.mark.slow
 def test_a_training_compiles_nothing_more() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 def test_torchs_number_of_threads_stays(threads: int) -> None:
     script = f"import torch\nfrom spadam import kernels\ntorch.set_num_threads({threads})\n"
@@ -75,6 +77,7 @@ def test_every_thread_follows(flushed: bool) -> None:
         torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_once_compiled_it_is_known_to_be(tmp_path: Path) -> None:
     script = "import torch\nfrom spadam import kernels\ncpu = torch.device('cpu')\nprint(kernels.is_prepared(cpu))"
     empty = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

@@ -70,6 +70,7 @@ def shrink(path: Path, images: Path, activations: Path) -> dict[str, Any]:
     space = {key: {"points": 2} for key, axis in given.get("space", {}).items() if "points" in axis}
     few = {"search": {**search, "studies": 1}, "space": space, "repeat": {"seeds": seeds}}
     if path.parent.name == "findings":  # the first two of as many as eighteen, and what is claimed of them
+        small["tracking"] = {"mode": "disabled"}
         given["variants"] = dict(itertools.islice(given["variants"].items(), 2))
         given["claims"] = [one for one in given.get("claims", []) if set(one["variants"]) <= set(given["variants"])]
         given["compare"] = {}
@@ -87,6 +88,7 @@ def test_it_loads_and_both_ends_of_every_range_can_be_trained(path: Path) -> Non
             assert config.optimizer.build([torch.nn.Parameter(torch.zeros(2, 2))]).param_groups[0]["lr"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_it_runs_from_its_file_to_its_page(path: Path, images: Path, activations: Path, bench: Bench) -> None:
     bench.spec.write_text(dump(shrink(path, images, activations)))

@@ -164,6 +164,7 @@ def test_a_rule_without_a_number_has_no_bound(bench: Bench) -> None:
     assert rehearse(configure(bench.load().variants["adam"], 0), steps=1).rows_bound is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["disabled", "offline"])
 def test_what_a_long_training_leaves_is_foreseen(bench: Bench, tmp_path: Path, mode: str) -> None:
     # so long that what W&B leaves for the time it takes, a block or two of a log, is little beside what rows add

@@ -101,6 +101,7 @@ def test_planned_choosing_trainings_are_rows_before_they_are_known(bench: Bench)
     assert {row["status"] for row in waiting} == {"waiting"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [3, 7])
 def test_kills_and_diverged_trainings_change_nothing(bench: Bench, tmp_path: Path, every: int) -> None:
     def uneven(task: Task, progress: Callable[[Progress], None]) -> RunResult:
@@ -141,6 +142,7 @@ def test_nothing_is_repeated_before_all_that_it_is_chosen_by_is_there(bench: Ben
     assert told(bench.outcome()) == told(undisturbed)
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(bench: Bench, undisturbed: Outcome) -> None:
     assert told(ran(bench, CHOOSE, workers=2)) == told(undisturbed)
 

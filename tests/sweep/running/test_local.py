@@ -50,6 +50,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_real_trainings_come_to_the_same_table_with_1_2_and_4_workers(tmp_path: Path) -> None:
     """Everything at once that could depend on when a trial ends; TPE by itself is in the next test."""
     data = {"name": "digits", "batch_size": 64}
@@ -238,6 +239,7 @@ class Group(Program):
 GROUP, AGENT = os.killpg, os.kill
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "send", "times", "code"),
     [
@@ -266,6 +268,7 @@ def test_an_interruption_stops_everybody_and_puts_the_slots_back(
         assert bench.run(workers=2) == 0
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_an_agent_that_is_killed(bench: Bench) -> None:
     program = Group(bench)
     at_work = bench.outcome().status()
@@ -287,6 +290,7 @@ def test_no_worker_outlives_an_agent_that_is_killed(bench: Bench) -> None:
     assert sum(row["attempts"] > 1 for row in found) == 2, "only what was in flight is done twice"
 
 
+@pytest.mark.slow
 def test_a_long_temporary_folder_does_no_harm(bench: Bench) -> None:
     """The fork server listens at a socket, whose path may not be as long as that of a folder."""
     long = bench.spec.parent / ("x" * 90)
@@ -298,6 +302,7 @@ def test_a_long_temporary_folder_does_no_harm(bench: Bench) -> None:
     assert {row["status"] for row in rows(*bench.read())} == {"complete"}
 
 
+@pytest.mark.slow
 def test_files_of_the_current_folder_are_not_imported(bench: Bench) -> None:
     """Neither for the standard library, nor in place of this package: a program's path begins where it lies."""
     here = bench.spec.parent / "here"
@@ -314,6 +319,7 @@ def test_files_of_the_current_folder_are_not_imported(bench: Bench) -> None:
     assert len(done.stderr.splitlines()) == len(rows(*bench.read()))
 
 
+@pytest.mark.slow
 def test_workers_leave_no_folder_and_no_semaphore_behind(bench: Bench) -> None:
     """W&B's client has both."""
     (temporary := bench.spec.parent / "tmp").mkdir()

@@ -178,6 +178,7 @@ def test_a_second_agent_leaves_and_says_who_works(bench: Bench, url: str, tmp_pa
     assert in_storage(url, "lr-eps").status()["agent"] is None
 
 
+@pytest.mark.slow
 def test_an_agent_that_lost_its_lock_to_another_stops(bench: Bench, url: str, tmp_path: Path) -> None:
     other = tmp_path / "of-another-host"
 
@@ -286,6 +287,7 @@ def test_where_the_password_may_come_from(tmp_path: Path, monkeypatch: pytest.Mo
         read_server(address)
 
 
+@pytest.mark.slow
 def test_the_password_appears_nowhere(bench: Bench, postgres: "PostgresServer", tmp_path: Path) -> None:
     """Run by the command line, as a role that needs one."""
     name, canary = f"server_{next(_names)}", "canary-7f3a"

@@ -177,6 +177,7 @@ def test_the_metrics_of_a_front_are_drawn_against_each_other(tmp_path: Path) -> 
     assert "objective/outside" not in json.dumps(view)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["workspace", "report"])
 def test_a_view_is_published_once_and_then_replaced(desk: Desk, server: WandbServer, trained: Path, what: str) -> None:
     shutil.copytree(trained, desk.root / "here" / "lr-eps")
