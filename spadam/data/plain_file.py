@@ -21,17 +21,23 @@ _BEGINNINGS = {
 _LONGEST = 64
 
 
-def check_file(path: Path, argument: str, value: object, again: str = "save it again") -> None:
+def check_file(
+    path: Path,
+    argument: str,
+    value: object,
+    again: str = "save it again",
+    absent: str = "check data.root and the name",
+) -> None:
     """Raise :class:`InputError` about ``argument`` unless ``path`` is a file that can be read; nothing is waited for.
 
-    ``again`` is what to do about a file without content.
+    ``again`` is what to do about a file without content, ``absent`` about one that is not there.
     """
     name = "it" if argument == str(path) else str(path)
-    if (why := _why_not(path, name, again)) is not None:
+    if (why := _why_not(path, name, again, absent)) is not None:
         raise InputError(argument, value, *why)
 
 
-def _why_not(path: Path, name: str, again: str) -> tuple[str, str] | None:
+def _why_not(path: Path, name: str, again: str, absent: str) -> tuple[str, str] | None:
     """Rule and remedy where ``path``, told as ``name``, cannot be read."""
     try:
         mode = path.stat().st_mode
@@ -42,7 +48,7 @@ def _why_not(path: Path, name: str, again: str) -> tuple[str, str] | None:
             return None if file.read(1) else (f"{name} must hold something, and is empty", again)
     except FileNotFoundError:
         near = nearest_path(path)
-        return f"there is no file {path}", f"did you mean {near.name}?" if near else "check data.root and the name"
+        return f"there is no file {path}", f"did you mean {near.name}?" if near else absent
     except PermissionError:
         return f"{name} must be readable for this user", "change its permissions, or those of its folders"
     except (OSError, ValueError) as error:  # a name that cannot be, a disk that fails

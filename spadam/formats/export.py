@@ -15,7 +15,7 @@ from spadam.files import check_folder, replacing, write_atomic
 from spadam.formats import Format
 from spadam.formats.trained import find_run, read_trained
 from spadam.models.autoencoder import SparseAutoencoder
-from spadam.models.spec import AutoencoderSpec
+from spadam.models.spec import check_autoencoder
 from spadam.spec import InputError
 
 Contents = Mapping[str, Mapping[str, Tensor] | str]
@@ -32,9 +32,7 @@ def export(folder: Path, to: Format, out: Path | None = None) -> Path:
     run = find_run(folder)
     out = run / to.value if out is None else out
     trained = read_trained(run)
-    if trained.model != AutoencoderSpec.model_fields["name"].default:
-        rule = f"it must hold a sparse autoencoder, and what was trained there is {trained.model}"
-        raise InputError("folder", str(run), rule, "give the folder of an autoencoder's training")
+    check_autoencoder(trained.model, str(run))
     autoencoder = SparseAutoencoder.load(run)
     if not all(bool(value.isfinite().all()) for value in autoencoder.parameters()):
         rule = f"its weights must be finite numbers, and are not: the training is {trained.status}"

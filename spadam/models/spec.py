@@ -26,6 +26,13 @@ _MOST_LATENTS = 100_000_000
 """Of any machine; what this one bears is known with the number of features."""
 
 
+def check_autoencoder(name: str, folder: str) -> None:
+    """Raise :class:`InputError` unless an autoencoder was trained there; ``name`` is its `model.name`."""
+    if name != AutoencoderSpec.model_fields["name"].default:
+        rule = f"it must hold a sparse autoencoder, and what was trained there is {name}"
+        raise InputError("folder", folder, rule, "give the folder of an autoencoder's training")
+
+
 class AutoencoderSpec(TaskSpec):
     """A sparse autoencoder: what is trained where `model` has no `name`."""
 

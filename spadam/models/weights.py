@@ -19,7 +19,8 @@ FILE = "model.safetensors"
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """The tensors in ``folder``/model.safetensors. Raises :class:`InputError` when it does not hold any."""
     path = folder / FILE
-    check_file(path, "folder", str(folder), "give the folder of a training that has ended")
+    remedy = "give the folder of a training that has ended"
+    check_file(path, "folder", str(folder), remedy, remedy)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:

@@ -253,6 +253,17 @@ def test_load_reads_a_runs_folder(tmp_path) -> None:
 def test_load_without_a_run_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match=r"config\.yaml"):
         SparseAutoencoder.load(tmp_path)
+    (tmp_path / "config.yaml").write_text(dump({"model": spec().model_dump(mode="json")}))
+    with pytest.raises(InputError, match=r"model\.safetensors; give the folder of a training that has ended$"):
+        SparseAutoencoder.load(tmp_path)
+
+
+def test_load_of_another_kind_of_task_says_what_was_trained(tmp_path) -> None:
+    (tmp_path / "config.yaml").write_text(dump({"model": {"name": "custom", "path": "own.Task"}}))
+    with pytest.raises(InputError) as caught:
+        SparseAutoencoder.load(tmp_path)
+    assert caught.value.rule == "it must hold a sparse autoencoder, and what was trained there is custom"
+    assert caught.value.value == str(tmp_path)
 
 
 def test_defaults_are_the_articles() -> None:
