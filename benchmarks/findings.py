@@ -49,7 +49,7 @@ RECORDED: dict[str, dict[str, Any]] = {
         "variants": _dense(331, 333),
         "keep": (*_CELLS, "lifetime_tf", "lifetime_lazy", "union_lifetime_tf"),
     },
-    "article_tuned": {"base": _UNPROBED, "variants": _dense(117, 123), "repeat": {"choose": None}, "keep": _CELLS},
+    "article_tuned": {"base": _UNPROBED, "variants": _dense(100, 133), "repeat": {"choose": None}, "keep": _CELLS},
     "article_tuned_centred": {
         "base": _UNPROBED,
         "variants": _dense(331, 333),
