@@ -7,6 +7,8 @@ import pytest
 
 from support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 LIGHTNING = """
 import sys, pytorch_lightning
 print("transformers" in sys.modules, "scipy.signal._signaltools" in sys.modules)
@@ -27,8 +29,6 @@ VERSION = """
 import sys
 sys.argv = ["spadam", "--version"]
 from spadam.cli import main
-
-pytestmark = pytest.mark.slow
 try: main()
 except SystemExit: pass
 """
