@@ -63,10 +63,14 @@ def test_words_are_completed_and_nothing_heavy_is_imported(line: str, words: lis
 def test_a_sweep_file_is_completed_in_a_real_shell(tmp_path: Path) -> None:
     (tmp_path / "lr-and-eps.yaml").touch()
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    script = subprocess.run(
-        ["spadam", "--show-completion", "bash"], env=os.environ | {"PATH": path}, capture_output=True, check=True
-    ).stdout
-    (tmp_path / "completion").write_bytes(script)
+    asked = ["spadam", "--show-completion", "bash"]
+    told = {
+        "PATH": path,
+        "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+    }  # which shell runs the tests is no matter
+    shown = subprocess.run(asked, env=os.environ | told, capture_output=True, check=False)
+    assert shown.returncode == 0, shown.stderr.decode()
+    (tmp_path / "completion").write_bytes(shown.stdout)
     terminal, far_end = pty.openpty()
     bash = subprocess.Popen(
         ["bash", "--norc", "--noprofile", "-i"],
