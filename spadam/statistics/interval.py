@@ -31,7 +31,9 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     n = len(values)
     if n == 0:
         return None
-    return Estimate(math.fsum(values) / n, None if n == 1 else half_width(values, LEVEL), n)
+    if min(values) == max(values):  # their sum may be rounded, and then they would vary about its n-th part
+        return Estimate(float(values[0]), None if n == 1 else 0.0, n)
+    return Estimate(math.fsum(values) / n, half_width(values, LEVEL), n)
 
 
 def half_width(values: Sequence[float], level: float) -> float:

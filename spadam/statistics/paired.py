@@ -47,7 +47,7 @@ def interval(differences: Sequence[float], level: float) -> Interval:
     if n == 1:
         return Interval(mean, -math.inf, math.inf, level, n)
     if found[0] == found[-1]:  # nothing varies: neither method is defined there
-        return Interval(mean, mean, mean, level, n)
+        return Interval(found[0], found[0], found[0], level, n)
     if n < MANY:
         half = half_width(found, level)
         return Interval(mean, mean - half, mean + half, level, n)
