@@ -62,6 +62,7 @@ def arrived(server: WandbServer, folder: Path) -> list[dict[str, Any]]:
     return [timeless(row) for row in measured]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["online", "offline"])
 def test_every_row_of_a_killed_training_is_there_once(desk: Desk, server: WandbServer, mode: str) -> None:
     folders = killed_sweep(desk, server, mode)
