@@ -23,7 +23,8 @@ MOST_SECONDS = 0.2
 def read(path: Path, content: bytes, whole: bool = False) -> str | None:
     """What is said of a file with ``content``; None when it is good. Any other error goes through."""
     path.write_bytes(content)
-    for _ in range(3):  # a neighbour in the cache makes every step slower
+    for tries in range(10):  # a neighbour in the cache makes every step slower: it may be gone a little later
+        time.sleep(tries * 0.1)
         start, said = time.process_time(), None
         try:
             load(path)
