@@ -11,22 +11,16 @@ from pydantic import Discriminator, Field, NonNegativeInt, PositiveFloat, Positi
 
 from spadam.data import DatasetSpec
 from spadam.models.custom import CustomTaskSpec
-from spadam.models.spec import AutoencoderSpec, ProbeSpec
+from spadam.models.spec import AutoencoderSpec, ProbeSpec, name_of_model
 from spadam.models.task_spec import TaskSpec
 from spadam.optim import OptimizerSpec
 from spadam.optim.scaled_lr import scaled
 from spadam.spec import Document, InputError, Spec, Written, earlier, validate
 from spadam.tracking import TrackingSpec
 
-
-def _name_of_model(model: Any) -> Any:
-    """The name of what stands under `model`: an autoencoder need not say that it is one."""
-    return model.get("name", "autoencoder") if isinstance(model, Mapping) else getattr(model, "name", "autoencoder")
-
-
 ModelSpec = Annotated[
     Annotated[AutoencoderSpec, Tag("autoencoder")] | Annotated[CustomTaskSpec, Tag("custom")],
-    Discriminator(_name_of_model),
+    Discriminator(name_of_model),
 ]
 """What may stand under `model`."""
 
@@ -36,7 +30,7 @@ def latents_of(model: Any) -> int | None:
 
     What is no number counts as the default: it is told of where the model is checked.
     """
-    if _name_of_model({} if model is None else model) != "autoencoder":
+    if name_of_model({} if model is None else model) != "autoencoder":
         return None
     default: int = AutoencoderSpec.model_fields["latents"].default
     found = model.get("latents", default) if isinstance(model, Mapping) else getattr(model, "latents", default)

@@ -23,7 +23,7 @@ from spadam.kernels.reference import mostly_on
 from spadam.models import unit_rows
 from spadam.models.initialisation import draw_rows, start_at
 from spadam.models.inputs import check_samples
-from spadam.models.spec import AutoencoderSpec, check_autoencoder
+from spadam.models.spec import AutoencoderSpec, check_autoencoder, name_of_model
 from spadam.models.weights import last_size, load_weights, read_weights
 from spadam.optim.rows.touched import RowSamples, set_row_samples
 from spadam.spec import Document, at_home, earlier, load, validate
@@ -88,8 +88,7 @@ class SparseAutoencoder(nn.Module):
         """
         folder = at_home(folder, "folder")
         config = earlier.complete(load(folder / "config.yaml").data)
-        if isinstance(config["model"], dict):
-            check_autoencoder(config["model"].get("name", "autoencoder"), str(folder))
+        check_autoencoder(name_of_model(config["model"]), str(folder))
         spec = validate(AutoencoderSpec, Document(config["model"], {}, str(folder / "config.yaml")), within="model.")
         tensors = read_weights(folder)
         features, reconstructed = (last_size(tensors, name) for name in ("encoder_weight", "decoder_bias"))

@@ -26,6 +26,11 @@ _MOST_LATENTS = 100_000_000
 """Of any machine; what this one bears is known with the number of features."""
 
 
+def name_of_model(model: Any) -> Any:
+    """The name of what stands under `model`: an autoencoder need not say that it is one."""
+    return model.get("name", "autoencoder") if isinstance(model, Mapping) else getattr(model, "name", "autoencoder")
+
+
 def check_autoencoder(name: str, folder: str) -> None:
     """Raise :class:`InputError` unless an autoencoder was trained there; ``name`` is its `model.name`."""
     if name != AutoencoderSpec.model_fields["name"].default:
