@@ -1,8 +1,11 @@
 """What faults are held against: the same sweeps, to which nothing happens."""
 
 import contextlib
+import fcntl
 import functools
+import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,15 +26,20 @@ Rows = list[dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any]], Rows]:
-    """The results of a sweep that is trained here, by nobody but this process."""
-    known: dict[str, Rows] = {}
+    """The results of a sweep that is trained by nobody but the process of a test; the first that wants it trains it."""
+    mine = tmp_path_factory.getbasetemp()
+    shared = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
 
     def results(spec: dict[str, Any]) -> Rows:
-        if (key := json.dumps(spec)) not in known:
-            place = Place(tmp_path_factory.mktemp("undisturbed"), spec)
-            rows = run_sweep(place.file, place.out, means=Means(workers=0)).rows
-            known[key] = json.loads(strict_json(rows))
-        return known[key]
+        folder = shared / f"undisturbed-{hashlib.sha256(json.dumps(spec).encode()).hexdigest()[:16]}"
+        folder.mkdir(exist_ok=True)
+        rows = folder / "rows.json"
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not rows.exists():
+                place = Place(folder, spec)
+                rows.write_text(strict_json(run_sweep(place.file, place.out, means=Means(workers=0)).rows))
+        return json.loads(rows.read_text())
 
     return results
 

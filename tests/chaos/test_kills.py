@@ -33,7 +33,7 @@ def test_nothing_is_lost(
 ) -> None:
     crew, where = ground(seed)
     spec = TPE if seed // 2 % 2 else SPEC
-    ride = Ride(Place(tmp_path, spec, storage(where), crew, warm=warm if seed % 3 else None))
+    ride = Ride(Place(tmp_path, spec, storage(where), crew, warm=warm if seed % 5 else None))
     harass(ride, KILLS_OF_A_SEED, random.Random(seed))
     record_property("kills", ride.kills)
     record_property("kills of workers", ride.worker_kills)

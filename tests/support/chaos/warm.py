@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -151,15 +152,32 @@ def _end(main: Callable[[], None]) -> NoReturn:
     os._exit(code)
 
 
-if __name__ == "__main__":
-    import sklearn.datasets  # noqa: F401
+def _import_what_is_late() -> None:
+    """Import what a command and its workers import when they first need it, which is half of what they would do.
 
+    Nothing that has threads may begin before the forks, so no loop is run.
+    """
+    import numba
+    import psycopg  # noqa: F401
+    import sklearn.datasets  # noqa: F401
+    import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
+
+    import spadam.kernels.cpu.denormals
+    import spadam.sweep.outcome.finding  # noqa: F401
+    from spadam.sweep.store.connection import open_file
+
+    numba.njit(lambda: 0)()  # whatever is compiled first has numba read all that it knows
+    with tempfile.TemporaryDirectory() as folder, open_file(Path(folder) / "sweep.db"):
+        pass
+
+
+if __name__ == "__main__":
     import spadam.cli.commands
-    import spadam.sweep.outcome.finding
     import spadam.sweep.running.worker_process
     import spadam.training.run  # noqa: F401
     from support.chaos import command, trained  # noqa: F401
 
+    _import_what_is_late()
     if _serve():
         _fork_servers()
         _end(command.main)
