@@ -95,6 +95,23 @@ def test_it_is_drawn_whole_and_silently(browser: Browser, page: Path, width: int
     assert [url for url in look.asked if not url.startswith("data:")] == [page.as_uri()]
 
 
+APART = """marks => marks.filter(mark => {
+    const first = document.createRange();
+    first.setStart(mark.nextSibling, 0);
+    first.setEnd(mark.nextSibling, 1);
+    const [letter, glyph] = [first, mark].map(it => it.getBoundingClientRect());
+    return letter.width && (letter.left < glyph.right || letter.top > glyph.bottom);
+}).map(mark => mark.parentElement.textContent)"""
+"""The marks that stand above the name of their variant, and not before it."""
+
+
+def test_a_variant_s_mark_stands_before_its_name_however_narrow(browser: Browser, page: Path) -> None:
+    look = Look(browser, page, 1000)
+    look.tab.add_style_tag(content=".cards thead { display: none } table.cards { width: 1px }")
+    assert look.tab.locator("th .swatch").count() > 0
+    assert look.tab.locator(".swatch").evaluate_all(APART) == []
+
+
 def test_figures_follow_the_night_and_the_paper(browser: Browser, page: Path) -> None:
     look = Look(browser, page, 1440)
     look.scroll()
