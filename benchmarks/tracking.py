@@ -1,41 +1,107 @@
-"""What W&B costs a training, whatever becomes of its server: the time of a training, over one that is not tracked.
+"""What W&B costs a training, whatever becomes of its server: the time of spans that are shown, over others.
 
-    python benchmarks/tracking.py --epochs 40 --rounds 5
+    python benchmarks/tracking.py --quartets 20
 
-The client is the real one, the server that of the tests, on this machine. In every round the same configuration is
-trained in new processes: untracked, offline, online with a server that is well, with one that answers 500, one that
-refuses the key, one that takes requests and answers none, and one that goes away, each from the middle of the training
-on. Ratios are taken within a round. Time is that from the first evaluation to the last, so the wait at the end, which
-has its own bound, does not count. Prints a table in Markdown; the exit code is 1 when a middle ratio is above --bar.
+The client is the real one, the server that of the tests. A training has one core, and so has W&B's own process beside
+it; the server has another. A span is a hundred steps, a second or so, with two rows, one of an evaluation. Of four
+spans the first and the last are shown to W&B; in the two between nothing is, and its process stands still. So
+neighbours are compared, of one process on one core, and what a machine does now and then it does to both. Trainings
+are untracked (what is found there is chance), offline, and online with a server that is well, with one that answers
+500, one that refuses the key, one that takes requests and answers none, and one that goes away, each as soon as it has
+heard of rows. The wait at the end has its own bound, and does not count.
+
+Prints a table in Markdown; the exit code is 1 when a mean ratio is above --bar. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
-import statistics
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from spadam.kernels import cache_folder  # noqa: E402
+from spadam.statistics.paired import interval  # noqa: E402
+from spadam.tracking.tracker import Tracker  # noqa: E402
+from support.chaos.processes import descendants  # noqa: E402
 from support.wandb_server import HOLD, Seen, WandbServer  # noqa: E402
 
+DATA = os.environ.get("SPADAM_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")
+
 RUN = """\
-data: {{name: digits, batch_size: 32}}
+data: {{name: fashion_mnist, root: {root}, batch_size: 128}}
 model: {{latents: 1000, rule: {{name: top_k, k: 25}}, selection: float32}}
 optimizer: {{name: lazy_adam, lr: 1.0e-3}}
-trainer: {{epochs: {epochs}, checkpoint_every: null}}
+probe: null
+trainer: {{epochs: null, steps: {steps}, evaluate_every: 100, checkpoint_every: null}}
 tracking: {{mode: {mode}}}
 """
 
+QUARTET = (True, False, False, True)
+"""Which of four spans are shown; a training that becomes slower does so in both kinds."""
+
 KEY = "KeyForTheBenchmarkOnly" + "0123456789" * 4
+
+
+class Alternating:
+    """A tracker that is shown the first span, and of the others those that :data:`QUARTET` says."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker, self._spans = tracker, itertools.chain((True,), itertools.cycle(QUARTET))
+        self._shown = True
+        self.ends: list[float] = []
+        """When the training began, and when each span had ended and was shown."""
+        self.show, self.summary = tracker.show, tracker.summary
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        if self._shown:
+            self._tracker.record(row)
+        if "val/mse" in row:  # a span ends
+            self.ends.append(time.perf_counter())
+            self._shown = next(self._spans)
+            _signal_client(signal.SIGCONT if self._shown else signal.SIGSTOP)
+
+    def finish(self, exit_code: int = 0) -> None:
+        _signal_client(signal.SIGCONT)
+        self._tracker.finish(exit_code)
+
+
+def _signal_client(number: int) -> None:
+    """Send a signal to W&B's own process, where there is one."""
+    for pid in descendants(os.getpid()):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == "wandb-core":
+                os.kill(pid, number)
+
+
+def train(spec: Path) -> None:
+    """Train as the file ``spec`` says, and print when spans ended."""
+    from spadam.config import RunConfig
+    from spadam.spec import load, validate
+    from spadam.training import run
+
+    opened: list[Alternating] = []
+    open_run = run.open_run
+
+    def open_alternating(*given: Any, **named: Any) -> Tracker:
+        opened.append(Alternating(open_run(*given, **named)))
+        return opened[0]
+
+    run.open_run = open_alternating
+    run.run(validate(RunConfig, load(spec)), out=spec.parent / "run")
+    print(json.dumps(opened[0].ends))
 
 
 def failing(status: int) -> Callable[[Seen], int | None]:
@@ -51,6 +117,8 @@ def failing(status: int) -> Callable[[Seen], int | None]:
 
 
 GOES_AWAY = -2
+"""What a fault answers for a server that is not there any more."""
+
 SERVERS: dict[str, Callable[[], Callable[[Seen], int | None]]] = {
     "well": lambda: lambda request: None,
     "500": lambda: failing(500),
@@ -60,23 +128,31 @@ SERVERS: dict[str, Callable[[], Callable[[Seen], int | None]]] = {
 }
 
 
-def seconds(mode: str, epochs: int, address: str = "") -> float:
-    """Of one training, from its first evaluation to its last."""
+def ratios(mode: str, quartets: int, core: int, address: str = "") -> list[float]:
+    """The time of the shown spans over that of the others, in each quartet of a training on ``core``."""
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "run.yaml"
-        spec.write_text(RUN.format(epochs=epochs, mode=mode))
+        spec.write_text(RUN.format(steps=100 * (1 + len(QUARTET) * quartets), mode=mode, root=DATA))
         known = {"WANDB_BASE_URL": address, "WANDB_API_KEY": KEY} if address else {}
-        quick = {"WANDB_FINISH_TIMEOUT": "1", "NO_PROXY": "127.0.0.1", "HOME": folder}
+        quick = {"WANDB_FINISH_TIMEOUT": "1", "NO_PROXY": "127.0.0.1", "HOME": folder, "PYTHONPATH": str(ROOT)}
         quick["NUMBA_CACHE_DIR"] = str(Path(cache_folder()).parent)  # a new home would have the loops compiled anew
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-        program = [sys.executable, str(ROOT / "cli.py"), "train", str(spec), "--out", str(Path(folder) / "run")]
-        subprocess.run(program, env={**environment, **quick, **known}, check=True, capture_output=True)
-        rows = [json.loads(line) for line in (Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()]
-    times = [row["time"] for row in rows if "val/mse" in row]
-    return float(times[-1] - times[0])
+        program = [sys.executable, __file__, "--train", str(spec)]
+        with subprocess.Popen(program, env={**environment, **quick, **known}, stdout=subprocess.PIPE) as process:
+            os.sched_setaffinity(process.pid, {core})
+            said, _ = process.communicate()
+    ends = json.loads(said.splitlines()[-1])[1:]  # not the first span, in which W&B begins
+    took = [after - before for before, after in itertools.pairwise(ends)]
+    found = []
+    for first in range(0, len(took), len(QUARTET)):
+        mine = dict.fromkeys(QUARTET, 0.0)
+        for shown, seconds in zip(QUARTET, took[first : first + len(QUARTET)], strict=True):
+            mine[shown] += seconds
+        found.append(mine[True] / mine[False])
+    return found
 
 
-def online(fault: Callable[[Seen], int | None], epochs: int) -> float:
+def online(fault: Callable[[Seen], int | None], quartets: int, core: int) -> list[float]:
     """The same, streamed to a server with a ``fault``."""
     with WandbServer() as server:
 
@@ -88,28 +164,32 @@ def online(fault: Callable[[Seen], int | None], epochs: int) -> float:
             return said
 
         server.fault = answer
-        return seconds("online", epochs, server.address)
+        return ratios("online", quartets, core, server.address)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description="What W&B costs a training, whatever becomes of its server.")
-    options.add_argument("--epochs", type=int, default=40)
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--quartets", type=int, default=20, help="of spans, in each training")
     options.add_argument("--bar", type=float, default=1.02)
+    options.add_argument("--train", type=Path, help=argparse.SUPPRESS)
     given = options.parse_args()
-    ratios: dict[str, list[float]] = {name: [] for name in ("offline", *SERVERS)}
-    for number in range(given.rounds):
-        untracked = seconds("disabled", given.epochs)
-        for name in ratios:
-            took = online(SERVERS[name](), given.epochs) if name in SERVERS else seconds(name, given.epochs)
-            ratios[name].append(took / untracked)
-            print(f"round {number + 1} of {given.rounds}, {name}: {ratios[name][-1]:.3f}", file=sys.stderr, flush=True)
-    print("| | time over an untracked training | of each round |\n|---|---|---|")
-    for name, found in ratios.items():
-        shown = name if name == "offline" else f"online, the server {name if name[0].isalpha() else f'answers {name}'}"
-        shown = shown.replace("the server well", "the server is well")
-        print(f"| {shown} | {statistics.median(found):.3f} | {', '.join(f'{ratio:.3f}' for ratio in found)} |")
-    sys.exit(max(map(statistics.median, ratios.values())) > given.bar)
+    if given.train is not None:
+        train(given.train)
+        return
+    one, *others = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {one})
+    core = others[0] if others else one
+    shown = {"disabled": "untracked: chance", "offline": "offline", "well": "online, the server is well"}
+    shown |= {name: f"online, the server {'answers ' * name.isdigit()}{name}" for name in SERVERS if name != "well"}
+    found = {}
+    print("| | time of what is shown, over what is not (95 %) |\n|---|---|")
+    for name, said in shown.items():
+        fault = SERVERS.get(name)
+        each = ratios(name, given.quartets, core) if fault is None else online(fault(), given.quartets, core)
+        mean, low, high, *_ = interval(each, 0.95)
+        found[name] = mean
+        print(f"| {said} | {mean:.3f} ({low:.3f} to {high:.3f}) |", flush=True)
+    sys.exit(max(found.values()) > given.bar)
 
 
 if __name__ == "__main__":
