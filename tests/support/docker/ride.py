@@ -31,8 +31,9 @@ ASK_NODES = """
 import json, ray
 ray.init("auto", logging_level="CRITICAL")
 alive = [node for node in ray.nodes() if node["Alive"]]
-print(json.dumps([{"host": node["NodeManagerHostname"], **node["Resources"]} for node in alive]))
+print("nodes:", json.dumps([{"host": node["NodeManagerHostname"], **node["Resources"]} for node in alive]))
 """
+"""Ray may say something of its own behind it, of a node that has died."""
 
 HASH_FILES = """
 import hashlib, json, pathlib, sys
@@ -47,7 +48,8 @@ TRIES = 4
 def ask_nodes(stack: Stack) -> list[dict[str, Any]]:
     """The nodes of the cluster: each with its host's name and its resources."""
     said = stack.compose("exec", "-T", "head", "python", "-c", ASK_NODES)
-    nodes: list[dict[str, Any]] = json.loads(said.splitlines()[-1])
+    (there,) = (line.removeprefix("nodes: ") for line in said.splitlines() if line.startswith("nodes: "))
+    nodes: list[dict[str, Any]] = json.loads(there)
     return nodes
 
 
