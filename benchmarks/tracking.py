@@ -38,10 +38,15 @@ from spadam.tracking.tracker import Tracker  # noqa: E402
 from support.chaos.processes import descendants  # noqa: E402
 from support.wandb_server import HOLD, Seen, WandbServer  # noqa: E402
 
-DATA = os.environ.get("SPADAM_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")
+ROOT_OF_FASHION = os.environ.get("SPADAM_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")
+
+DATA = {
+    "fashion_mnist": f"{{name: fashion_mnist, root: {ROOT_OF_FASHION}, batch_size: 128}}",
+    "digits": "{name: digits, batch_size: 32}",
+}
 
 RUN = """\
-data: {{name: fashion_mnist, root: {root}, batch_size: 128}}
+data: {data}
 model: {{latents: 1000, rule: {{name: top_k, k: 25}}, selection: float32}}
 optimizer: {{name: lazy_adam, lr: 1.0e-3}}
 probe: null
@@ -128,11 +133,11 @@ SERVERS: dict[str, Callable[[], Callable[[Seen], int | None]]] = {
 }
 
 
-def ratios(mode: str, quartets: int, core: int, address: str = "") -> list[float]:
+def ratios(data: str, mode: str, quartets: int, core: int, address: str = "") -> list[float]:
     """The time of the shown spans over that of the others, in each quartet of a training on ``core``."""
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "run.yaml"
-        spec.write_text(RUN.format(steps=100 * (1 + len(QUARTET) * quartets), mode=mode, root=DATA))
+        spec.write_text(RUN.format(steps=100 * (1 + len(QUARTET) * quartets), mode=mode, data=data))
         known = {"WANDB_BASE_URL": address, "WANDB_API_KEY": KEY} if address else {}
         quick = {"WANDB_FINISH_TIMEOUT": "1", "NO_PROXY": "127.0.0.1", "HOME": folder, "PYTHONPATH": str(ROOT)}
         quick["NUMBA_CACHE_DIR"] = str(Path(cache_folder()).parent)  # a new home would have the loops compiled anew
@@ -152,7 +157,7 @@ def ratios(mode: str, quartets: int, core: int, address: str = "") -> list[float
     return found
 
 
-def online(fault: Callable[[Seen], int | None], quartets: int, core: int) -> list[float]:
+def online(data: str, fault: Callable[[Seen], int | None], quartets: int, core: int) -> list[float]:
     """The same, streamed to a server with a ``fault``."""
     with WandbServer() as server:
 
@@ -164,12 +169,13 @@ def online(fault: Callable[[Seen], int | None], quartets: int, core: int) -> lis
             return said
 
         server.fault = answer
-        return ratios("online", quartets, core, server.address)
+        return ratios(data, "online", quartets, core, server.address)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description="What W&B costs a training, whatever becomes of its server.")
     options.add_argument("--quartets", type=int, default=20, help="of spans, in each training")
+    options.add_argument("--data", choices=DATA, default="fashion_mnist", help="digits have steps of 3 ms")
     options.add_argument("--bar", type=float, default=1.02)
     options.add_argument("--train", type=Path, help=argparse.SUPPRESS)
     given = options.parse_args()
@@ -181,11 +187,13 @@ def main() -> None:
     core = others[0] if others else one
     shown = {"disabled": "untracked: chance", "offline": "offline", "well": "online, the server is well"}
     shown |= {name: f"online, the server {'answers ' * name.isdigit()}{name}" for name in SERVERS if name != "well"}
-    found = {}
+    data, found = DATA[given.data], {}
     print("| | time of what is shown, over what is not (95 %) |\n|---|---|")
     for name, said in shown.items():
         fault = SERVERS.get(name)
-        each = ratios(name, given.quartets, core) if fault is None else online(fault(), given.quartets, core)
+        each = (
+            ratios(data, name, given.quartets, core) if fault is None else online(data, fault(), given.quartets, core)
+        )
         mean, low, high, *_ = interval(each, 0.95)
         found[name] = mean
         print(f"| {said} | {mean:.3f} ({low:.3f} to {high:.3f}) |", flush=True)
