@@ -16,7 +16,6 @@ Prints a table in Markdown; the exit code is 1 when a mean ratio is above --bar.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
@@ -35,7 +34,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from spadam.kernels import cache_folder  # noqa: E402
 from spadam.statistics.paired import interval  # noqa: E402
 from spadam.tracking.tracker import Tracker  # noqa: E402
-from support.chaos.processes import descendants  # noqa: E402
+from support.chaos.processes import descendants, kill, name_of  # noqa: E402
 from support.wandb_server import HOLD, Seen, WandbServer  # noqa: E402
 
 ROOT_OF_FASHION = os.environ.get("SPADAM_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")
@@ -86,9 +85,8 @@ class Alternating:
 def _signal_client(number: int) -> None:
     """Send a signal to W&B's own process, where there is one."""
     for pid in descendants(os.getpid()):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text().strip() == "wandb-core":
-                os.kill(pid, number)
+        if name_of(pid) == "wandb-core":
+            kill(pid, number)
 
 
 def train(spec: Path) -> None:

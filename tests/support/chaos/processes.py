@@ -37,6 +37,14 @@ def servers(root: int) -> list[int]:
     return [pid for pid in descendants(root) if _is_server(pid) and not _is_server(_parent(pid))]
 
 
+def name_of(pid: int) -> str:
+    """How a process calls itself; nothing when it has gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def kill(pid: int, number: int = signal.SIGKILL) -> bool:
     """Send a signal; whether there was somebody."""
     try:
@@ -52,19 +60,12 @@ def _is_worker(pid: int) -> bool:
 
 
 def _is_server(pid: int) -> bool:
-    return "multiprocessing.forkserver" in _words(pid) or _comm(pid) == SERVER
+    return "multiprocessing.forkserver" in _words(pid) or name_of(pid) == SERVER
 
 
 def _words(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def _comm(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
 
